@@ -1,0 +1,59 @@
+# Everything a user needs: `make demo` and `make test`. Every target sets up .venv first when that is missing or out of date.
+PYTHON ?= python3.10
+BIN := .venv/bin
+PACKAGES := .venv/.packages
+SETUP := .venv/.installed
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install
+ENGINE := $(shell find cpp_runtime -name CMakeLists.txt -o -path '*/include/*.h' -o -path '*/src/*' -type f -o -path '*/cli/*' -type f)
+
+MODEL := models/nlpcc2018-nano
+
+.PHONY: setup demo test test-slow lint format lock clean
+
+setup: $(SETUP) $(MODEL)/model.gguf
+
+include cpp_runtime/build.mk
+
+$(PACKAGES): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' || \
+	  { echo "Python 3.10 is needed: the only one for which all of Paddle's packages exist. Try: make PYTHON=/path/to/python3.10"; exit 1; }
+	@command -v "$${CXX:-c++}" >/dev/null || { echo "A C++17 compiler is needed for the native engine: install g++ or clang"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PIP) --require-hashes -r requirements.lock
+	@touch $@
+
+# The package itself: the Python parts as they are here, the native engine compiled, as far as it has changed.
+$(SETUP): $(PACKAGES) pyproject.toml $(ENGINE)
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The form of the default model that the engine maps; the committed one is the checkpoint it is made of.
+$(MODEL)/model.gguf: $(MODEL)/model.safetensors | $(SETUP)
+	$(BIN)/python -m export_lite.gguf $(MODEL)
+
+demo: setup
+	$(BIN)/slu run configs/demo.toml --out runs/demo
+	$(BIN)/slu parse runs/demo/bundle 来一首周华健的花心 打电话给妈妈 导航到人民广场 今天天气怎么样
+	$(BIN)/slu report runs/demo --out runs/demo/report.html
+
+test: lint
+	$(BIN)/pytest -m "not slow"
+
+test-slow: setup
+	$(BIN)/pytest -m slow
+
+lint: setup
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(ENGINE_SOURCES)
+
+format: setup
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $(ENGINE_SOURCES)
+
+# The tree as of a date: newer releases of what PaddleNLP depends on break it. Needs uv.
+lock:
+	uv pip compile pyproject.toml --all-extras --exclude-newer 2024-10-01 --python-version 3.10 --generate-hashes \
+	  --no-annotate --no-header --no-emit-index-url --quiet --output-file requirements.lock
+
+clean:
+	rm -rf .venv build runs *.egg-info $(MODEL)/model.gguf

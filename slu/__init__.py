@@ -1,0 +1,25 @@
+"""Spoken-language understanding on a device: an utterance in, its intent and slots out.
+
+import slu
+
+parser = slu.load("models/nlpcc2018-nano")
+print(parser.parse("来一首周华健的花心"))
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slu.loading import load as load
+
+__all__ = ["load"]
+
+
+def __getattr__(name: str) -> Any:
+    # Looked up when asked for, so that `import slu` costs nothing.
+    if name == "load":
+        from slu.loading import load
+
+        return load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

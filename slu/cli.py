@@ -1,0 +1,96 @@
+"""The command line, ``slu``. Commands are entry points of the group ``slu.commands``.
+
+So that `slu` needs to know neither compress nor export_lite nor bench_arm, each of them registers its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+from importlib import metadata
+from typing import NoReturn
+
+from slu.errors import SluError
+from slu.platform import prepare_paddle
+
+ORDER = ("data", "train", "compress", "export", "eval", "parse", "run", "bench", "report", "inspect")
+"""Commands as they are listed; others follow."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for a wrong call, as for every other error."""
+
+    intermixed = False
+    """Whether options may stand between positional arguments, as in ``slu parse MODEL --backend B TEXT``."""
+    _inside = False
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        if not self.intermixed or self._inside:
+            return super().parse_known_args(args, namespace)
+        self._inside = True  # argparse's own method for this calls the present one
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._inside = False
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line, with what is installed of it."""
+    parser = _Parser(
+        prog="slu",
+        description="Spoken-language understanding for phones and cars: train a joint intent and slot model, "
+        "compress it, export it, measure it.",
+    )
+    parser.add_argument("--version", action="version", version=f"slu {metadata.version('slu')}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    found = metadata.entry_points(group="slu.commands")
+    rank = {name: i for i, name in enumerate(ORDER)}
+    for entry in sorted(found, key=lambda e: (rank.get(e.name, len(rank)), e.name)):
+        entry.load()(subparsers)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit code: 0, 2 for an error that is explained in one line, 130 when interrupted."""
+    prepare_paddle()
+    args = build_parser().parse_args(arguments)
+    try:
+        code = int(args.func(args))
+        if sys.stdout is not None:
+            sys.stdout.flush()  # while its errors can still be explained
+        return code
+    except SluError as error:
+        return _fail(" ".join(str(error).split("\n")))
+    except BrokenPipeError:
+        _drop_output()  # its reader has gone (head, less): that is no error
+        return 0
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _drop_output()
+            return _fail(f"{error.filename or 'output'}: no space left on the device; free some and run it again")
+        return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        print("slu: interrupted", file=sys.stderr)
+        return 130
+
+
+def _drop_output() -> None:
+    """Give up output that cannot be written: Python would try again at exit, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fail(message: str) -> int:
+    print(f"slu: error: {message}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""The manifest: what made a directory, so that it can be repeated, trusted or refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from slu.errors import CheckpointError, SluError
+from slu.files import MARK, write_file
+
+FORMAT_VERSION = 1
+"""Raised when an older reader would misunderstand a newer directory."""
+
+
+@dataclass
+class Manifest:
+    """``stage``: the command that made the directory. ``inputs``: names to SHA-256. ``config``: its settings.
+
+    ``versions``: libraries. ``metrics``: measures on named data (percent). ``threshold``: the confidence below
+    which an utterance is answered with "understood": false. ``history``: manifests of the stages before, oldest first.
+    """
+
+    stage: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    threshold: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    format_version: int = FORMAT_VERSION
+
+    @classmethod
+    def load(cls, directory: str | Path, error: type[SluError] = CheckpointError) -> Manifest:
+        """Read ``manifest.json``; raise ``error`` when it is missing, broken or of another format version."""
+        path = Path(directory) / MARK
+        data = read_json(path, error)
+        version = data.get("format_version")
+        if version != FORMAT_VERSION:
+            raise error(f"{path}: format version {version}, this program reads {FORMAT_VERSION}; convert it again")
+        names = cls.__dataclass_fields__
+        if not set(data) <= set(names):
+            raise error(f"{path}: unknown field {sorted(set(data) - set(names))[0]!r}")
+        for name, kind in (
+            ("inputs", dict),
+            ("config", dict),
+            ("versions", dict),
+            ("metrics", dict),
+            ("history", list),
+        ):
+            if not isinstance(data.get(name, kind()), kind):
+                raise error(f"{path}: {name} is not what a manifest holds there")
+        threshold = data.get("threshold", 0.0)
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+            raise error(f"{path}: threshold is {threshold!r}, which is no probability")
+        if not isinstance(data.get("stage", ""), str):
+            raise error(f"{path}: stage is not the name of one")
+        return cls(**data)
+
+    def save(self, directory: str | Path) -> None:
+        write_file(Path(directory) / MARK, json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n")
+
+    def as_history(self) -> list[dict[str, Any]]:
+        """What the next stage's manifest has as its history: this one's, and this one without it."""
+        own = {k: v for k, v in asdict(self).items() if k not in ("history", "format_version")}
+        return [*self.history, own] if self.stage else list(self.history)
+
+
+def read_json(path: Path, error: type[SluError]) -> dict[str, Any]:
+    """Read a JSON object from a file, or raise ``error`` with one line that says what is wrong."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise error(f"{path}: cannot be read ({problem.strerror})") from problem
+    except (ValueError, RecursionError) as problem:  # not UTF-8, not JSON, or a number of thousands of digits
+        raise error(f"{path}: not JSON ({problem})") from problem
+    if not isinstance(data, dict):
+        raise error(f"{path}: not a JSON object")
+    return data
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that decide results, those that are installed."""
+    from importlib import metadata
+
+    versions = {}
+    for name in ("paddlepaddle", "paddlenlp", "paddleslim", "paddlelite", "fastdeploy-python", "numpy"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
