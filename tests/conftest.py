@@ -1,0 +1,85 @@
+"""What tests share: the sample corpus, a vocabulary and labels from it, and a tiny model with random weights."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slu.checkpoint import Checkpoint, ModelConfig, parameter_shapes, save_checkpoint
+from slu.corpus import Utterance, read_corpus
+from slu.labels import Labels
+from slu.manifest import Manifest
+from slu.platform import prepare_paddle
+from slu.tokenizer import SPACE, SPECIAL_TOKENS, normalise_character
+
+SAMPLE = Path(__file__).parents[1] / "data/sample/corpus.txt"
+
+prepare_paddle()  # before any test imports Paddle, which reads these variables once
+
+
+@pytest.fixture(scope="session")
+def sample_path() -> Path:
+    """The corpus that the project ships."""
+    return SAMPLE
+
+
+@pytest.fixture(scope="session")
+def sample() -> list[Utterance]:
+    """Every utterance of the sample corpus."""
+    return read_corpus(SAMPLE)
+
+
+@pytest.fixture(scope="session")
+def labels(sample: list[Utterance]) -> Labels:
+    """All labels of the sample corpus."""
+    return Labels.from_corpus(sample)
+
+
+@pytest.fixture(scope="session")
+def vocab(sample: list[Utterance]) -> list[str]:
+    """The characters of the sample corpus, as words and (letters and digits) as continuations."""
+    characters = {char for utterance in sample for char in utterance.text}
+    single = sorted({text for kind, text in map(normalise_character, characters) if kind != SPACE and text})
+    return [*SPECIAL_TOKENS, *single, *(f"##{char}" for char in single if char.isascii() and char.isalnum())]
+
+
+def make_checkpoint(vocab: list[str], labels: Labels) -> Checkpoint:
+    """2 layers of 48, 4 heads of 12, random weights from a fixed seed; made without Paddle."""
+    config = ModelConfig(
+        vocab_size=len(vocab),
+        hidden_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        attention_head_size=12,
+        intermediate_size=96,
+        max_position_embeddings=32,
+        max_seq_length=32,
+    )
+    rng = np.random.default_rng(7)
+    tensors = {
+        name: (rng.standard_normal(shape) * 0.1 + ("norm" in name and name.endswith("weight"))).astype(np.float32)
+        for name, shape in parameter_shapes(config, labels).items()
+    }
+    return Checkpoint(config, tensors, list(vocab), labels, Manifest(stage="test", threshold=0.25))
+
+
+@pytest.fixture
+def checkpoint(vocab: list[str], labels: Labels) -> Checkpoint:
+    """The tiny model; a test may change it."""
+    return make_checkpoint(vocab, labels)
+
+
+@pytest.fixture(scope="session")
+def _whole_checkpoint(tmp_path_factory: pytest.TempPathFactory, vocab: list[str], labels: Labels) -> Path:
+    directory = tmp_path_factory.mktemp("models") / "tiny"
+    save_checkpoint(make_checkpoint(vocab, labels), directory)
+    return directory
+
+
+@pytest.fixture
+def checkpoint_directory(_whole_checkpoint: Path, tmp_path: Path) -> Path:
+    """The tiny model in a directory of the test's own; a test may break it."""
+    return Path(shutil.copytree(_whole_checkpoint, tmp_path / "tiny"))
