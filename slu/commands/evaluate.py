@@ -1,0 +1,70 @@
+"""``slu eval``: measure a checkpoint or a bundle on a labelled file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slu.corpus import Utterance
+    from slu.labels import Labels
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``eval`` to the commands."""
+    parser = subparsers.add_parser("eval", help="measure a model on a labelled file")
+    parser.add_argument("model", metavar="MODEL", type=Path, help="a checkpoint or a bundle")
+    parser.add_argument("--data", metavar="FILE", type=Path, required=True, help="a tagged corpus")
+    parser.add_argument("--backend", metavar="B", help="what computes it; MODEL decides if left out")
+    parser.add_argument("--json", metavar="F", type=Path, help="write the measures there")
+    parser.add_argument("--errors", metavar="F", type=Path, help="write every wrong utterance there")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from slu.corpus import read_corpus
+    from slu.evaluation import error_lines, evaluate, write_evaluation
+    from slu.files import write_file
+    from slu.loading import load
+
+    utterances = read_corpus(args.data)
+    parser = load(args.model, args.backend)
+    check_labels(utterances, parser.labels, args.data)
+    result, answers = evaluate(parser, utterances)
+    print("\n".join(class_table(result)))
+    if args.errors:
+        lines = error_lines(utterances, answers, parser)
+        head = "session\ttext\tintent\ttagged\tanswered intent\tanswered tagged\tscore"
+        write_file(args.errors, "\n".join([head, *lines]) + "\n")
+        print(f"{len(lines)} wrong utterances in {args.errors}")
+    if args.json:
+        write_evaluation(args.json, args.model, args.data, parser, result)
+    return 0
+
+
+def check_labels(utterances: Sequence[Utterance], labels: Labels, path: Path) -> None:
+    """Raise `CorpusError` at a label that the model cannot answer: the file was made for another model."""
+    from slu.errors import CorpusError
+
+    for utterance in utterances:
+        names = {slot.name for slot in utterance.slots} - set(labels.slots)
+        if utterance.intent not in labels.intents:
+            raise CorpusError(f"{path}: {utterance.text!r}: the model does not know the intent {utterance.intent!r}")
+        if names:
+            raise CorpusError(f"{path}: {utterance.text!r}: the model does not know the slot {min(names)!r}")
+
+
+def class_table(result: dict[str, Any]) -> list[str]:
+    """The measures, then a line an intent and a line a slot."""
+    from slu.evaluation import MEASURES
+
+    lines = [f"{result['utterances']} utterances"]
+    lines += [f"  {name:<16} {result[name]:7.2f} %" for name in MEASURES]
+    for kind in ("intents", "slots"):
+        lines += ["", f"{kind:<32} labelled predicted precision  recall      f1"]
+        for name, row in result["classes"][kind].items():
+            numbers = f"{row['labelled']:8d} {row['predicted']:9d} {row['precision']:9.2f} {row['recall']:7.2f}"
+            lines.append(f"  {name:<30} {numbers} {row['f1']:7.2f}")
+    return lines

@@ -1,0 +1,58 @@
+"""``slu parse``: utterances in, one JSON line each out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``parse`` to the commands."""
+    parser = subparsers.add_parser(
+        "parse",
+        help="print intent and slots of utterances",
+        description="Print one JSON line an utterance. Without TEXT, read one utterance a line from standard input.",
+    )
+    parser.add_argument("model", metavar="MODEL", type=Path, help="a checkpoint or a bundle")
+    parser.add_argument("text", metavar="TEXT", nargs="*", help="utterances")
+    parser.add_argument("--backend", metavar="B", help="what computes it; MODEL decides if left out")
+    parser.set_defaults(func=run)
+    parser.intermixed = True  # type: ignore[attr-defined]
+
+
+def run(args: argparse.Namespace) -> int:
+    from slu.errors import OutputError
+    from slu.loading import load
+
+    texts = _arguments(args.text) if args.text else _lines()
+    if sys.stdout is None:
+        raise OutputError("standard output is closed; parse prints there")
+    parser = load(args.model, args.backend)
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    for text in texts:
+        print(json.dumps(parser.parse(text).to_dict(), ensure_ascii=False), flush=True)
+    return 0
+
+
+def _arguments(texts: list[str]) -> list[str]:
+    """Arguments as they are; raise `CorpusError` at one that was not text, which Python hides in surrogates."""
+    from slu.errors import CorpusError
+
+    for number, text in enumerate(texts, 1):
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            raise CorpusError(f"TEXT {number}: not UTF-8")
+    return texts
+
+
+def _lines() -> Iterator[str]:
+    """Lines of standard input as they come; raise `CorpusError` at one that is not UTF-8."""
+    from slu.errors import CorpusError
+
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        try:
+            yield line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise CorpusError(f"standard input, line {number}: not UTF-8 at byte {error.start}") from error

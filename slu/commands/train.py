@@ -1,0 +1,48 @@
+"""``slu train``: train a model by a recipe."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``train`` to the commands."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train a model on a tagged corpus",
+        description="Train a joint intent and slot model. A run that was killed goes on with --resume.",
+    )
+    add_recipe_arguments(parser)
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="the checkpoint to make")
+    parser.add_argument("--init", metavar="NAME|DIR|scratch", help="start from a published or local ERNIE checkpoint")
+    parser.add_argument("--resume", action="store_true", help="go on from the last saved state")
+    parser.set_defaults(func=run)
+
+
+def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--config`` and ``--set``, for every command that follows a recipe."""
+    parser.add_argument("--config", metavar="C", type=Path, required=True, help="the recipe, a TOML file")
+    add_set_argument(parser)
+
+
+def add_set_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        metavar="SECTION.NAME=VALUE",
+        action="append",
+        default=[],
+        help="change a setting of the recipe, such as data.corpus=my.txt; may be given several times",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from slu.recipe import load_recipe
+    from slu.stage import load_data
+    from slu.train import train_stage
+
+    overrides = [*args.set, *([f"model.init={json.dumps(args.init)}"] if args.init else [])]
+    recipe = load_recipe(args.config, overrides)
+    train_stage(recipe, load_data(recipe), args.out, args.resume)
+    return 0

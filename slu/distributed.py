@@ -1,0 +1,41 @@
+"""Several processes on the same training, started by Paddle's launcher. Two of them on the processors of this machine:
+
+    python -m paddle.distributed.launch --nproc_per_node 2 --log_dir runs/log \\
+        .venv/bin/slu train --config configs/demo.toml --out runs/two --set training.shards=2
+
+The launcher wants a script, not ``-m slu.cli``. ``training.shards`` must be a multiple of the number of processes;
+what is learned depends on the shards and not, but for roundings, on how many processes share them. Process 0 alone
+writes and shows the progress; what process N says is in ``runs/log/workerlog.N``.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+def world() -> int:
+    """How many processes there are; 1 when nothing launched us."""
+    return int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
+
+
+def rank() -> int:
+    """Which of them this is, from 0. Process 0 writes the results."""
+    return int(os.environ.get("PADDLE_TRAINER_ID", "0"))
+
+
+def start() -> None:
+    """Connect the processes (gloo: there is no accelerator to use). Does nothing for a single one."""
+    if world() > 1:
+        import paddle
+
+        os.environ.setdefault("PADDLE_DISTRI_BACKEND", "gloo")
+        if not paddle.distributed.is_initialized():
+            paddle.distributed.init_parallel_env()
+
+
+def barrier() -> None:
+    """Wait for all processes."""
+    if world() > 1:
+        import paddle
+
+        paddle.distributed.barrier()

@@ -1,0 +1,114 @@
+"""The first stage: train a JointErnie on a corpus."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from slu import distributed
+from slu.batching import make_examples
+from slu.checkpoint import Checkpoint
+from slu.corpus import Utterance
+from slu.curves import DIRECTORY as CURVES
+from slu.files import write_file
+from slu.initial import initial_checkpoint
+from slu.labels import Labels
+from slu.recipe import GENERIC, ModelSettings, Recipe
+from slu.stage import Data, file_hash, run_stage
+from slu.training import CHOOSABLE, Objective, TrainingSettings, fit, labelled_loss
+from slu.vocabulary import restore_rows, select_used
+
+LOG = "training.json"
+"""A row an evaluation: step, epoch, loss and every measure. `slu report` draws it."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What the first stage depends on, besides its inputs."""
+
+    model: ModelSettings
+    training: TrainingSettings
+
+
+def train(
+    initial: Checkpoint, data: Data, settings: TrainingSettings, workspace: Path
+) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
+    """Train ``initial`` on labelled utterances. Returns the best checkpoint, a report, and files to keep with it."""
+    small, rows = select_used(initial, [*data.train, *data.dev])
+    trained, report, keep = run_training(small, data, settings, labelled_loss(settings), workspace, "train")
+    return restore_rows(trained, initial, rows), report, keep
+
+
+def run_training(
+    start: Checkpoint,
+    data: Data,
+    settings: TrainingSettings,
+    objective: Objective,
+    workspace: Path,
+    title: str,
+    prepare: Callable[[Any], Any] = lambda model: model,
+    finish: Callable[[Any, Checkpoint], Checkpoint] | None = None,
+) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
+    """Train a checkpoint with any objective.
+
+    ``prepare`` may change the network before training (quantisation), ``finish`` turns the trained network into a
+    checkpoint.
+    """
+    from slu.model import load_model, to_checkpoint
+
+    tokenizer = start.tokenizer()
+    model = prepare(load_model(start))
+    examples = make_examples(data.train, tokenizer, start.labels, start.config.max_length)
+    started = time.monotonic()
+    log = fit(
+        model, examples, settings, objective, _evaluator(model, start, data.dev), workspace,
+        tokenizer.unk_id, tokenizer.pad_id, title,
+    )  # fmt: skip
+    seconds = time.monotonic() - started
+    if distributed.rank() == 0:
+        write_file(workspace / LOG, json_rows(log))
+    steps = -(-len(examples) // settings.batch_size)
+    report = {"epochs": round(log[-1]["step"] / steps, 2) if log else 0.0, "training_seconds": round(seconds, 1)}
+    return (finish or to_checkpoint)(model, start), report, [workspace / LOG, workspace / CURVES]
+
+
+def json_rows(rows: list[dict[str, Any]]) -> str:
+    import json
+
+    return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
+
+
+def _evaluator(model: Any, checkpoint: Checkpoint, dev: Sequence[Utterance]) -> Callable[[], dict[str, float]]:
+    from slu.backends.dygraph import DygraphBackend
+    from slu.evaluation import evaluate as measure_parser
+    from slu.parser import Parser
+
+    parser = Parser(DygraphBackend(model), checkpoint.tokenizer(), checkpoint.labels)
+
+    def evaluate() -> dict[str, float]:
+        result, _ = measure_parser(parser, dev)
+        return {name: result[name] for name in CHOOSABLE}
+
+    return evaluate
+
+
+def train_stage(recipe: Recipe, data: Data, out: Path, resume: bool) -> Checkpoint:
+    """Make the first checkpoint of a recipe, unless it is up to date."""
+    model = recipe.section("model", ModelSettings)
+    vocab = None if model.vocab == GENERIC else recipe.resolve(model.vocab)
+    inputs = {"vocab": file_hash(vocab)} if vocab and model.init == "scratch" else {}
+    if Path(model.init).is_dir():
+        inputs["init"] = file_hash(Path(model.init))
+    # Where the files lay is nobody else's concern, and no reason to train again: their hashes say what they were.
+    named = replace(model, vocab=Path(model.vocab).name, init=Path(model.init).name)
+    settings = TrainSettings(named, recipe.section("training", TrainingSettings))
+
+    def make(workspace: Path) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
+        initial = initial_checkpoint(model, Labels.from_corpus(data.train), vocab)
+        return train(initial, data, settings.training, workspace)
+
+    distributed.start()
+    return run_stage("fp32", out, settings, inputs, data, make, resume=resume)

@@ -1,0 +1,66 @@
+"""Evaluation: measures, the lines of what went wrong, and the threshold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from slu.corpus import Slot, Utterance, parse_tagged
+from slu.evaluation import KEPT, MEASURES, choose_threshold, error_lines, evaluate, summary
+from slu.metrics import compare
+from slu.parser import Parser, ParseResult
+
+
+def test_a_parser_that_is_right_reaches_everything(settled: list[Utterance], knowing: Parser) -> None:
+    result, answers = evaluate(knowing, settled)
+    assert {name: result[name] for name in MEASURES} == dict.fromkeys(MEASURES, 100)
+    assert error_lines(settled, answers, knowing) == []
+    row = summary(result)
+    assert list(row) == ["utterances", *MEASURES]
+    assert row["utterances"] == len(settled)
+
+
+def test_every_wrong_utterance_has_its_line(settled: list[Utterance], knowing: Parser) -> None:
+    _, answers = evaluate(knowing, settled)
+    at = next(i for i, u in enumerate(settled) if u.slots and u.intent == "music.play")
+    answers[at] = replace(answers[at], intent="OTHERS", score=0.5)
+    [line] = error_lines(settled, answers, knowing)
+    session, text, intent, tagged, answered, answered_tagged, score = line.split("\t")
+    assert (session, text, intent, answered, score) == (
+        settled[at].session, settled[at].text, "music.play", "OTHERS", "0.5000",
+    )  # fmt: skip
+    assert parse_tagged(tagged)[1] == settled[at].slots
+    assert parse_tagged(answered_tagged)[1] == answers[at].slots
+
+
+def test_an_answer_that_tags_cannot_hold_has_a_line_too(knowing: Parser) -> None:
+    """``||`` inside a text is possible only where a slot's border parts it, and an answer need not have that slot."""
+    text, slots = parse_tagged("听a|<song>|b</song>")
+    utterance = Utterance(text, "music.play", slots, "1")
+    [line] = error_lines([utterance], [ParseResult(text, "music.play", 0.5, True, (Slot("song", "b", 4, 5),))], knowing)
+    fields = line.split("\t")
+    assert len(fields) == 7
+    assert "song" in fields[5]
+    assert "4" in fields[5]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 19, 20, 21, 99, 100, 101, 1000])
+def test_the_threshold_keeps_its_share_of_the_right_answers(count: int, knowing: Parser) -> None:
+    utterance = Utterance("听", "OTHERS", (), "1")
+    scores = [((i * 7919) % count + 1) / (count + 1) for i in range(count)]
+    right = [ParseResult("听", "OTHERS", score, True, ()) for score in scores]
+    wrong = [ParseResult("听", "music.play", 0.0, True, ())] * 50
+    answers = [*right, *wrong]
+    threshold = choose_threshold(knowing, [utterance] * len(answers), answers)
+    assert all(compare(utterance, answer, knowing.labels).exact for answer in right)
+    kept = sum(score >= threshold for score in scores)
+    assert kept >= KEPT * count
+    # A higher one would keep too few.
+    assert sum(score > threshold for score in scores) < KEPT * count + 1
+    assert threshold in scores
+
+
+def test_without_right_answers_everything_is_understood(knowing: Parser) -> None:
+    wrong = ParseResult("听", "music.play", 0.9, True, ())
+    assert choose_threshold(knowing, [Utterance("听", "OTHERS", (), "1")], [wrong]) == 0

@@ -1,0 +1,87 @@
+"""What is set for native libraries, and that their chatter stays off standard output."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from slu import platform
+from slu.platform import mkl_cpu_type, native_output_on_stderr, prepare_paddle
+
+AVX2 = "fpu sse4_2 avx avx2"
+AVX512 = f"{AVX2} avx512f avx512dq avx512bw avx512vl avx512_vnni"
+
+
+def cpuinfo(vendor: str, flags: str) -> str:
+    return f"processor\t: 0\nvendor_id\t: {vendor}\nmodel name\t: a: b\nflags\t\t: {flags}\n\nprocessor\t: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "flags", "kind"),
+    [
+        ("AuthenticAMD", AVX512, "7"),
+        ("AuthenticAMD", AVX2, "5"),
+        ("AuthenticAMD", "fpu avx512f avx2", "5"),
+        ("AuthenticAMD", "fpu sse4_2", None),
+        ("GenuineIntel", AVX512, None),
+    ],
+)
+def test_mkl_is_told_about_amd_processors_only(
+    vendor: str, flags: str, kind: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mkl_cpu_type(cpuinfo(vendor, flags)) == kind
+    (tmp_path / "cpuinfo").write_text(cpuinfo(vendor, flags))
+    monkeypatch.setattr(platform, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.delenv("MKL_DEBUG_CPU_TYPE", raising=False)
+    prepare_paddle()
+    assert os.environ.get("MKL_DEBUG_CPU_TYPE") == kind
+    monkeypatch.setenv("MKL_DEBUG_CPU_TYPE", "4")
+    monkeypatch.setenv("GLOG_minloglevel", "0")
+    prepare_paddle()
+    assert [os.getenv(name) for name in ("MKL_DEBUG_CPU_TYPE", "GLOG_minloglevel")] == ["4", "0"]
+
+
+def test_a_machine_without_cpuinfo_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "CPUINFO", tmp_path / "none")
+    monkeypatch.delenv("MKL_DEBUG_CPU_TYPE", raising=False)
+    prepare_paddle()
+    assert "MKL_DEBUG_CPU_TYPE" not in os.environ
+
+
+def test_only_the_warning_of_setuptools_is_silenced() -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        prepare_paddle()
+        warnings.warn("Setuptools is replacing distutils.", stacklevel=1)
+        warnings.warn("something else", stacklevel=1)
+    assert [str(warning.message) for warning in seen] == ["something else"]
+
+
+def test_native_output_goes_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    native = ctypes.CDLL(None)
+    print("one")
+    native.printf(b"two\n")
+    with native_output_on_stderr():
+        native.printf(b"chatter\n")
+        os.write(1, b"more\n")
+    print("three", flush=True)
+    with pytest.raises(ValueError, match="x"), native_output_on_stderr():
+        raise ValueError("x")
+    native.printf(b"four\n")
+    native.fflush(None)
+    captured = capfd.readouterr()
+    assert captured.out == "one\ntwo\nthree\nfour\n"
+    assert captured.err == "chatter\nmore\n"
+
+
+def test_a_closed_standard_output_is_no_error() -> None:
+    code = "from slu.platform import native_output_on_stderr\nwith native_output_on_stderr(): import os\n"
+    command = f'exec "{sys.executable}" -c "{code}" >&-'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
