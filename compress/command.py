@@ -1,0 +1,43 @@
+"""``slu compress``: all steps of a recipe, or one of them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from compress import STEPS
+from slu.commands.train import add_recipe_arguments
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``compress`` to the commands."""
+    parser = subparsers.add_parser(
+        "compress",
+        help="make a trained model smaller",
+        description="Compress a checkpoint. Without STEP, all steps that the recipe has, into DIR/vocab, DIR/width and "
+        "so on, skipping those that are up to date; with STEP, that one alone, into DIR.",
+    )
+    parser.add_argument("step", metavar="STEP", nargs="?", choices=STEPS, help=" | ".join(STEPS))
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path)
+    add_recipe_arguments(parser)
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True)
+    parser.set_defaults(func=run)
+    parser.intermixed = True  # type: ignore[attr-defined]
+
+
+def run(args: argparse.Namespace) -> int:
+    from compress.steps import run_step
+    from slu.recipe import load_recipe
+    from slu.stage import load_data
+
+    recipe = load_recipe(args.config, args.set)
+    data = load_data(recipe)
+    if args.step:
+        run_step(args.step, recipe, data, args.checkpoint, args.out)
+        return 0
+    source = args.checkpoint
+    for step in STEPS:
+        if recipe.has(step):
+            run_step(step, recipe, data, source, args.out / step)
+            source = args.out / step
+    return 0

@@ -1,0 +1,32 @@
+"""INT8 embeddings: every row of the word, position and token type matrices on a grid of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from slu.checkpoint import Checkpoint
+from slu.quantization import WEIGHT_SCALE, quantise
+
+
+@dataclass(frozen=True)
+class EmbeddingSettings:
+    """There is nothing to choose."""
+
+
+def quantise_embeddings(checkpoint: Checkpoint) -> tuple[Checkpoint, dict[str, Any]]:
+    """Replace every float embedding matrix by INT8 with a scale a row. Reports the largest error of a value."""
+    tensors = {}
+    largest = 0.0
+    for name, tensor in checkpoint.tensors.items():
+        if name.endswith("_embeddings.weight") and tensor.dtype == np.float32:
+            steps, scale = quantise(tensor, axis=0)
+            tensors[name] = steps
+            tensors[name.removesuffix("weight") + WEIGHT_SCALE] = scale
+            largest = max(largest, float(np.abs(steps * scale[:, None] - tensor).max()))
+        else:
+            tensors[name] = tensor
+    quantised = Checkpoint(checkpoint.config, tensors, checkpoint.vocab, checkpoint.labels, checkpoint.manifest)
+    return quantised, {"largest_error": largest}

@@ -1,0 +1,56 @@
+"""The steps of compression in their order, each from a checkpoint directory to a checkpoint directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from slu import distributed
+from slu.checkpoint import Checkpoint
+from slu.errors import ConfigError
+from slu.recipe import Recipe
+from slu.stage import Data, file_hash, run_stage
+
+Made = tuple[Checkpoint, dict[str, Any], Sequence[Path]]
+
+
+def run_step(
+    step: str, recipe: Recipe, data: Data, source: Path, out: Path, say: Callable[[str], None] = print
+) -> None:
+    """Make ``out`` from the checkpoint ``source`` by one step, with the recipe's settings for it.
+
+    What was interrupted goes on where it was.
+    """
+    from slu.checkpoint import load_checkpoint
+
+    if distributed.world() > 1:
+        # The moving averages of the activation scales are kept by each process for itself.
+        raise ConfigError(f"{step}: compression runs in one process; start it without paddle.distributed.launch")
+    if out.resolve() == source.resolve():
+        raise ConfigError(f"{step}: {out} is the checkpoint to be compressed; choose another --out")
+    before = load_checkpoint(source)
+    settings, make = _step(step, recipe, data, before)
+    run_stage(step, out, settings, {"checkpoint": file_hash(source)}, data, make, before, say=say)
+
+
+def _step(step: str, recipe: Recipe, data: Data, before: Checkpoint) -> tuple[Any, Callable[[Path], Made]]:
+    if step == "vocab":
+        from compress.vocab import VocabSettings, prune_vocab
+
+        vocab = recipe.section(step, VocabSettings)
+        return vocab, lambda workspace: (*prune_vocab(before, data.train, data.dev, vocab), [])
+    if step == "width":
+        from compress.width import WidthSettings, prune_width
+
+        width = recipe.section(step, WidthSettings)
+        return width, lambda workspace: prune_width(before, data, width, workspace)
+    if step == "qat":
+        from compress.qat import QatSettings, train_quantised
+
+        qat = recipe.section(step, QatSettings)
+        return qat, lambda workspace: train_quantised(before, data, qat, workspace)
+    from compress.embeddings import EmbeddingSettings, quantise_embeddings
+
+    embeddings = recipe.section(step, EmbeddingSettings)
+    return embeddings, lambda workspace: (*quantise_embeddings(before), [])

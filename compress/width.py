@@ -1,0 +1,136 @@
+"""Width pruning, after DynaBERT (Hou et al. 2020, https://arxiv.org/abs/2004.04037).
+
+Attention heads and feed-forward neurons are ranked by how much the loss would change without them, reordered so that
+the important ones come first, cut to the requested ratio, and what is left is trained to imitate the uncut model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compress.distillation import DistillationSettings, check_float, distillation_loss
+from slu.batching import Batch, Example, epoch_order, make_examples, make_shards
+from slu.checkpoint import Checkpoint, ModelConfig
+from slu.errors import ConfigError
+from slu.stage import Data
+from slu.train import run_training
+from slu.training import TrainingSettings
+from slu.vocabulary import restore_rows, select_used
+
+
+@dataclass(frozen=True)
+class WidthSettings:
+    """``ratio``: the part of heads and neurons that stays, such as "3/4". ``training``: how the rest is trained."""
+
+    ratio: str = "3/4"
+    training: TrainingSettings = field(default_factory=lambda: TrainingSettings(epochs=5, learning_rate=5e-4))
+    distillation: DistillationSettings = field(default_factory=DistillationSettings)
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Mean |gradient × activation| of every head, ``[layers, heads]``, and neuron, ``[layers, intermediate_size]``."""
+
+    heads: np.ndarray
+    neurons: np.ndarray
+
+
+def prune_width(
+    checkpoint: Checkpoint, data: Data, settings: WidthSettings, workspace: Path
+) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
+    """Cut a float checkpoint to ``settings.ratio`` and distil it from itself. Returns what `run_training` does."""
+    check_float(checkpoint, "width")
+    teacher, rows = select_used(checkpoint, [*data.train, *data.dev])
+    config = cut_config(teacher.config, settings.ratio)
+    student = cut(teacher, measure_importance(teacher, data), config)
+    objective = distillation_loss(teacher, settings.distillation, settings.training)
+    trained, report, keep = run_training(
+        student, data, settings.training, objective, workspace, f"width {settings.ratio}"
+    )
+    report |= {"heads": config.num_attention_heads, "neurons": config.intermediate_size}
+    return restore_rows(trained, checkpoint, rows), report, keep
+
+
+def cut_config(config: ModelConfig, ratio: str) -> ModelConfig:
+    """The shape that is left; raise `ConfigError` when ``ratio`` does not leave whole heads and neurons."""
+    try:
+        part = Fraction(ratio)
+    except (ValueError, ZeroDivisionError) as error:
+        raise ConfigError(f"width ratio {ratio!r}: write it as 3/4 or 0.75") from error
+    heads, neurons = config.num_attention_heads * part, config.intermediate_size * part
+    if not 0 < part <= 1:
+        raise ConfigError(f"width ratio {ratio}: it must be above 0 and at most 1")
+    for count, whole, what in (
+        (heads, config.num_attention_heads, "heads"),
+        (neurons, config.intermediate_size, "neurons"),
+    ):
+        if count.denominator != 1:
+            raise ConfigError(
+                f"width ratio {ratio}: {whole} {what} do not divide so; that would leave {float(count):g}"
+            )
+    return config.replace(num_attention_heads=int(heads), intermediate_size=int(neurons))
+
+
+def measure_importance(checkpoint: Checkpoint, data: Data, batches: int = 100) -> Importance:
+    """Accumulate |gradient × activation| of heads and neurons over ``batches`` of the training part.
+
+    For a mask m (all ones) on the inputs of a linear layer y = (m·a) W, the gradient with respect to m is a·∂L/∂a,
+    summed over tokens; and that is the sum over a row of W · ∂L/∂W. So no mask has to be put in, and no activation
+    kept: the gradients of ``out_proj`` (rows grouped by head) and ``linear2`` (a row a neuron) have it all.
+    """
+    import paddle
+
+    from slu.model import load_model
+    from slu.training import joint_loss
+
+    config = checkpoint.config
+    tokenizer = checkpoint.tokenizer()
+    examples: Sequence[Example] = make_examples(data.train, tokenizer, checkpoint.labels, config.max_length)
+    model = load_model(checkpoint)
+    layers = model.ernie.encoder.layers
+    heads = np.zeros((config.num_hidden_layers, config.num_attention_heads))
+    neurons = np.zeros((config.num_hidden_layers, config.intermediate_size))
+    order = epoch_order(np.array([len(e.ids) for e in examples]), 64, seed=0, epoch=0)[:batches]
+    for indices in order:
+        batch: Batch = make_shards(examples, indices, tokenizer.pad_id, 1)[0]
+        intent, slots = model(paddle.to_tensor(batch.ids), batch.padded)
+        joint_loss(intent, slots, batch).backward()
+        for i, layer in enumerate(layers):
+            rows = _gradient_times_weight(layer.self_attn.out_proj.weight)
+            heads[i] += np.abs(rows.reshape(config.num_attention_heads, -1).sum(1))
+            neurons[i] += np.abs(_gradient_times_weight(layer.linear2.weight))
+        model.clear_gradients()
+    return Importance(heads / len(order), neurons / len(order))
+
+
+def cut(checkpoint: Checkpoint, importance: Importance, config: ModelConfig) -> Checkpoint:
+    """Keep the most important heads and neurons of every layer, as many as ``config`` has, most important first."""
+    tensors = dict(checkpoint.tensors)
+    size = config.attention_head_size
+    for i in range(config.num_hidden_layers):
+        layer = f"ernie.encoder.layers.{i}"
+        heads = np.argsort(-importance.heads[i], kind="stable")[: config.num_attention_heads]
+        columns = (heads[:, None] * size + np.arange(size)).reshape(-1)
+        for projection in ("q_proj", "k_proj", "v_proj"):
+            _take(tensors, f"{layer}.self_attn.{projection}.weight", columns, 1)
+            _take(tensors, f"{layer}.self_attn.{projection}.bias", columns, 0)
+        _take(tensors, f"{layer}.self_attn.out_proj.weight", columns, 0)
+        neurons = np.argsort(-importance.neurons[i], kind="stable")[: config.intermediate_size]
+        _take(tensors, f"{layer}.linear1.weight", neurons, 1)
+        _take(tensors, f"{layer}.linear1.bias", neurons, 0)
+        _take(tensors, f"{layer}.linear2.weight", neurons, 0)
+    return Checkpoint(config, tensors, checkpoint.vocab, checkpoint.labels, checkpoint.manifest)
+
+
+def _take(tensors: dict[str, np.ndarray], name: str, indices: np.ndarray, axis: int) -> None:
+    tensors[name] = np.ascontiguousarray(np.take(tensors[name], indices, axis))
+
+
+def _gradient_times_weight(weight: Any) -> np.ndarray:
+    return np.asarray((weight.grad * weight).sum(1).numpy())
