@@ -1,0 +1,32 @@
+# The native engine. Included by the Makefile at the root, which sets BIN, the environment's programs, and SETUP.
+ENGINE_PYTHON := $(abspath $(BIN))/python
+ENGINE_CMAKE := PATH=$(abspath $(BIN)):$$PATH SLU_PYTHON=$(ENGINE_PYTHON) cmake
+ENGINE_ARM := -DCMAKE_TOOLCHAIN_FILE=$(abspath cpp_runtime/cmake)/zig-aarch64-linux.cmake -DSLU_PYTHON=$(ENGINE_PYTHON)
+ENGINE_JOBS ?= 2
+ENGINE_SOURCES = $(shell find cpp_runtime tests/cpp_runtime -name '*.cpp' -o -name '*.h' -o -name '*.c')
+
+.PHONY: engine arm engine-test engine-test-slow fuzz engine-peak
+
+# libslu.so, libslu.a and slu-cli for this machine, in build/host.
+engine: $(SETUP)
+	$(ENGINE_CMAKE) -G Ninja -S cpp_runtime -B build/host -DSLU_BUILD_TESTS=ON
+	$(ENGINE_CMAKE) --build build/host -j $(ENGINE_JOBS)
+
+# build/linux-arm64/slu-cli (static, also for `adb shell`) and build/android-arm64/libslu.so.
+arm: $(SETUP)
+	mkdir -p build/linux-arm64 build/android-arm64
+	cd build/linux-arm64 && $(ENGINE_CMAKE) -G Ninja -S ../../cpp_runtime -B . $(ENGINE_ARM) -DSLU_BUILD_TESTS=ON
+	$(ENGINE_CMAKE) --build build/linux-arm64 -j $(ENGINE_JOBS)
+	cp build/linux-arm64/libslu.so build/android-arm64/libslu.so
+
+engine-test: $(SETUP)
+	$(ENGINE_PYTHON) -m pytest -q tests/cpp_runtime tests/export_lite/test_gguf.py -m "not slow"
+
+engine-test-slow: $(SETUP)
+	$(ENGINE_PYTHON) -m pytest -q tests/cpp_runtime -m slow
+
+# FUZZ_SECONDS for each target.
+FUZZ_SECONDS ?= 60
+fuzz: $(SETUP)
+	$(ENGINE_PYTHON) tests/cpp_runtime/fuzz.py --seconds $(FUZZ_SECONDS)
+

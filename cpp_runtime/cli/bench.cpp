@@ -1,0 +1,140 @@
+// slu-cli bench: latency and memory of one thread over the texts of a file.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+
+#include "cli.h"
+#include "json.h"
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+// A value in kB out of a file of /proc such as "VmHWM:  1234 kB", in bytes; 0 where there is none.
+uint64_t proc_bytes(const char *path, const char *name) {
+  FILE *file = fopen(path, "r");
+  if (!file) return 0;
+  uint64_t found = 0;
+  std::string line;
+  while (!found && read_line(file, &line))
+    if (line.compare(0, strlen(name), name) == 0)
+      found = strtoull(line.c_str() + strlen(name), nullptr, 10) * 1024;
+  fclose(file);
+  return found;
+}
+
+std::string processor() {
+  FILE *file = fopen("/proc/cpuinfo", "r");
+  if (!file) return "";
+  std::string line, found;
+  while (found.empty() && read_line(file, &line))
+    for (const char *name : {"model name", "Hardware", "CPU part"})
+      if (line.compare(0, strlen(name), name) == 0 && line.find(": ") != std::string::npos)
+        found = line.substr(line.find(": ") + 2);
+  fclose(file);
+  return found;
+}
+
+void write_times(Json *json, const char *name, std::vector<double> times) {
+  std::sort(times.begin(), times.end());
+  double sum = 0;
+  for (double time : times) sum += time;
+  const auto quantile = [&](double q) {
+    return times[std::min(times.size() - 1, static_cast<size_t>(q * static_cast<double>(times.size())))];
+  };
+  json->key(name).open('{').key("mean").milliseconds(sum / static_cast<double>(times.size()));
+  json->key("p50").milliseconds(quantile(0.5)).key("p90").milliseconds(quantile(0.9));
+  json->key("p99").milliseconds(quantile(0.99)).close('}');
+}
+
+// A text a line; of corpus lines (session, text, intent, tagged text between tabs) the text.
+std::vector<std::string> read_texts(FILE *file) {
+  std::vector<std::string> texts;
+  std::string line;
+  while (read_line(file, &line)) {
+    const size_t first = line.find('\t'), second = line.find('\t', first + 1);
+    if (first != std::string::npos && second != std::string::npos)
+      line = line.substr(first + 1, second - first - 1);
+    if (!line.empty()) texts.push_back(line);
+  }
+  return texts;
+}
+
+}  // namespace
+
+int bench(const Options &options) {
+  FILE *file = fopen(options.file.c_str(), "r");
+  if (!file) return fail(options.file + ": cannot be opened");
+  const std::vector<std::string> texts = read_texts(file);
+  fclose(file);
+  if (texts.empty()) return fail(options.file + ": no text in it");
+  std::vector<double> whole, model_only, tokenize_only;
+  for (auto *times : {&whole, &model_only, &tokenize_only})
+    times->assign(texts.size() * static_cast<size_t>(options.repeat), 0);
+
+  const uint64_t memory_before = proc_bytes("/proc/self/status", "VmRSS:");
+  const auto open_start = Clock::now();
+  Session session;
+  if (!session.open(options)) return 2;
+  const double load = milliseconds_since(open_start);
+
+  uint64_t tokens = 0;
+  size_t measured = 0;
+  for (int pass = -1; pass < options.repeat; ++pass) {  // the first pass warms up
+    for (size_t i = 0; i < texts.size(); ++i) {
+      const std::string &text = texts[i];
+      const slu_result *result;
+      const auto start = Clock::now();
+      const slu_status status = slu_parse(session.context, text.data(), text.size(), &result);
+      const double time = milliseconds_since(start);
+      if (status != SLU_OK)
+        return fail(options.file + ": text " + std::to_string(i + 1) + ": " +
+                    slu_context_message(session.context));
+      if (pass < 0) continue;
+      whole[measured] = time;
+      tokens += result->token_count;
+      if (options.parse_only) {
+        ++measured;
+        continue;
+      }
+      const slu_tokens *encoded;
+      const auto tokenize_start = Clock::now();
+      slu_tokenize(session.context, text.data(), text.size(), &encoded);
+      tokenize_only[measured] = milliseconds_since(tokenize_start);
+      const slu_input input = {sizeof(slu_input), encoded->count, encoded->ids, nullptr};
+      const slu_logits *logits;
+      const auto run_start = Clock::now();
+      slu_run(session.context, &input, &logits);
+      model_only[measured++] = milliseconds_since(run_start);
+    }
+  }
+  const uint64_t peak = proc_bytes("/proc/self/status", "VmHWM:");
+  const slu_info &about = *slu_model_info(session.model);
+  double total = 0;
+  for (double time : whole) total += time;
+
+  Json json;
+  json.open('{').key("model").string(options.model).key("name").string(about.name);
+  json.key("processor").string(processor());
+  json.key("kernel").string(options.kernel ? options.kernel : about.kernel).key("threads").number(1);
+  json.key("utterances").number(texts.size()).key("repeats").number(static_cast<uint64_t>(options.repeat));
+  json.key("tokens").number(tokens);
+  write_times(&json, "end_to_end_ms", whole);
+  if (!options.parse_only) {
+    write_times(&json, "model_ms", model_only);
+    write_times(&json, "tokenize_ms", tokenize_only);
+  }
+  json.key("tokens_per_second").number(static_cast<uint64_t>(static_cast<double>(tokens) / total * 1000));
+  json.key("load_ms").milliseconds(load).key("size_bytes").number(about.model_bytes);
+  json.key("context_bytes").number(about.context_bytes);
+  json.key("rss_growth_bytes").number(peak > memory_before ? peak - memory_before : 0);
+  json.key("peak_rss_bytes").number(peak);
+  json.key("pss_bytes").number(proc_bytes("/proc/self/smaps_rollup", "Pss:")).close('}');
+  puts(json.text().c_str());
+  return 0;
+}

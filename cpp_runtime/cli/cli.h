@@ -1,0 +1,41 @@
+// The commands of slu-cli.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "slu/slu.h"
+
+struct Options {
+  std::string model;
+  std::string file;  // bench: utterances
+  const char *kernel = nullptr;
+  int repeat = 5;           // bench: passes over the file
+  bool parse_only = false;  // bench: no separate passes for the parts
+};
+
+// A model and a context of it, freed at the end. Throws nothing; see `ok`.
+struct Session {
+  slu_model *model = nullptr;
+  slu_context *context = nullptr;
+
+  Session() = default;
+  Session(const Session &) = delete;
+  Session &operator=(const Session &) = delete;
+  ~Session() {
+    slu_context_free(context);
+    slu_model_close(model);
+  }
+  // Opens the model; prints the reason when that fails.
+  bool open(const Options &options);
+};
+
+int parse_lines(const Options &options);
+int bench(const Options &options);
+int info(const Options &options);
+
+// Prints "slu-cli: error: ..." and returns the exit code 2.
+int fail(const std::string &message);
+// Reads a line without its end (\n or \r\n); false at the end of the file.
+bool read_line(FILE *file, std::string *line);

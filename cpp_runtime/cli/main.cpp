@@ -1,0 +1,136 @@
+// slu-cli: the engine as a program, the same on a workstation and on a phone.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "cli.h"
+#include "json.h"
+
+namespace {
+
+constexpr const char *kUsage =
+    "usage: slu-cli parse MODEL [--kernel NAME]             lines in, a line of JSON each out\n"
+    "       slu-cli bench MODEL FILE [--repeat N] [--kernel NAME]   JSON: latency, memory; FILE has a text a "
+    "line\n"
+    "       slu-cli info  MODEL                             JSON: what the model says about itself\n";
+
+void write_result(const std::string &text, const slu_result &result) {
+  Json json;
+  json.open('{').key("text").string(text).key("intent").string(result.intent);
+  json.key("score").rounded(static_cast<double>(result.score)).key("understood").boolean(result.understood);
+  json.key("slots").open('[');
+  for (uint32_t i = 0; i < result.slot_count; ++i) {
+    const slu_slot &slot = result.slots[i];
+    json.open('{').key("name").string(slot.name);
+    json.key("value").string(text.data() + slot.byte_start, slot.byte_end - slot.byte_start);
+    json.key("start").number(slot.start).key("end").number(slot.end).close('}');
+  }
+  json.close(']');
+  if (result.truncated) json.key("truncated").boolean(true);
+  json.close('}');
+  puts(json.text().c_str());
+}
+
+}  // namespace
+
+int fail(const std::string &message) {
+  fflush(stdout);
+  fprintf(stderr, "slu-cli: error: %s\n", message.c_str());
+  return 2;
+}
+
+bool Session::open(const Options &options) {
+  slu_error error;
+  if (slu_model_open(options.model.c_str(), &model, &error) == SLU_OK &&
+      slu_context_create(model, options.kernel, &context, &error) == SLU_OK)
+    return true;
+  fail(error.message);
+  return false;
+}
+
+bool read_line(FILE *file, std::string *line) {
+  line->clear();
+  int c = 0;
+  while ((c = getc(file)) != EOF && c != '\n') line->push_back(static_cast<char>(c));
+  if (c == EOF && line->empty()) return false;
+  if (!line->empty() && line->back() == '\r') line->pop_back();
+  return true;
+}
+
+int parse_lines(const Options &options) {
+  Session session;
+  if (!session.open(options)) return 2;
+  std::string line;
+  for (size_t number = 1; read_line(stdin, &line); ++number) {
+    const slu_result *result;
+    if (slu_parse(session.context, line.data(), line.size(), &result) != SLU_OK)
+      return fail("line " + std::to_string(number) + ": " + slu_context_message(session.context));
+    write_result(line, *result);
+    fflush(stdout);
+  }
+  return 0;
+}
+
+int info(const Options &options) {
+  Session session;
+  if (!session.open(options)) return 2;
+  const slu_info &about = *slu_model_info(session.model);
+  Json json;
+  json.open('{').key("name").string(about.name).key("library").string(slu_version());
+  const struct {
+    const char *name;
+    uint64_t value;
+  } numbers[] = {{"format_version", about.format_version}, {"layers", about.layers},
+                 {"hidden_size", about.hidden_size},       {"heads", about.heads},
+                 {"head_size", about.head_size},           {"intermediate_size", about.intermediate_size},
+                 {"vocab_size", about.vocab_size},         {"max_tokens", about.max_tokens},
+                 {"model_bytes", about.model_bytes},       {"context_bytes", about.context_bytes}};
+  for (const auto &number : numbers) json.key(number.name).number(number.value);
+  json.key("quantised").boolean(about.quantised).key("threshold").rounded(about.threshold);
+  json.key("intents").open('[');
+  for (uint32_t i = 0; i < about.intent_count; ++i) json.string(about.intents[i]);
+  json.close(']').key("slots").open('[');
+  for (uint32_t i = 0; i < about.slot_count; ++i) json.string(about.slots[i]);
+  json.close(']').key("kernels").open('[');
+  const char *name;
+  for (uint32_t i = 0; (name = slu_kernel_name(i)) != nullptr; ++i) json.string(name);
+  json.close(']').close('}');
+  puts(json.text().c_str());
+  return 0;
+}
+
+int main(int count, char **arguments) {
+  const std::string command = count > 1 ? arguments[1] : "";
+  if (command == "--help" || command == "-h") {
+    fputs(kUsage, stdout);
+    return 0;
+  }
+  if (command == "--version") {
+    puts(slu_version());
+    return 0;
+  }
+  Options options;
+  std::vector<std::string> words;
+  for (int i = 2; i < count; ++i) {
+    const bool has_value = i + 1 < count;
+    if (!strcmp(arguments[i], "--kernel") && has_value)
+      options.kernel = arguments[++i];
+    else if (!strcmp(arguments[i], "--repeat") && has_value)
+      options.repeat = atoi(arguments[++i]);
+    else if (!strcmp(arguments[i], "--parse-only"))
+      options.parse_only = true;
+    else
+      words.emplace_back(arguments[i]);
+  }
+  if (options.repeat < 1) return fail("--repeat must be at least 1");
+  const size_t wanted = command == "bench" ? 2 : 1;
+  if (words.size() == wanted) {
+    options.model = words[0];
+    if (wanted == 2) options.file = words[1];
+    if (command == "parse") return parse_lines(options);
+    if (command == "bench") return bench(options);
+    if (command == "info") return info(options);
+  }
+  fputs(kUsage, stderr);
+  return 2;
+}

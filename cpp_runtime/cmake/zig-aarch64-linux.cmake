@@ -1,0 +1,17 @@
+# ARM64 Linux and Android with the pinned ziglang package: static programs (musl), which `adb shell` runs as well, and
+# shared libraries that need no libc. -DSLU_PYTHON=... is the Python that has ziglang.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES SLU_PYTHON SLU_ZIG_TARGET)
+if(NOT SLU_PYTHON)
+  set(SLU_PYTHON python3)
+endif()
+if(NOT SLU_ZIG_TARGET)
+  set(SLU_ZIG_TARGET aarch64-linux-musl)
+endif()
+set(CMAKE_C_COMPILER ${SLU_PYTHON} -m ziglang cc --target=${SLU_ZIG_TARGET})
+set(CMAKE_CXX_COMPILER ${SLU_PYTHON} -m ziglang c++ --target=${SLU_ZIG_TARGET})
+set(CMAKE_ASM_COMPILER ${SLU_PYTHON} -m ziglang cc --target=${SLU_ZIG_TARGET})
+set(CMAKE_AR ${CMAKE_CURRENT_LIST_DIR}/zig-ar CACHE FILEPATH "")
+set(CMAKE_RANLIB ${CMAKE_CURRENT_LIST_DIR}/zig-ranlib CACHE FILEPATH "")

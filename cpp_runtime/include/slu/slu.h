@@ -1,0 +1,180 @@
+/* slu: text in, intent and slots out, on the device. The whole public interface of the native engine, plain
+ * C.
+ *
+ *     slu_model *model;
+ *     slu_context *context;
+ *     const slu_result *result;
+ *     if (slu_model_open("model.gguf", &model, NULL) == SLU_OK &&
+ *         slu_context_create(model, NULL, &context, NULL) == SLU_OK &&
+ *         slu_parse(context, text, strlen(text), &result) == SLU_OK)
+ *       printf("%s %f\n", result->intent, result->score);
+ *
+ * A model never changes after it was opened: any number of threads may use it, each with a context of its
+ * own. One context serves one thread at a time. After slu_context_create nothing is allocated. Every function
+ * that can fail returns a status; nothing is printed, nothing exits, there is no global state.
+ *
+ * Strings handed out end in NUL, are UTF-8, and live as long as the model. Structs handed out belong to the
+ * library, which may append fields to them in later versions: do not copy them by a size of your own. Structs
+ * handed in begin with their size in bytes, so that they can grow as well. */
+#ifndef SLU_SLU_H
+#define SLU_SLU_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define SLU_API
+#else
+#define SLU_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SLU_VERSION "1.0.0"
+
+typedef enum slu_status {
+  SLU_OK = 0,
+  SLU_ERROR_ARGUMENT = 1, /* NULL, misaligned memory, a text of 4 GiB, a token id outside the vocabulary */
+  SLU_ERROR_FILE = 2,     /* the file cannot be opened or mapped */
+  SLU_ERROR_FORMAT = 3,   /* not the GGUF file of such a model, truncated, or damaged */
+  SLU_ERROR_VERSION = 4,  /* a model of a format version that this library does not read */
+  SLU_ERROR_MEMORY = 5,   /* the system has no memory left */
+  SLU_ERROR_INVALID_UTF8 = 6,    /* the text is not UTF-8; slu_context_message names the byte */
+  SLU_ERROR_KERNEL = 7,          /* no kernel of that name, or this processor cannot run it */
+  SLU_STATUS_IS_INT = 0x7fffffff /* never returned: later versions may have more of them */
+} slu_status;
+
+typedef struct slu_model slu_model;     /* an opened model file, read-only */
+typedef struct slu_context slu_context; /* working memory of one thread */
+
+/* Details of a failure, in one line: what, where, what to do. Filled on failure. */
+typedef struct slu_error {
+  char message[256];
+} slu_error;
+
+/* What a model says about itself. */
+typedef struct slu_info {
+  const char *name;        /* as the exporter was told; may be "" */
+  uint32_t format_version; /* of the file */
+  uint32_t layers;         /* encoder layers */
+  uint32_t hidden_size;
+  uint32_t heads; /* attention heads that are left */
+  uint32_t head_size;
+  uint32_t intermediate_size; /* neurons of the feed-forward part that are left */
+  uint32_t vocab_size;
+  uint32_t max_tokens; /* longest input, [CLS] and [SEP] counted; longer texts are truncated */
+  uint32_t intent_count;
+  uint32_t slot_count;        /* slot names; there are 2 * slot_count + 1 tags: O, B-a, I-a, B-b, ... */
+  uint32_t quantised;         /* 1: the encoder's matrix products are INT8, 0: float */
+  const char *const *intents; /* [intent_count], in the order of the logits */
+  const char *const *slots;   /* [slot_count] */
+  double threshold;           /* a result is understood from this score on */
+  uint64_t model_bytes;       /* size of the file */
+  uint64_t context_bytes;     /* memory of one context */
+  const char *kernel;         /* fastest kernel of this processor; the default of slu_context_create */
+  const char *manifest;       /* JSON: what made the model. NOT ended by NUL, may be NULL */
+  uint64_t manifest_bytes;
+} slu_info;
+
+/* One slot: text[byte_start, byte_end) is its value. */
+typedef struct slu_slot {
+  const char *name;
+  uint32_t index; /* into slu_info.slots */
+  uint32_t start; /* Unicode code points, [start, end) */
+  uint32_t end;
+  uint32_t byte_start; /* bytes of the UTF-8 text, [byte_start, byte_end) */
+  uint32_t byte_end;
+} slu_slot;
+
+typedef struct slu_result {
+  const char *intent;
+  uint32_t intent_index; /* into slu_info.intents */
+  float score;           /* joint probability of the intent and all tags, 0..1 */
+  uint32_t understood;   /* 1 when score >= slu_info.threshold */
+  uint32_t truncated;    /* 1 when the text had more tokens than max_tokens; the rest was ignored */
+  uint32_t token_count;  /* computed, [CLS] and [SEP] counted */
+  uint32_t slot_count;
+  const slu_slot *slots; /* [slot_count], in the order of the text */
+} slu_result;
+
+/* Token i stands for code points [starts[i], ends[i]) of the text; both are 0 for [CLS] and [SEP]. */
+typedef struct slu_tokens {
+  uint32_t count;
+  uint32_t truncated;
+  const int32_t *ids;
+  const uint32_t *starts;
+  const uint32_t *ends;
+} slu_tokens;
+
+/* Input of the network. `flags` is the place of a second input, matches of tokens in name lists, which models
+ * of format version 1 do not have: it must be NULL. */
+typedef struct slu_input {
+  uint32_t size;      /* sizeof(slu_input) */
+  uint32_t count;     /* 1..max_tokens */
+  const int32_t *ids; /* [count], [CLS] and [SEP] included */
+  const float *flags;
+} slu_input;
+
+/* Output of the network, before decoding: row i of slots is slots + i * tag_count, for every token of the
+ * input. */
+typedef struct slu_logits {
+  uint32_t intent_count;
+  uint32_t tag_count;
+  uint32_t token_count;
+  const float *intents; /* [intent_count] */
+  const float *slots;   /* [token_count][tag_count] */
+} slu_logits;
+
+/* SLU_VERSION of the library. */
+SLU_API const char *slu_version(void);
+
+/* A status in words. Never NULL. */
+SLU_API const char *slu_status_text(slu_status status);
+
+/* Name of a kernel that this processor can run: index 0 is the fastest, the last one is "plain", NULL follows. */
+SLU_API const char *slu_kernel_name(uint32_t index);
+
+/* Open a model file. It is mapped into memory, not copied, and must not change while it is open.
+ * Everything in it is checked first: a damaged or hostile file gives a status. `error` may be NULL
+ * everywhere. */
+SLU_API slu_status slu_model_open(const char *path, slu_model **model, slu_error *error);
+
+/* The same for a model in memory, such as an Android asset. `data` is aligned to 4 bytes, is used in place,
+ * and must stay until slu_model_close. */
+SLU_API slu_status slu_model_open_memory(const void *data, size_t bytes, slu_model **model, slu_error *error);
+
+/* Free the model. All of its contexts must have been freed. NULL is allowed. */
+SLU_API void slu_model_close(slu_model *model);
+
+/* What the model says about itself; lives as long as the model. NULL for NULL. */
+SLU_API const slu_info *slu_model_info(const slu_model *model);
+
+/* Make the working memory of one thread. `kernel`: a name from slu_kernel_name, or NULL for the fastest.
+ * All kernels give the same results, bit for bit. */
+SLU_API slu_status slu_context_create(const slu_model *model, const char *kernel, slu_context **context,
+                                      slu_error *error);
+
+/* Free a context, with the results that it handed out. NULL is allowed. */
+SLU_API void slu_context_free(slu_context *context);
+
+/* Details of the last failure in this context: one line, "" after a success. */
+SLU_API const char *slu_context_message(const slu_context *context);
+
+/* Understand one utterance. `text` is UTF-8, NUL bytes are allowed in it; an empty text is a text.
+ * The result belongs to the context and lives until its next slu_parse. */
+SLU_API slu_status slu_parse(slu_context *context, const char *text, size_t text_bytes,
+                             const slu_result **result);
+
+/* The parts of slu_parse, for tests, measurements and other decoders. What they hand out belongs to the
+ * context and lives until the next call of slu_parse or of the same function. */
+SLU_API slu_status slu_tokenize(slu_context *context, const char *text, size_t text_bytes,
+                                const slu_tokens **tokens);
+SLU_API slu_status slu_run(slu_context *context, const slu_input *input, const slu_logits **logits);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,85 @@
+#include "context.h"
+
+#include <new>
+
+namespace {
+
+slu::Tokens take_tokens(slu::Arena *arena, size_t count) {
+  slu::Tokens tokens{};
+  tokens.ids = arena->take<int32_t>(count);
+  tokens.starts = arena->take<uint32_t>(count);
+  tokens.ends = arena->take<uint32_t>(count);
+  tokens.byte_starts = arena->take<uint32_t>(count);
+  tokens.byte_ends = arena->take<uint32_t>(count);
+  return tokens;
+}
+
+}  // namespace
+
+slu_context::slu_context(const slu_model &from, const slu::Kernels &kernels, slu::Arena *arena)
+    : model(from),
+      tokens(take_tokens(arena, from.info.max_tokens)),
+      tokenizer(from.vocabulary, from.info.max_tokens),
+      encoder(from, kernels, arena),
+      decoder(from, arena),
+      slots(arena->take<slu_slot>(from.info.max_tokens)) {}
+
+slu_status slu_context::tokenize(slu::View text) {
+  size_t bad;
+  if (tokenizer.run(text, &tokens, &bad)) return SLU_OK;
+  slu::Message(&error) << "the text is not UTF-8 at byte " << uint64_t{bad};
+  return SLU_ERROR_INVALID_UTF8;
+}
+
+void slu_context::decode() {
+  const uint32_t count = tokens.count - 2;  // without [CLS] and [SEP]
+  const slu::Decision decision = decoder.run(encoder.intents(), encoder.slots() + model.tag_count, count);
+  const uint16_t *tags = decoder.tags();
+  uint32_t found = 0;
+  for (uint32_t t = 0; t < count; ++t) {
+    if (!tags[t]) continue;
+    const uint32_t slot = (tags[t] - 1u) / 2;
+    if (tags[t] % 2) {  // B
+      slots[found++] = {model.info.slots[slot], slot, tokens.starts[t + 1], 0, tokens.byte_starts[t + 1], 0};
+    } else if (!found) {
+      continue;  // cannot be: the decoder lets I follow B or I only
+    }
+    slots[found - 1].end = tokens.ends[t + 1];
+    slots[found - 1].byte_end = tokens.byte_ends[t + 1];
+  }
+  result.intent = model.info.intents[decision.intent];
+  result.intent_index = decision.intent;
+  result.score = decision.score;
+  result.understood = static_cast<double>(decision.score) >= model.info.threshold;
+  result.truncated = tokens.truncated;
+  result.token_count = tokens.count;
+  result.slot_count = found;
+  result.slots = slots;
+}
+
+namespace slu {
+
+size_t context_bytes(const slu_model &model) {
+  Arena arena(nullptr);
+  arena.take<slu_context>(1);
+  // The kernels are only kept, so that any will do.
+  const slu_context measured(model, kPlainKernels, &arena);
+  return arena.used();
+}
+
+slu_status context_create(const slu_model &model, const Kernels &kernels, slu_context **context,
+                          Message &message) {
+  const size_t bytes = context_bytes(model);
+  void *memory = os_allocate(bytes);
+  if (!memory) {
+    message << "no memory for a context, " << uint64_t{bytes} << " bytes";
+    return SLU_ERROR_MEMORY;
+  }
+  Arena arena(memory);
+  void *place = arena.take<slu_context>(1);
+  *context = new (place) slu_context(model, kernels, &arena);
+  (*context)->own_bytes = bytes;
+  return SLU_OK;
+}
+
+}  // namespace slu

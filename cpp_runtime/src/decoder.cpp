@@ -1,0 +1,120 @@
+#include "decoder.h"
+
+namespace slu {
+namespace {
+
+constexpr float kImpossible = -__builtin_inff();
+
+uint32_t bits_of(float value) {
+  uint32_t bits;
+  copy_bytes(&bits, &value, sizeof bits);
+  return bits;
+}
+
+float float_of(uint32_t bits) {
+  float value;
+  copy_bytes(&value, &bits, sizeof value);
+  return value;
+}
+
+// e^x for x <= 0, within 2e-7, relative; the method of kernels/float_math.h.
+float exponential(float x) {
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: leaves a rounded integer in the low bits
+  if (!(x > -87.0f)) return 0.0f;
+  const float t = x * 1.44269504f + kRound, n = t - kRound;
+  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;  // ln 2 in two parts (Cody and Waite)
+  float p = 0.008289458230137825f * r + 0.041902557015419006f;
+  p = p * r + 0.16667675971984863f;
+  p = p * r + 0.49999114871025085f;
+  p = p * r + 0.9999997019767761f;
+  p = p * r + 1.0f;
+  return float_of(bits_of(p) + (bits_of(t) << 23));
+}
+
+// ln x for finite x >= 1, within 2e-7: 2 artanh((m - 1) / (m + 1)) of the mantissa m.
+float logarithm(float x) {
+  constexpr uint32_t kRootHalf = 0x3f3504f3;  // sqrt(1 / 2)
+  const uint32_t bits = bits_of(x) - kRootHalf;
+  const auto exponent = static_cast<float>(static_cast<int32_t>(bits) >> 23);
+  const float m = float_of((bits & 0x7fffff) + kRootHalf);
+  const float s = (m - 1.0f) / (m + 1.0f), q = s * s;
+  const float series = ((q * 0.11111111f + 0.14285715f) * q + 0.2f) * q + 0.33333334f;
+  return exponent * 0.69314718f + 2.0f * (s + s * q * series);
+}
+
+void log_softmax(float *values, uint32_t count) {
+  float most = values[0], sum = 0;
+  for (uint32_t i = 1; i < count; ++i) most = values[i] > most ? values[i] : most;
+  for (uint32_t i = 0; i < count; ++i) sum += exponential(values[i] -= most);
+  const float log_sum = logarithm(sum);
+  for (uint32_t i = 0; i < count; ++i) values[i] -= log_sum;
+}
+
+// Index in the logits of an allowed tag: 0 is O, then B and I of each slot of the set.
+uint32_t tag_of(const SlotSet &set, uint32_t allowed) {
+  return allowed ? 1 + 2 * set.slots[(allowed - 1) / 2] + (allowed - 1) % 2 : 0;
+}
+
+uint32_t first_largest(const float *values, uint32_t count) {
+  uint32_t best = 0;
+  for (uint32_t i = 1; i < count; ++i)
+    if (values[i] > values[best]) best = i;
+  return best;
+}
+
+}  // namespace
+
+Decoder::Decoder(const slu_model &model, Arena *arena)
+    : model_(model),
+      best_(arena->take<float>(model.tag_count)),
+      back_(arena->take<uint16_t>(size_t{model.info.max_tokens} * model.tag_count)),
+      tags_(arena->take<uint16_t>(model.info.max_tokens)),
+      sets_(arena->take<float>(model.slot_set_count)) {}
+
+Decision Decoder::run(float *intents, float *slots, uint32_t tokens) {
+  log_softmax(intents, model_.info.intent_count);
+  for (uint32_t t = 0; t < tokens; ++t) log_softmax(slots + size_t{t} * model_.tag_count, model_.tag_count);
+  for (uint32_t set = 0; set < model_.slot_set_count; ++set)
+    sets_[set] = best_path(model_.slot_sets[set], slots, tokens);
+  for (uint32_t i = 0; i < model_.info.intent_count; ++i) intents[i] += sets_[model_.set_of_intent[i]];
+  const uint32_t intent = first_largest(intents, model_.info.intent_count);
+  const uint32_t set = model_.set_of_intent[intent];
+  if (set + 1 != model_.slot_set_count) best_path(model_.slot_sets[set], slots, tokens);  // for its tags
+  return {intent, exponential(intents[intent])};
+}
+
+// Viterbi (1967). Everything may precede O and B, so one maximum serves all of them; only B and I may precede I.
+float Decoder::best_path(const SlotSet &set, const float *scores, uint32_t tokens) {
+  if (tokens == 0) return 0;
+  const uint32_t count = 1 + 2 * set.count;
+  best_[0] = scores[0];
+  for (uint32_t s = 0; s < set.count; ++s) {
+    best_[2 * s + 1] = scores[tag_of(set, 2 * s + 1)];
+    best_[2 * s + 2] = kImpossible;
+  }
+  for (uint32_t t = 1; t < tokens; ++t) {
+    const float *emission = scores + size_t{t} * model_.tag_count;
+    uint16_t *back = back_ + size_t{t} * model_.tag_count;
+    const uint32_t overall = first_largest(best_, count);
+    const float before = best_[overall];
+    best_[0] = before + emission[0];
+    back[0] = static_cast<uint16_t>(overall);
+    for (uint32_t s = 0; s < set.count; ++s) {
+      const uint32_t b = 2 * s + 1, i = b + 1, tag = 1 + 2 * set.slots[s];
+      const bool continued = best_[i] > best_[b];
+      back[b] = static_cast<uint16_t>(overall);
+      back[i] = static_cast<uint16_t>(continued ? i : b);
+      best_[i] = (continued ? best_[i] : best_[b]) + emission[tag + 1];
+      best_[b] = before + emission[tag];
+    }
+  }
+  uint32_t at = first_largest(best_, count);
+  const float score = best_[at];
+  for (uint32_t t = tokens; t-- > 0;) {
+    tags_[t] = static_cast<uint16_t>(tag_of(set, at));
+    if (t) at = back_[size_t{t} * model_.tag_count + at];
+  }
+  return score;
+}
+
+}  // namespace slu

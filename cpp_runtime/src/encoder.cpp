@@ -1,0 +1,97 @@
+#include "encoder.h"
+
+namespace slu {
+namespace {
+
+// Vector loads and stores reach up to this many elements past the end of a row.
+constexpr size_t kSlack = kLanes;
+
+}  // namespace
+
+Encoder::Encoder(const slu_model &model, const Kernels &kernels, Arena *arena)
+    : model_(model), kernels_(kernels), floats_(*kernels.floats) {
+  const slu_info &info = model.info;
+  const size_t tokens = info.max_tokens, columns = round_up(tokens, kLanes);
+  const size_t hidden = model.hidden_padded, inner = size_t{info.heads} * info.head_size;
+  const size_t wide = round_up(info.intermediate_size, kLanes), tags = model.slot.out_padded;
+  inner_stride_ = round_up(inner, kLanes) + kSlack;
+  qkv_stride_ = round_up(3 * inner, kLanes);
+  wide_stride_ = wide;
+  bool float_inner = false;
+  for (uint32_t i = 0; model.layers && i < info.layers; ++i)
+    float_inner |= !(model.layers[i].up.quantised() && model.layers[i].down.quantised());
+  int8_stride_ = hidden > inner_stride_ ? hidden : inner_stride_;
+  if (float_inner && wide > int8_stride_) int8_stride_ = wide;
+  hidden_ = arena->take<float>(tokens * hidden);
+  update_ = arena->take<float>(tokens * hidden);
+  qkv_ = arena->take<float>(tokens * qkv_stride_ + kSlack);
+  attended_ = arena->take<float>(tokens * inner_stride_);
+  keys_ = arena->take<float>(info.head_size * columns);
+  scores_ = arena->take<float>(4 * columns);
+  quantised_ = arena->take<int8_t>(tokens * int8_stride_ + kSlack);
+  wide_ = arena->take<int8_t>(tokens * wide_stride_ + kSlack);
+  arranged_ =
+      arena->take<int8_t>(round_up(tokens, 8) * round_up(wide > int8_stride_ ? wide : int8_stride_, 8));
+  wide_float_ = float_inner ? arena->take<float>(tokens * wide_stride_) : nullptr;
+  pooled_ = arena->take<float>(hidden);
+  tag_rows_ = arena->take<float>(tokens * tags);
+  intents_ = arena->take<float>(model.intent.out_padded);
+  slots_ = arena->take<float>(tokens * model.tag_count);
+}
+
+Input Encoder::input_of(const Linear &linear, const float *x, size_t stride, size_t rows) {
+  if (!linear.quantised()) return {x, stride, rows, arranged_};
+  floats_.quantise(x, stride, rows, linear.in_padded, linear.input_inverse, kernels_.input_offset, quantised_,
+                   int8_stride_);
+  return {quantised_, int8_stride_, rows, arranged_};
+}
+
+void Encoder::linear(const Linear &linear, const float *x, size_t stride, size_t rows, float *y,
+                     size_t y_stride) {
+  const Input input = input_of(linear, x, stride, rows);
+  (linear.quantised() ? kernels_.linear : floats_.linear)(linear, input, y, y_stride);
+}
+
+void Encoder::run(const int32_t *ids, uint32_t count) {
+  floats_.embed(model_, ids, count, hidden_);
+  if (observer) observer(observer_data, 0, hidden_);
+  for (uint32_t i = 0; i < model_.info.layers; ++i) {
+    layer(model_.layers[i], count);
+    if (observer) observer(observer_data, i + 1, hidden_);
+  }
+  heads(count);
+}
+
+void Encoder::layer(const Layer &layer, uint32_t count) {
+  const slu_info &info = model_.info;
+  const size_t hidden = model_.hidden_padded;
+  linear(layer.qkv, hidden_, hidden, count, qkv_, qkv_stride_);
+  floats_.attention(
+      {info.heads, info.head_size, count, qkv_, qkv_stride_, attended_, inner_stride_, keys_, scores_});
+  linear(layer.attention_out, attended_, inner_stride_, count, update_, hidden);
+  floats_.add_norm(hidden_, update_, count, info.hidden_size, layer.attention_norm, model_.epsilon);
+
+  if (layer.up.quantised() && layer.down.quantised()) {
+    kernels_.linear_gelu_quantise(layer.up, input_of(layer.up, hidden_, hidden, count),
+                                  layer.down.input_inverse, wide_, wide_stride_);
+    kernels_.linear(layer.down, {wide_, wide_stride_, count, arranged_}, update_, hidden);
+  } else {
+    linear(layer.up, hidden_, hidden, count, wide_float_, wide_stride_);
+    floats_.gelu(wide_float_, count * wide_stride_);
+    linear(layer.down, wide_float_, wide_stride_, count, update_, hidden);
+  }
+  floats_.add_norm(hidden_, update_, count, info.hidden_size, layer.down_norm, model_.epsilon);
+}
+
+void Encoder::heads(uint32_t count) {
+  const size_t hidden = model_.hidden_padded, tags = model_.slot.out_padded;
+  linear(model_.slot, hidden_, hidden, count, tag_rows_, tags);
+  for (uint32_t t = 0; t < count; ++t)
+    copy_bytes(slots_ + size_t{t} * model_.tag_count, tag_rows_ + t * tags, model_.tag_count * sizeof(float));
+  // The pooler reads [CLS] only.
+  linear(model_.pooler, hidden_, hidden, 1, pooled_, hidden);
+  floats_.tanh(pooled_, hidden);
+  linear(model_.intent, pooled_, hidden, 1, intents_, model_.intent.out_padded);
+}
+
+}  // namespace slu

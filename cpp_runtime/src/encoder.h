@@ -1,0 +1,50 @@
+// The network: token ids in, logits out.
+#pragma once
+
+#include "kernels/kernels.h"
+#include "model.h"
+
+namespace slu {
+
+class Encoder {
+ public:
+  // Takes its working memory out of `arena`: enough for max_tokens.
+  Encoder(const slu_model &model, const Kernels &kernels, Arena *arena);
+  // `ids`: [count], count in 1..max_tokens, every one below vocab_size.
+  void run(const int32_t *ids, uint32_t count);
+  float *intents() { return intents_; }  // [intent_count]
+  float *slots() { return slots_; }      // [count][tag_count]
+  // For tests: called with the hidden states [count][hidden_padded] of the embedding (0) and of each layer (1...).
+  void (*observer)(void *user, uint32_t layer, const float *hidden) = nullptr;
+  void *observer_data = nullptr;
+
+ private:
+  void layer(const Layer &layer, uint32_t count);
+  void heads(uint32_t count);
+  // x, `rows` rows and `stride` floats from row to row, as the linear layer wants it: itself, or int8.
+  Input input_of(const Linear &linear, const float *x, size_t stride, size_t rows);
+
+  // y = x * W + b, whatever the weights are.
+  void linear(const Linear &linear, const float *x, size_t stride, size_t rows, float *y, size_t y_stride);
+
+  const slu_model &model_;
+  const Kernels &kernels_;
+  const FloatKernels &floats_;
+  size_t inner_stride_, qkv_stride_, wide_stride_, int8_stride_;
+  float *hidden_;      // [max_tokens][hidden_padded], the residual stream
+  float *update_;      // [max_tokens][hidden_padded], what a sublayer adds to it
+  float *qkv_;         // [max_tokens][qkv_stride]
+  float *attended_;    // [max_tokens][inner_stride]
+  float *keys_;        // of one head, transposed
+  float *scores_;      // of one head, 4 queries
+  int8_t *quantised_;  // [max_tokens][int8_stride], input of the next linear layer
+  int8_t *wide_;       // [max_tokens][wide_stride], between the linear layers of the feed-forward part
+  int8_t *arranged_;   // [round_up(max_tokens, 8)][the wider of the two]: see Input::scratch
+  float *wide_float_;  // the same in floats, when one of the two has float weights; null otherwise
+  float *pooled_;      // [hidden_padded]
+  float *tag_rows_;    // [max_tokens][tags_padded]
+  float *intents_;     // [intents_padded]
+  float *slots_;       // [max_tokens][tag_count]
+};
+
+}  // namespace slu

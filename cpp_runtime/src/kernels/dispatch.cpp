@@ -1,0 +1,35 @@
+#include "kernels.h"
+
+namespace slu {
+
+const Kernels *kernels_at(uint32_t index) {
+  const Cpu cpu = os_cpu();
+  (void)cpu;
+  const struct {
+    bool usable;
+    const Kernels *kernels;
+  } all[] = {
+#if defined(__x86_64__)
+      {cpu.avx512_vnni, &kAvx512VnniKernels},
+      {cpu.avx_vnni, &kAvxVnniKernels},
+      {cpu.avx2, &kAvx2Kernels},
+#elif defined(__aarch64__)
+      {cpu.int8_matmul, &kSmmlaKernels},
+      {cpu.dot_product, &kSdotKernels},
+      {true, &kNeonKernels},
+#endif
+      {true, &kPlainKernels},
+  };
+  for (const auto &entry : all)
+    if (entry.usable && index-- == 0) return entry.kernels;
+  return nullptr;
+}
+
+const Kernels *kernels_named(View name) {
+  const Kernels *kernels;
+  for (uint32_t i = 0; (kernels = kernels_at(i)) != nullptr; ++i)
+    if (View(kernels->name) == name) return kernels;
+  return nullptr;
+}
+
+}  // namespace slu

@@ -1,0 +1,124 @@
+// Functions of 16 floats at a time, the same operations in the same order for every instruction set.
+// Included after one of the simd_*.h files.
+#pragma once
+
+#if defined(__clang__)
+#define SLU_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define SLU_UNROLL _Pragma("GCC unroll 64")
+#endif
+
+namespace slu {
+namespace {
+
+constexpr size_t kParts = kLanes / kWidth;
+
+// 16 floats in as many registers as it takes.
+struct F16 {
+  V part[kParts];
+};
+
+template <class F>
+inline F16 for_parts(F f) {
+  F16 result;
+  SLU_UNROLL for (size_t i = 0; i < kParts; ++i) result.part[i] = f(i);
+  return result;
+}
+
+inline F16 load(const float *p) {
+  return for_parts([=](size_t i) { return v_load(p + i * kWidth); });
+}
+inline void store(float *p, const F16 &a) {
+  SLU_UNROLL for (size_t i = 0; i < kParts; ++i) v_store(p + i * kWidth, a.part[i]);
+}
+inline F16 from_int(const int32_t *p) {
+  return for_parts([=](size_t i) { return v_from_int(p + i * kWidth); });
+}
+inline F16 from_int8(const int8_t *p) {
+  F16 result;
+  f16_load_int8(p, result.part);
+  return result;
+}
+inline F16 splat(float a) {
+  return for_parts([v = v_splat(a)](size_t) { return v; });
+}
+inline F16 operator+(const F16 &a, const F16 &b) {
+  return for_parts([&](size_t i) { return v_add(a.part[i], b.part[i]); });
+}
+inline F16 operator-(const F16 &a, const F16 &b) {
+  return for_parts([&](size_t i) { return v_sub(a.part[i], b.part[i]); });
+}
+inline F16 operator*(const F16 &a, const F16 &b) {
+  return for_parts([&](size_t i) { return v_mul(a.part[i], b.part[i]); });
+}
+inline F16 operator/(const F16 &a, const F16 &b) {
+  return for_parts([&](size_t i) { return v_div(a.part[i], b.part[i]); });
+}
+inline F16 fma(const F16 &a, const F16 &b, const F16 &c) {
+  return for_parts([&](size_t i) { return v_fma(a.part[i], b.part[i], c.part[i]); });
+}
+inline F16 clamp(const F16 &a, float low, float high) {
+  return for_parts(
+      [&, l = v_splat(low), h = v_splat(high)](size_t i) { return v_max(l, v_min(h, a.part[i])); });
+}
+inline F16 larger(const F16 &a, const F16 &b) {
+  return for_parts([&](size_t i) { return v_max(a.part[i], b.part[i]); });
+}
+
+// The first `count` lanes of a, and `other` in the rest.
+inline F16 first_lanes(const F16 &a, size_t count, float other) {
+  alignas(64) static constexpr int32_t kMask[2 * kLanes] = {-1, -1, -1, -1, -1, -1, -1, -1,
+                                                            -1, -1, -1, -1, -1, -1, -1, -1};
+  const int32_t *mask = kMask + kLanes - count;
+  return for_parts([&, o = v_splat(other)](size_t i) { return v_select(mask + i * kWidth, a.part[i], o); });
+}
+
+// Added to a float of magnitude below 2^22 it rounds it, half to even, and leaves the integer in the low bits.
+constexpr float kRound = 12582912.0f;  // 1.5 * 2^23
+
+// e^x within 2e-7, relative. Polynomial: minimax on half a step of ln 2 either side, found by Lawson's algorithm.
+inline F16 exponential(const F16 &value) {
+  const F16 x = clamp(value, -87.0f, 88.0f);
+  const F16 round = splat(kRound);
+  const F16 t = fma(x, splat(1.44269504f), round);       // x / ln 2, rounded
+  const F16 r = fma(t - round, splat(-0.69314718f), x);  // what is left
+  F16 p = fma(splat(0.008289458230137825f), r, splat(0.041902557015419006f));
+  p = fma(p, r, splat(0.16667675971984863f));
+  p = fma(p, r, splat(0.49999114871025085f));
+  p = fma(p, r, splat(0.9999997019767761f));
+  p = fma(p, r, splat(1.0f));
+  return for_parts([&](size_t i) { return v_scale(p.part[i], t.part[i]); });
+}
+
+// x * Phi(x), the exact (erf) GELU, within 5e-6 for |x| < 100. Phi(x) - 1/2 = x * P(x^2): P is minimax on [0, 4.8^2],
+// in a variable that goes from -1 to 1, without which float coefficients cancel; Phi is 0 and 1 beyond.
+inline F16 gelu(const F16 &value) {
+  constexpr float kEnd = 4.8f;
+  const F16 x = clamp(value, -kEnd, kEnd);
+  const F16 u = fma(x * x, splat(2.0f / (kEnd * kEnd)), splat(-1.0f));
+  // Pairs of terms, then Horner in u^2: a fused multiply-add destroys its addend on ARM, and constants had to be copied.
+  const F16 square = u * u;
+  const auto pair = [&](float low, float high) { return fma(splat(high), u, splat(low)); };
+  F16 p = fma(splat(0.0014437517384067178f), square, pair(0.005392313934862614f, -0.004194623790681362f));
+  p = fma(p, square, pair(0.01386412512511015f, -0.007443365640938282f));
+  p = fma(p, square, pair(0.03072081319987774f, -0.022187544032931328f));
+  p = fma(p, square, pair(0.052904099225997925f, -0.04056592658162117f));
+  p = fma(p, square, pair(0.14721278846263885f, -0.07297976315021515f));
+  return value * fma(x, p, splat(0.5f));
+}
+
+// Within 3e-7.
+inline F16 hyperbolic_tangent(const F16 &x) {
+  const F16 e = exponential(clamp(x, -10.0f, 10.0f) * splat(2.0f));
+  return (e - splat(1.0f)) / (e + splat(1.0f));
+}
+
+// round_half_even(clip(x * inverse, -127, 127)) + offset as 16 bytes. Clipping first is the same, as the limits are
+// whole numbers.
+inline void store_int8(int8_t *p, const F16 &x, const F16 &inverse, uint8_t offset) {
+  const F16 steps = clamp(x * inverse, -127.0f, 127.0f) + splat(kRound + static_cast<float>(offset));
+  f16_store_low_bytes(p, steps.part);
+}
+
+}  // namespace
+}  // namespace slu

@@ -1,0 +1,51 @@
+// Vectors of 16 floats in one register.
+#pragma once
+
+#include <immintrin.h>
+
+#include "../base.h"
+
+namespace slu {
+namespace {
+
+constexpr size_t kWidth = 16;
+using V = __m512;
+
+inline V v_load(const float *p) { return _mm512_loadu_ps(p); }
+inline void v_store(float *p, V a) { _mm512_storeu_ps(p, a); }
+inline V v_splat(float a) { return _mm512_set1_ps(a); }
+inline float v_lane(V a, size_t i) { return a[i]; }
+inline V v_add(V a, V b) { return _mm512_add_ps(a, b); }
+inline V v_sub(V a, V b) { return _mm512_sub_ps(a, b); }
+inline V v_mul(V a, V b) { return _mm512_mul_ps(a, b); }
+inline V v_div(V a, V b) { return _mm512_div_ps(a, b); }
+inline V v_min(V a, V b) { return _mm512_min_ps(a, b); }
+inline V v_max(V a, V b) { return _mm512_max_ps(a, b); }
+inline V v_fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
+inline V v_from_int(const int32_t *p) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(p)); }
+// p * 2^n, where n are the low bits of t.
+inline V v_scale(V p, V t) {
+  return _mm512_castsi512_ps(
+      _mm512_add_epi32(_mm512_castps_si512(p), _mm512_slli_epi32(_mm512_castps_si512(t), 23)));
+}
+inline V v_select(const int32_t *mask, V a, V b) {
+  return _mm512_mask_blend_ps(_mm512_test_epi32_mask(_mm512_loadu_si512(mask), _mm512_set1_epi32(-1)), b, a);
+}
+
+// Of 16 vectors' worth of lanes: `a` holds 16 / kWidth vectors.
+inline float f16_sum(const V (&a)[1]) {
+  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(a[0]), _mm512_extractf32x8_ps(a[0], 1));
+  const __m128 quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+  const __m128 pair = _mm_hadd_ps(quarter, quarter);
+  return _mm_cvtss_f32(_mm_hadd_ps(pair, pair));
+}
+inline float f16_max(const V (&a)[1]) { return _mm512_reduce_max_ps(a[0]); }
+inline void f16_store_low_bytes(int8_t *p, const V (&a)[1]) {
+  _mm_storeu_si128(reinterpret_cast<__m128i *>(p), _mm512_cvtepi32_epi8(_mm512_castps_si512(a[0])));
+}
+inline void f16_load_int8(const int8_t *p, V (&a)[1]) {
+  a[0] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p))));
+}
+
+}  // namespace
+}  // namespace slu

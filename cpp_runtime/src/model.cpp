@@ -1,0 +1,400 @@
+#include "model.h"
+
+#include <new>
+
+#include "gguf.h"
+#include "tensor_name.h"
+#include "utf8.h"
+
+namespace slu {
+namespace {
+
+// Sizes above these are refused; they keep int32 sums of products exact and every later size inside 64 bits.
+constexpr uint32_t kMostInputs = 65536;
+constexpr uint32_t kMostLayers = 256, kMostTokens = 8192, kMostNames = 16383;
+
+enum KeyIndex {
+  kFormat,
+  kBlocks,
+  kHidden,
+  kFeedForward,
+  kHeads,
+  kHeadSize,
+  kContext,
+  kEpsilon,
+  kInputs,
+  kIntents,
+  kSlots,
+  kSlotCounts,
+  kSlotIndices,
+  kThreshold,
+  kArchitecture,
+  kTokenizer,
+  kTokens,
+  kName,
+  kManifest,
+  kKeyCount
+};
+
+class Builder {
+ public:
+  Builder(const uint8_t *data, size_t bytes, Message &message)
+      : data_(data), bytes_(bytes), message_(message) {}
+
+  slu_status read_header();
+  slu_status read_sizes();
+  // Twice: with an arena that only counts, and with the memory.
+  slu_status build(Arena *arena, slu_model *model);
+
+ private:
+  slu_status damaged(const char *what) {
+    message_ << what << "; export the model again";
+    return SLU_ERROR_FORMAT;
+  }
+  slu_status damaged(const char *what, View name) {
+    message_ << what << " " << name << "; export the model again";
+    return SLU_ERROR_FORMAT;
+  }
+  slu_status names(KeyIndex key, uint32_t *count);
+  const char **copy_names(Arena *arena, const Key &key, uint32_t count);
+  char *copy_string(Arena *arena, View text);
+  slu_status slot_sets(Arena *arena, slu_model *model);
+  slu_status tensors(slu_model *model);
+  slu_status linear(const Name &name, uint32_t in, uint32_t out, Linear *linear);
+  slu_status table(const Name &name, uint32_t rows, Table *table);
+  slu_status norm(const Name &name, Norm *norm);
+  const float *floats(const Name &name, uint64_t count) {
+    return reinterpret_cast<const float *>(gguf_.tensor(name.view(), TensorType::kFloat32, &count, 1));
+  }
+  bool positive(const float *values, size_t count) const {
+    for (size_t i = 0; i < count; ++i)
+      if (!(values[i] > 0 && values[i] < 1e30f)) return false;
+    return true;
+  }
+
+  const uint8_t *data_;
+  size_t bytes_;
+  Message &message_;
+  Gguf gguf_;
+  slu_info info_{};
+  uint32_t hidden_padded_ = 0;
+  Key keys_[kKeyCount] = {
+      {"ernie-slu.format_version", ValueType::kUint32},
+      {"ernie-slu.block_count", ValueType::kUint32},
+      {"ernie-slu.embedding_length", ValueType::kUint32},
+      {"ernie-slu.feed_forward_length", ValueType::kUint32},
+      {"ernie-slu.attention.head_count", ValueType::kUint32},
+      {"ernie-slu.attention.key_length", ValueType::kUint32},
+      {"ernie-slu.context_length", ValueType::kUint32},
+      {"ernie-slu.attention.layer_norm_epsilon", ValueType::kFloat32},
+      {"ernie-slu.inputs", ValueType::kArray, ValueType::kString},
+      {"ernie-slu.intents", ValueType::kArray, ValueType::kString},
+      {"ernie-slu.slots", ValueType::kArray, ValueType::kString},
+      {"ernie-slu.slots_of_intent.counts", ValueType::kArray, ValueType::kInt32},
+      {"ernie-slu.slots_of_intent.slots", ValueType::kArray, ValueType::kInt32},
+      {"ernie-slu.threshold", ValueType::kFloat64},
+      {"general.architecture", ValueType::kString},
+      {"tokenizer.ggml.model", ValueType::kString},
+      {"tokenizer.ggml.tokens", ValueType::kArray, ValueType::kString},
+      {"general.name", ValueType::kString},
+      {"ernie-slu.manifest", ValueType::kString},
+  };
+};
+
+View string_of(const Key &key) {
+  View text;
+  Cursor cursor = key.strings();
+  if (key.found) cursor.string(&text);
+  return text;
+}
+
+slu_status Builder::read_header() {
+  if (reinterpret_cast<uintptr_t>(data_) % 4) {
+    message_ << "the memory of a model must be aligned to 4 bytes";
+    return SLU_ERROR_ARGUMENT;
+  }
+  const slu_status status = gguf_.open(data_, bytes_, keys_, kKeyCount, message_);
+  if (status != SLU_OK) return status;
+  if (!(string_of(keys_[kArchitecture]) == "ernie-slu")) {
+    message_ << "a GGUF file of another kind of model (" << string_of(keys_[kArchitecture])
+             << "); ernie-slu is expected";
+    return SLU_ERROR_FORMAT;
+  }
+  if (!keys_[kFormat].found) return damaged("the key ernie-slu.format_version is missing");
+  const auto version = keys_[kFormat].number<uint32_t>();
+  if (version != kFormatVersion) {
+    message_ << "model format version " << uint64_t{version} << ", this library reads version "
+             << uint64_t{kFormatVersion} << "; export the model again";
+    return SLU_ERROR_VERSION;
+  }
+  for (int k = 0; k < kArchitecture; ++k)
+    if (!keys_[k].found && k != kSlots && k != kSlotIndices)
+      return damaged("missing or of another type: the key", keys_[k].name);
+  View input;
+  Cursor inputs = keys_[kInputs].strings();
+  if (keys_[kInputs].count != 1 || !inputs.string(&input) || !(input == "tokens")) {
+    message_ << "the model takes inputs beside tokens; a newer library is needed";
+    return SLU_ERROR_VERSION;
+  }
+  if (!(string_of(keys_[kTokenizer]) == "ernie-wordpiece") || !keys_[kTokens].found)
+    return damaged("tokenizer.ggml.model is not ernie-wordpiece, or tokenizer.ggml.tokens is missing");
+  return SLU_OK;
+}
+
+slu_status Builder::read_sizes() {
+  info_.format_version = kFormatVersion;
+  info_.layers = keys_[kBlocks].number<uint32_t>();
+  info_.hidden_size = keys_[kHidden].number<uint32_t>();
+  info_.intermediate_size = keys_[kFeedForward].number<uint32_t>();
+  info_.heads = keys_[kHeads].number<uint32_t>();
+  info_.head_size = keys_[kHeadSize].number<uint32_t>();
+  info_.max_tokens = keys_[kContext].number<uint32_t>();
+  info_.threshold = keys_[kThreshold].number<double>();
+  const auto within = [](uint64_t value, uint64_t low, uint64_t high) {
+    return value >= low && value <= high;
+  };
+  if (!within(info_.layers, 1, kMostLayers) || !within(info_.hidden_size, 1, kMostInputs) ||
+      !within(info_.intermediate_size, 1, kMostInputs) || !within(info_.heads, 1, kMostInputs) ||
+      !within(info_.head_size, 1, kMostInputs) || !within(info_.max_tokens, 3, kMostTokens) ||
+      !within(uint64_t{info_.heads} * info_.head_size, 1, kMostInputs))
+    return damaged("a size of the network is out of bounds");
+  const auto epsilon = keys_[kEpsilon].number<float>();
+  if (!(epsilon >= 0 && epsilon < 1) || !(info_.threshold >= 0 && info_.threshold <= 1))
+    return damaged("layer_norm_epsilon or threshold is no number between 0 and 1");
+  if (!within(keys_[kTokens].count, 1, Vocabulary::kMostPieces))
+    return damaged("the vocabulary has no usable size");
+  info_.vocab_size = static_cast<uint32_t>(keys_[kTokens].count);
+  hidden_padded_ = static_cast<uint32_t>(round_up(info_.hidden_size, kLanes));
+  slu_status status = names(kIntents, &info_.intent_count);
+  if (status == SLU_OK && keys_[kSlots].found) status = names(kSlots, &info_.slot_count);
+  if (status != SLU_OK) return status;
+  if (!is_text(string_of(keys_[kName]))) return damaged("general.name is not text");
+  const View manifest = string_of(keys_[kManifest]);
+  info_.manifest = manifest.data;
+  info_.manifest_bytes = manifest.bytes;
+  info_.model_bytes = bytes_;
+  return SLU_OK;
+}
+
+slu_status Builder::names(KeyIndex index, uint32_t *count) {
+  const Key &key = keys_[index];
+  if (key.count < 1 || key.count > kMostNames) return damaged("too few or too many names in", key.name);
+  Cursor cursor = key.strings();
+  for (uint64_t i = 0; i < key.count; ++i) {
+    View text;
+    cursor.string(&text);
+    if (!text.bytes || !is_text(text))
+      return damaged("an empty name, or one that is not UTF-8, in", key.name);
+  }
+  *count = static_cast<uint32_t>(key.count);
+  return SLU_OK;
+}
+
+char *Builder::copy_string(Arena *arena, View text) {
+  char *copy = arena->take<char>(text.bytes + 1);
+  if (!copy) return nullptr;
+  copy_bytes(copy, text.data, text.bytes);
+  copy[text.bytes] = 0;
+  return copy;
+}
+
+const char **Builder::copy_names(Arena *arena, const Key &key, uint32_t count) {
+  auto **list = arena->take<const char *>(count);
+  Cursor cursor = key.strings();
+  for (uint32_t i = 0; i < count; ++i) {
+    View text;
+    cursor.string(&text);
+    const char *copy = copy_string(arena, text);
+    if (list) list[i] = copy;
+  }
+  return list;
+}
+
+slu_status Builder::slot_sets(Arena *arena, slu_model *model) {
+  const Key &counts = keys_[kSlotCounts], &indices = keys_[kSlotIndices];
+  const uint64_t total = indices.found ? indices.count : 0;
+  auto *slots = arena->take<uint16_t>(total);
+  auto *sets = arena->take<SlotSet>(info_.intent_count);
+  auto *set_of_intent = arena->take<uint16_t>(info_.intent_count);
+  if (counts.count != info_.intent_count) return damaged("wrong number of values in", counts.name);
+  uint64_t used = 0;
+  uint32_t set_count = 0;
+  for (uint32_t i = 0; i < info_.intent_count; ++i) {
+    const auto count = counts.number<int32_t>(i);
+    if (count < 0 || static_cast<uint64_t>(count) > total - used)
+      return damaged("wrong numbers in", counts.name);
+    int64_t previous = -1;
+    for (int32_t s = 0; s < count; ++s) {
+      const auto slot = indices.number<int32_t>(static_cast<size_t>(used) + static_cast<size_t>(s));
+      if (slot <= previous || slot >= static_cast<int64_t>(info_.slot_count))
+        return damaged("not ascending numbers of slots in", indices.name);
+      previous = slot;
+      if (slots) slots[used + static_cast<uint32_t>(s)] = static_cast<uint16_t>(slot);
+    }
+    if (slots && sets && set_of_intent) {
+      const SlotSet own{slots + used, static_cast<uint32_t>(count)};
+      uint32_t set = 0;
+      while (set < set_count && !(sets[set].count == own.count &&
+                                  same_bytes(sets[set].slots, own.slots, own.count * sizeof(uint16_t))))
+        ++set;
+      if (set == set_count) sets[set_count++] = own;
+      set_of_intent[i] = static_cast<uint16_t>(set);
+    }
+    used += static_cast<uint64_t>(count);
+  }
+  model->slot_sets = sets;
+  model->set_of_intent = set_of_intent;
+  model->slot_set_count = set_count;
+  return SLU_OK;
+}
+
+slu_status Builder::table(const Name &name, uint32_t rows, Table *table) {
+  const uint64_t shape[] = {rows, info_.hidden_size};
+  const Name weight = name.with(".weight"), scale = name.with(".scale");
+  table->values =
+      reinterpret_cast<const float *>(gguf_.tensor(weight.view(), TensorType::kFloat32, shape, 2));
+  if (table->values) return SLU_OK;
+  table->quantised =
+      reinterpret_cast<const int8_t *>(gguf_.tensor(weight.view(), TensorType::kInt8, shape, 2));
+  table->scale = floats(scale, rows);
+  if (!table->quantised || !table->scale || !positive(table->scale, rows))
+    return damaged("missing or of wrong shape, type or scale: the tensor", weight.view());
+  return SLU_OK;
+}
+
+slu_status Builder::norm(const Name &name, Norm *norm) {
+  norm->weight = floats(name.with(".weight"), hidden_padded_);
+  norm->bias = floats(name.with(".bias"), hidden_padded_);
+  if (!norm->weight || !norm->bias)
+    return damaged("missing or of wrong shape or type: the layer norm", name.view());
+  return SLU_OK;
+}
+
+slu_status Builder::linear(const Name &name, uint32_t in, uint32_t out, Linear *linear) {
+  const Name weight = name.with(".weight");
+  TensorType type;
+  if (!gguf_.tensor_type(weight.view(), &type)) return damaged("missing: the tensor", weight.view());
+  linear->in = in;
+  linear->out = out;
+  linear->out_padded = static_cast<uint32_t>(round_up(out, kLanes));
+  linear->in_padded = type == TensorType::kInt8 ? static_cast<uint32_t>(round_up(in, 2 * kGroup)) : in;
+  const uint64_t panels = linear->out_padded / kLanes;
+  bool good;
+  if (type == TensorType::kInt8) {
+    const uint64_t shape[] = {panels, linear->in_padded / kGroup, kLanes, kGroup},
+                   outputs = linear->out_padded;
+    linear->weight = reinterpret_cast<const int8_t *>(gguf_.tensor(weight.view(), type, shape, 4));
+    linear->scale = floats(name.with(".scale"), outputs);
+    linear->sums = reinterpret_cast<const int32_t *>(
+        gguf_.tensor(name.with(".sums").view(), TensorType::kInt32, &outputs, 1));
+    const float *input_scale = floats(name.with(".input_scale"), 1);
+    // Padding has scale 0.
+    good = linear->weight && linear->scale && linear->sums && input_scale && positive(input_scale, 1) &&
+           positive(linear->scale, out);
+    if (good) {
+      linear->input_scale = *input_scale;
+      linear->input_inverse = static_cast<float>(1.0 / static_cast<double>(*input_scale));
+    }
+  } else {
+    const uint64_t shape[] = {panels, in, kLanes};
+    linear->weight_float =
+        reinterpret_cast<const float *>(gguf_.tensor(weight.view(), TensorType::kFloat32, shape, 3));
+    good = linear->weight_float != nullptr;
+  }
+  linear->bias = floats(name.with(".bias"), linear->out_padded);
+  if (!good || !linear->bias) return damaged("wrong shape, type or scale of the linear layer", name.view());
+  return SLU_OK;
+}
+
+slu_status Builder::tensors(slu_model *model) {
+  const uint32_t hidden = info_.hidden_size, inner = info_.heads * info_.head_size;
+  slu_status status = table(Name("token_embd"), info_.vocab_size, &model->tokens);
+  if (status == SLU_OK) status = table(Name("position_embd"), info_.max_tokens, &model->positions);
+  model->constant = floats(Name("constant_embd.weight"), hidden_padded_);
+  if (status == SLU_OK && !model->constant)
+    status = damaged("missing or of wrong shape: constant_embd.weight");
+  if (status == SLU_OK) status = norm(Name("embd_norm"), &model->embedding_norm);
+  for (uint32_t i = 0; i < info_.layers && status == SLU_OK; ++i) {
+    Layer &layer = model->layers[i];
+    const auto name = [i](const char *part) { return Name("blk.", i, part); };
+    status = linear(name(".attn_qkv"), hidden, 3 * inner, &layer.qkv);
+    if (status == SLU_OK) status = linear(name(".attn_out"), inner, hidden, &layer.attention_out);
+    if (status == SLU_OK) status = norm(name(".attn_norm"), &layer.attention_norm);
+    if (status == SLU_OK) status = linear(name(".ffn_up"), hidden, info_.intermediate_size, &layer.up);
+    if (status == SLU_OK) status = linear(name(".ffn_down"), info_.intermediate_size, hidden, &layer.down);
+    if (status == SLU_OK) status = norm(name(".ffn_norm"), &layer.down_norm);
+  }
+  model->info.quantised = 1;
+  for (uint32_t i = 0; i < info_.layers; ++i) {
+    const Layer &layer = model->layers[i];
+    if (!layer.qkv.quantised() || !layer.attention_out.quantised() || !layer.up.quantised() ||
+        !layer.down.quantised())
+      model->info.quantised = 0;
+  }
+  if (status == SLU_OK) status = linear(Name("pooler"), hidden, hidden, &model->pooler);
+  if (status == SLU_OK) status = linear(Name("intent"), hidden, info_.intent_count, &model->intent);
+  if (status == SLU_OK) status = linear(Name("slot"), hidden, model->tag_count, &model->slot);
+  return status;
+}
+
+slu_status Builder::build(Arena *arena, slu_model *model) {
+  slu_model scratch;
+  const bool counting = model == nullptr;
+  if (counting) model = &scratch;
+  info_.name = copy_string(arena, string_of(keys_[kName]));
+  info_.intents = copy_names(arena, keys_[kIntents], info_.intent_count);
+  info_.slots = copy_names(arena, keys_[kSlots], info_.slot_count);
+  slu_status status = slot_sets(arena, model);
+  model->layers = arena->take<Layer>(info_.layers);
+  model->vocabulary.reserve(arena, info_.vocab_size);
+  if (status != SLU_OK || counting) return status;
+  model->info = info_;
+  model->epsilon = keys_[kEpsilon].number<float>();
+  model->tag_count = 2 * info_.slot_count + 1;
+  model->hidden_padded = hidden_padded_;
+  for (uint32_t i = 0; i < info_.layers; ++i) model->layers[i] = Layer();
+  status = tensors(model);
+  if (status != SLU_OK) return status;
+  if (!model->vocabulary.build(keys_[kTokens].data, info_.vocab_size))
+    return damaged("the vocabulary was made to be slow");
+  constexpr const char *kSpecial[] = {"[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]"};
+  for (const char *special : kSpecial)
+    if (model->vocabulary.find(View(special)) < 0) return damaged("the vocabulary lacks", special);
+  return SLU_OK;
+}
+
+}  // namespace
+
+slu_status model_create(const uint8_t *data, size_t bytes, slu_model **result, Message &message) {
+  Builder builder(data, bytes, message);
+  slu_status status = builder.read_header();
+  if (status == SLU_OK) status = builder.read_sizes();
+  if (status != SLU_OK) return status;
+  Arena count(nullptr);
+  count.take<slu_model>(1);
+  status = builder.build(&count, nullptr);
+  if (status != SLU_OK) return status;
+  void *memory = os_allocate(count.used());
+  if (!memory) {
+    message << "no memory for the tables of the model, " << uint64_t{count.used()} << " bytes";
+    return SLU_ERROR_MEMORY;
+  }
+  Arena arena(memory);
+  auto *model = new (arena.take<slu_model>(1)) slu_model();
+  model->own_bytes = count.used();
+  status = builder.build(&arena, model);
+  if (status != SLU_OK) {
+    os_free(memory, count.used());
+    return status;
+  }
+  *result = model;
+  return SLU_OK;
+}
+
+void model_destroy(slu_model *model) {
+  const Mapping mapping = model->mapping;
+  os_free(model, model->own_bytes);
+  if (mapping.data) os_unmap(mapping);
+}
+
+}  // namespace slu

@@ -1,0 +1,88 @@
+// An opened model: pointers into the mapped file, every one of them checked, and what is built at open.
+#pragma once
+
+#include "base.h"
+#include "os.h"
+#include "vocabulary.h"
+
+namespace slu {
+
+constexpr uint32_t kFormatVersion = 1;
+constexpr size_t kGroup = 4;  // inputs of one step of an int8 dot product
+
+// y[out] = x[in] * W + b. Weights lie in panels of 16 outputs, so that every kernel can read them in place:
+//   int8:  weight[out / 16][in_padded / 4][16][4]      float: weight[out / 16][in][16]
+// All per-output vectors are padded with zeros to out_padded, as the weights are.
+struct Linear {
+  uint32_t in = 0;
+  uint32_t in_padded = 0;  // int8: multiple of 8, so that pairs of groups suit SMMLA; float: in
+  uint32_t out = 0;
+  uint32_t out_padded = 0;         // multiple of 16
+  const int8_t *weight = nullptr;  // int8 or null
+  const float *weight_float = nullptr;
+  const float *scale = nullptr;  // [out_padded], weight scales; int8 only
+  const int32_t *sums =
+      nullptr;  // [out_padded], sums of int8 weights over inputs: for kernels with unsigned inputs
+  const float *bias = nullptr;  // [out_padded]
+  float input_scale = 0;        // step of the int8 input
+  float input_inverse = 0;      // 1 / input_scale
+
+  bool quantised() const { return weight != nullptr; }
+};
+
+// Rows of a lookup table [rows][hidden], float or int8 with a scale a row.
+struct Table {
+  const int8_t *quantised = nullptr;
+  const float *values = nullptr;
+  const float *scale = nullptr;
+};
+
+struct Norm {
+  const float *weight = nullptr;  // [hidden_padded], padded with zeros
+  const float *bias = nullptr;
+};
+
+struct Layer {
+  Linear qkv;            // [hidden → 3 * heads * head_size], queries, keys, values
+  Linear attention_out;  // [heads * head_size → hidden]
+  Norm attention_norm;
+  Linear up;    // [hidden → intermediate], GELU follows
+  Linear down;  // [intermediate → hidden]
+  Norm down_norm;
+};
+
+// Slots that some intents share: tags that may be used with these intents.
+struct SlotSet {
+  const uint16_t *slots = nullptr;  // ascending
+  uint32_t count = 0;
+};
+
+}  // namespace slu
+
+struct slu_model {
+  slu_info info{};
+  float epsilon = 0;
+  uint32_t tag_count = 0;
+  uint32_t hidden_padded = 0;
+  slu::Vocabulary vocabulary;
+  slu::Table tokens;                // [vocab_size][hidden]
+  slu::Table positions;             // [max_tokens][hidden]
+  const float *constant = nullptr;  // [hidden_padded]: token type 0 and task, added to every token
+  slu::Norm embedding_norm;
+  slu::Layer *layers = nullptr;  // [info.layers]
+  slu::Linear pooler, intent, slot;
+  slu::SlotSet *slot_sets = nullptr;  // [slot_set_count]
+  uint16_t *set_of_intent = nullptr;  // [intent_count] into slot_sets
+  uint32_t slot_set_count = 0;
+
+  slu::Mapping mapping;  // to be unmapped at the end; data is null when the memory is the caller's
+  size_t own_bytes = 0;  // of this allocation
+};
+
+namespace slu {
+
+// Build a model over a file in memory. On failure nothing is left behind.
+slu_status model_create(const uint8_t *data, size_t bytes, slu_model **model, Message &message);
+void model_destroy(slu_model *model);
+
+}  // namespace slu

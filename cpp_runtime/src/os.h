@@ -1,0 +1,28 @@
+// All that the engine asks of an operating system. A port writes these five functions; see os_linux.cpp.
+#pragma once
+
+#include "base.h"
+
+namespace slu {
+
+struct Mapping {
+  const uint8_t *data = nullptr;
+  size_t bytes = 0;
+};
+
+// Map a whole file read-only. False when it cannot be opened, is empty or cannot be mapped.
+bool os_map(const char *path, Mapping *mapping);
+void os_unmap(Mapping mapping);
+
+// Zeroed memory, aligned to 64 bytes; null when there is none.
+void *os_allocate(size_t bytes);
+void os_free(void *memory, size_t bytes);
+
+// Instruction set extensions that the kernels ask for.
+struct Cpu {
+  bool avx2 = false, avx_vnni = false, avx512_vnni = false;  // x86
+  bool dot_product = false, int8_matmul = false;             // ARM
+};
+Cpu os_cpu();
+
+}  // namespace slu

@@ -1,0 +1,127 @@
+#include "tokenizer.h"
+
+#include "utf8.h"
+
+namespace slu {
+
+Tokenizer::Tokenizer(const Vocabulary &vocabulary, uint32_t max_tokens)
+    : vocabulary_(vocabulary),
+      max_tokens_(max_tokens),
+      cls_(vocabulary.find(View("[CLS]"))),
+      sep_(vocabulary.find(View("[SEP]"))),
+      unknown_(vocabulary.find(View("[UNK]"))) {}
+
+bool Tokenizer::run(View text, Tokens *tokens, size_t *bad) {
+  tokens->count = 0;
+  tokens->truncated = false;
+  const Position nowhere{};
+  add_token(cls_, nowhere, nowhere, tokens);
+  tokens->ends[0] = 0;
+
+  const auto *data = reinterpret_cast<const uint8_t *>(text.data);
+  CharClass previous = CharClass::kSpace;
+  uint32_t index = 0;
+  count_ = characters_ = 0;
+  for (size_t at = 0; at < text.bytes;) {
+    uint32_t code;
+    const uint32_t bytes = utf8_decode(data + at, text.bytes - at, &code);
+    if (!bytes) {
+      *bad = at;
+      return false;
+    }
+    const Position position{index++, static_cast<uint32_t>(at), static_cast<uint32_t>(at + bytes), 0};
+    at += bytes;
+    if (tokens->truncated) continue;  // only to see that the rest is UTF-8
+    Normalised character;
+    normalise(code, &character);
+    const CharClass kind = character.kind;
+    if (kind == CharClass::kDropped) continue;
+    if (characters_ && (kind == CharClass::kSpace || kind == CharClass::kSingle ||
+                        (kind == CharClass::kDigit) != (previous == CharClass::kDigit)))
+      finish_word(tokens);
+    previous = kind;
+    if (kind == CharClass::kSpace) continue;
+    add_character(character, position);
+    if (kind == CharClass::kSingle) finish_word(tokens);
+  }
+  if (characters_) finish_word(tokens);
+  // finish_word leaves room for this one.
+  tokens->ids[tokens->count] = sep_;
+  tokens->starts[tokens->count] = tokens->ends[tokens->count] = 0;
+  tokens->byte_starts[tokens->count] = tokens->byte_ends[tokens->count] = 0;
+  ++tokens->count;
+  return true;
+}
+
+void Tokenizer::add_character(const Normalised &character, Position position) {
+  const uint32_t used = count_ && characters_ <= kMostWordCharacters ? positions_[count_ - 1].end_in_word : 0;
+  characters_ += character.characters;
+  last_ = position;
+  if (characters_ > kMostWordCharacters) {
+    characters_ = kMostWordCharacters + 1;
+    return;
+  }
+  for (uint32_t i = 0; i < character.bytes; ++i) bytes_[used + i] = character.text[i];
+  position.end_in_word = used + character.bytes;
+  positions_[count_++] = position;
+}
+
+void Tokenizer::finish_word(Tokens *tokens) {
+  const bool too_long = characters_ > kMostWordCharacters;
+  const uint32_t count = count_, before = tokens->count;
+  count_ = characters_ = 0;
+  if (tokens->truncated) return;
+  const uint32_t head = hash_byte(hash_byte(kHashStart, '#'), '#');
+  bool known = !too_long;
+  uint32_t needed = 0;  // tokens of this word, also those for which there is no room
+  for (uint32_t begin = 0; known && begin < count;) {
+    const uint32_t first = begin ? positions_[begin - 1].end_in_word : 0;
+    // Continuations carry "##" in the vocabulary; it is put before the candidate.
+    uint8_t candidate[2 + sizeof bytes_];
+    uint32_t length = 0, hash = kHashStart;
+    if (begin) {
+      candidate[0] = candidate[1] = '#';
+      length = 2;
+      hash = head;
+    }
+    int32_t found = -1;
+    uint32_t found_end = begin, at = first;
+    for (uint32_t end = begin; end < count; ++end) {
+      if (length + positions_[end].end_in_word - at > vocabulary_.longest()) break;
+      for (; at < positions_[end].end_in_word; ++at) {
+        candidate[length++] = bytes_[at];
+        hash = hash_byte(hash, bytes_[at]);
+      }
+      const int32_t id = vocabulary_.find(candidate, length, hash);
+      if (id >= 0) {
+        found = id;
+        found_end = end + 1;
+      }
+    }
+    known = found >= 0;
+    if (!known) break;
+    ++needed;
+    add_token(found, positions_[begin], positions_[found_end - 1], tokens);
+    begin = found_end;
+  }
+  if (known) {
+    if (before + needed > tokens->count) tokens->truncated = true;
+    return;
+  }
+  tokens->count = before;
+  add_token(unknown_, positions_[0], too_long ? last_ : positions_[count - 1], tokens);
+  if (tokens->count == before) tokens->truncated = true;
+}
+
+// Adds nothing when only the place of [SEP] is left.
+void Tokenizer::add_token(int32_t id, const Position &first, const Position &last, Tokens *tokens) {
+  if (tokens->count + 1 >= max_tokens_) return;
+  const uint32_t i = tokens->count++;
+  tokens->ids[i] = id;
+  tokens->starts[i] = first.start;
+  tokens->ends[i] = last.start + 1;
+  tokens->byte_starts[i] = first.byte_start;
+  tokens->byte_ends[i] = last.byte_end;
+}
+
+}  // namespace slu

@@ -1,0 +1,50 @@
+// ERNIE's WordPiece, equal to slu/tokenizer.py. One pass over the text, whatever its length.
+#pragma once
+
+#include "base.h"
+#include "unicode.h"
+#include "vocabulary.h"
+
+namespace slu {
+
+constexpr uint32_t kMostWordCharacters = 100;  // a longer word is one [UNK]
+
+// Tokens of one text, [CLS] and [SEP] included; all arrays hold max_tokens.
+struct Tokens {
+  int32_t *ids;
+  uint32_t *starts, *ends;            // code points
+  uint32_t *byte_starts, *byte_ends;  // bytes of the text
+  uint32_t count;
+  bool truncated;
+};
+
+class Tokenizer {
+ public:
+  Tokenizer(const Vocabulary &vocabulary, uint32_t max_tokens);
+  // False when `text` is not UTF-8; *bad is then the offset of the first wrong byte.
+  bool run(View text, Tokens *tokens, size_t *bad);
+
+ private:
+  // Where one character of the text begins and ends, and where its normalised text ends in bytes_.
+  struct Position {
+    uint32_t start, byte_start, byte_end;
+    uint32_t end_in_word;
+  };
+
+  void add_character(const Normalised &character, Position position);
+  void finish_word(Tokens *tokens);
+  void add_token(int32_t id, const Position &first, const Position &last, Tokens *tokens);
+
+  const Vocabulary &vocabulary_;
+  const uint32_t max_tokens_;
+  int32_t cls_, sep_, unknown_;
+
+  // The word that is being read. A character has at least one normalised code point, so this is room enough.
+  Position positions_[kMostWordCharacters];
+  uint8_t bytes_[kMostWordCharacters * 4];
+  uint32_t count_ = 0;       // characters of the text
+  uint32_t characters_ = 0;  // normalised code points; past the limit only this and last_ go on
+  Position last_{};
+};
+
+}  // namespace slu

@@ -1,0 +1,72 @@
+"""Run the libFuzzer targets, each for some time, from a seed corpus of valid and broken inputs.
+
+    python tests/cpp_runtime/fuzz.py --seconds 60
+
+Exits 1 when a target crashes, hangs or leaks; the input that did it is left in build/fuzz. Needs Clang with its
+sanitizers (Debian: clang, libclang-rt-14-dev).
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+from pathlib import Path
+
+from engine_build import GOLDEN, build, golden
+
+TARGETS = ("gguf", "tokenizer", "parse")
+OPTIONS = (
+    "-DCMAKE_C_COMPILER=clang",
+    "-DCMAKE_CXX_COMPILER=clang++",
+    "-DSLU_SANITIZE=address,undefined",
+    "-DSLU_FUZZ=ON",
+)
+
+
+def seed(directory: Path, target: str) -> None:
+    """Fill a corpus directory: the golden texts, or the golden model whole, cut and malformed."""
+    directory.mkdir(parents=True, exist_ok=True)
+    if target != "gguf":
+        inputs = [case["text"].encode() for case in golden("tokenizer")] + [b"\xff", b"a\xc0\xaf", b"\xed\xa0\x80"]
+    else:
+        data = (GOLDEN / "tiny.gguf").read_bytes()
+        inputs = [data] + [data[:length] for length in range(0, len(data), 1500)]
+        for case in golden("malformed"):
+            new = bytes.fromhex(case["bytes"])
+            inputs.append(data[: case["at"]] + new + data[case["at"] + len(new) :])
+    for i, content in enumerate(inputs):
+        (directory / f"seed-{i}").write_bytes(content)
+
+
+def fuzz(seconds: int) -> dict[str, subprocess.CompletedProcess[str]]:
+    """Build and run every target for ``seconds``; returns what each of them printed and returned."""
+    directory = build("fuzz", *OPTIONS, targets=tuple(f"fuzz-{target}" for target in TARGETS))
+    results = {}
+    for target in TARGETS:
+        corpus = directory / f"corpus-{target}"
+        seed(corpus, target)
+        limits = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024", "-max_len=40000"]
+        command = [
+            str(directory / f"tests/fuzz-{target}"),
+            str(corpus),
+            *limits,
+            f"-artifact_prefix={directory}/{target}-",
+        ]
+        results[target] = subprocess.run(command, capture_output=True, text=True)
+    return results
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seconds", type=int, default=60, help="for each target")
+    failures = 0
+    for target, done in fuzz(parser.parse_args().seconds).items():
+        print(f"{target}: {done.stderr.strip().splitlines()[-1]}")
+        if done.returncode:
+            failures += 1
+            print(done.stderr[-4000:])
+    return int(failures > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

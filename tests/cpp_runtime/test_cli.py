@@ -1,0 +1,92 @@
+"""slu-cli: the same JSON as `slu parse`, and errors on one line."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from native_api import Engine
+
+from slu.corpus import Slot
+from slu.parser import ParseResult
+
+
+def run(host_build: Path, *arguments: object, text: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [str(host_build / "slu-cli"), *map(str, arguments)]
+    return subprocess.run(command, input=text, capture_output=True)
+
+
+def test_lines_are_those_of_slu_parse(host_build: Path, library: ctypes.CDLL, tiny: Path) -> None:
+    texts = ["play abc", "", '周华健 "a" \\ \t\x01\x7f', "的" * 12, "caf\u00e9 \U0001f600", "一首花心 100ml"]
+    done = run(host_build, "parse", tiny, text="\n".join(texts).encode() + b"\n")
+    assert done.returncode == 0, done.stderr
+    with Engine(library, tiny) as engine:
+        expected = []
+        for text in texts:
+            found = engine.parse(text)
+            slots = tuple(Slot(**slot) for slot in found["slots"])
+            result = ParseResult(text, found["intent"], found["score"], found["understood"], slots, found["truncated"])
+            expected.append(json.dumps(result.to_dict(), ensure_ascii=False))
+    assert done.stdout.decode().splitlines() == expected
+
+
+def test_scores_are_written_as_python_does(host_build: Path, tiny: Path, library: ctypes.CDLL) -> None:
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("abc的来一首周华健 12"), 10)) for _ in range(300)]
+    done = run(host_build, "parse", tiny, text="\n".join(texts).encode())
+    with Engine(library, tiny) as engine:
+        expected = [f'"score": {json.dumps(round(engine.parse(text)["score"], 6))},' for text in texts]
+    lines = done.stdout.decode().splitlines()
+    assert len(lines) == len(texts)
+    assert all(score in line for score, line in zip(expected, lines))
+    assert any("e-0" in score for score in expected), "small ones are among them"
+
+
+def test_carriage_returns_end_lines_too(host_build: Path, tiny: Path) -> None:
+    assert (
+        run(host_build, "parse", tiny, text=b"a\r\nb\r\n").stdout == run(host_build, "parse", tiny, text=b"a\nb").stdout
+    )
+
+
+def test_info(host_build: Path, tiny: Path) -> None:
+    about = json.loads(run(host_build, "info", tiny).stdout)
+    assert (about["hidden_size"], about["heads"], about["head_size"], about["intermediate_size"]) == (20, 3, 6, 27)
+    assert about["intents"] == ["call", "none", "play"]
+    assert about["slots"] == ["name", "singer", "song"]
+    assert about["quantised"]
+    assert about["threshold"] == 0.25
+    assert about["model_bytes"] == tiny.stat().st_size
+
+
+def test_bench(host_build: Path, tiny: Path, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("1\tplay abc\tplay\tplay abc\n\n来一首\n", encoding="utf-8")
+    found = json.loads(run(host_build, "bench", tiny, corpus, "--repeat", 2).stdout)
+    assert found["utterances"] == 2
+    assert found["tokens"] == 2 * (4 + 5)
+    for name in ("end_to_end_ms", "model_ms", "tokenize_ms"):
+        assert 0 < found[name]["p50"] <= found[name]["p99"]
+    assert found["rss_growth_bytes"] < tiny.stat().st_size + 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "message"),
+    [
+        (["parse", "missing.gguf"], b"", b"missing.gguf: cannot be opened"),
+        (["parse", "MODEL", "--kernel", "abacus"], b"", b"kernel abacus"),
+        (["parse", "MODEL"], b"a\n\xff\n", b"line 2: the text is not UTF-8 at byte 0"),
+        (["bench", "MODEL", "missing.txt"], b"", b"missing.txt: cannot be opened"),
+        (["bench", "MODEL", "/dev/null"], b"", b"no text in it"),
+        (["bench", "MODEL", "/dev/null", "--repeat", "0"], b"", b"--repeat"),
+        (["frobnicate"], b"", b"usage"),
+        ([], b"", b"usage"),
+    ],
+)
+def test_errors(host_build: Path, tiny: Path, arguments: list[str], text: bytes, message: bytes) -> None:
+    done = run(host_build, *[tiny if word == "MODEL" else word for word in arguments], text=text)
+    assert done.returncode == 2
+    assert message in done.stderr
