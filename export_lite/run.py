@@ -1,0 +1,101 @@
+"""``slu run``: a whole recipe, from the corpus to the bundle."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from slu.commands.train import add_set_argument
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """``formats``: what the bundle holds, as for ``slu export --format``."""
+
+    formats: tuple[str, ...] = ("paddle",)
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``run`` to the commands."""
+    parser = subparsers.add_parser(
+        "run",
+        help="train, compress and export by a recipe",
+        description="All stages of a recipe, into DIR/fp32, DIR/vocab, ..., DIR/bundle; those that are up to date are "
+        "skipped, and one that was interrupted goes on. Ends with the table of results, also in DIR/results.json; "
+        "DIR/evaluation.json has the last stage class by class.",
+    )
+    parser.add_argument("config", metavar="CONFIG", type=Path, help="the recipe, a TOML file")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True)
+    add_set_argument(parser)
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from compress import STEPS
+    from compress.steps import run_step
+    from export_lite.bundle import export_up_to_date
+    from slu.corpus import write_corpus
+    from slu.evaluation import evaluate, write_evaluation
+    from slu.loading import load
+    from slu.recipe import load_recipe
+    from slu.stage import load_data
+    from slu.train import train_stage
+
+    recipe = load_recipe(args.config, args.set)
+    data = load_data(recipe)
+    out: Path = args.out
+    stages = ["fp32", *(step for step in STEPS if recipe.has(step))]
+    export = recipe.section("export", ExportSettings)
+    train_stage(recipe, data, out / "fp32", resume=True)
+    write_corpus(data.dev, out / "dev.txt")
+    for before, stage in pairwise(stages):
+        run_step(stage, recipe, data, out / before, out / stage)
+    if recipe.has("export"):
+        export_up_to_date(out / stages[-1], out / "bundle", export.formats)
+    rows = write_results(out, stages)
+    parser = load(out / stages[-1])
+    write_evaluation(out / "evaluation.json", out / stages[-1], out / "dev.txt", parser, evaluate(parser, data.dev)[0])
+    print("\n" + "\n".join(results_table(rows)))
+    return 0
+
+
+def write_results(out: Path, stages: list[str]) -> list[dict[str, Any]]:
+    """Collect the stages' manifests into ``results.json``; returns its rows."""
+    from slu.files import write_file
+    from slu.manifest import Manifest
+
+    rows = []
+    for stage in stages:
+        manifest = Manifest.load(out / stage)
+        where = {"stage": stage, "model": str(out / stage), "backend": "dygraph", "data": str(out / "dev.txt")}
+        rows.append({**where, **manifest.metrics})
+    write_file(out / "results.json", json.dumps({"rows": rows}, ensure_ascii=False, indent=1) + "\n")
+    return rows
+
+
+COLUMNS = (
+    ("stage", "stage", "{}"),
+    ("exact", "exact", "{:.2f}"),
+    ("seed_accuracy", "seed_accuracy", "{:.2f}"),
+    ("intent_accuracy", "intent", "{:.2f}"),
+    ("intent_macro_f1", "intent macro F1", "{:.2f}"),
+    ("slot_f1", "slot F1", "{:.2f}"),
+    ("size_bytes", "size MB", "{:.2f}"),
+    ("seconds", "seconds", "{:.0f}"),
+)
+
+
+def results_table(rows: list[dict[str, Any]]) -> list[str]:
+    """The results as lines of a Markdown table, with aligned columns."""
+    cells = [[title for _, title, _ in COLUMNS]]
+    for row in rows:
+        values = {**row, "size_bytes": row["size_bytes"] / 1e6}
+        cells.append([form.format(values[name]) for name, _, form in COLUMNS])
+    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in cells]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return lines
