@@ -1,0 +1,49 @@
+"""``slu bench``: time, memory and accuracy of exported models."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``bench`` to the commands."""
+    bench = subparsers.add_parser("bench", help="measure time, memory and accuracy of a bundle")
+    places = bench.add_subparsers(dest="place", required=True, metavar="WHERE")
+    host = places.add_parser(
+        "host",
+        help="on this machine, against the engines that could run the model instead",
+        description="Compare the native engine with every other one that can run the bundle here, on the same "
+        "utterances in turn, one utterance at a time. Each engine runs in a process of its own.",
+    )
+    host.add_argument("bundle", metavar="BUNDLE", type=Path)
+    host.add_argument("--data", metavar="FILE", type=Path, required=True, help="a tagged corpus")
+    host.add_argument("--also", metavar="BUNDLE", type=Path, action="append", default=[], help="another one to compare")
+    host.add_argument("--backend", metavar="LIST", default="", help="engines, separated by commas (all that run here)")
+    host.add_argument("--threads", metavar="N", type=int, default=1, help="of the other engines (%(default)s)")
+    host.add_argument("--repeat", metavar="N", type=int, default=5, help="rounds over the utterances (%(default)s)")
+    host.add_argument("--limit", metavar="N", type=int, help="utterances to time (all)")
+    host.add_argument("--json", metavar="F", type=Path, help="write the measurements there")
+    host.add_argument("--plot", metavar="F", type=Path, help="draw them there, as PNG or SVG by the name's ending")
+    host.set_defaults(func=run_host)
+
+
+def run_host(args: argparse.Namespace) -> int:
+    """Measure and print the table. Raises `SluError`."""
+    from bench_arm.host import bench_host, table
+    from slu.errors import ConfigError
+    from slu.files import write_file
+
+    if args.plot and args.plot.suffix not in (".png", ".svg"):
+        raise ConfigError(f"--plot {args.plot}: the name must end in .png or .svg")
+    names = [name.strip() for name in args.backend.split(",") if name.strip()]
+    result = bench_host([args.bundle, *args.also], args.data, names, args.threads, args.repeat, args.limit)
+    print("\n" + "\n".join(table(result)))
+    if args.json:
+        write_file(args.json, json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+    if args.plot:
+        from bench_arm.host_plot import draw
+
+        write_file(args.plot, draw(result, args.plot.suffix[1:]))
+    return 0
