@@ -1,0 +1,109 @@
+"""The whole way, as a user goes it: the installed command on the sample corpus, with a tiny model."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SLU = Path(sys.executable).parent / "slu"
+STAGES = ["fp32", "vocab", "width", "qat", "embeddings"]
+TINY = (
+    "model.hidden_size=48", "model.num_hidden_layers=2", "model.num_attention_heads=4", "model.intermediate_size=96",
+    "model.max_position_embeddings=64", "training.epochs=6", "training.learning_rate=4e-3", "training.average=0.9",
+    "width.training.epochs=1", "width.training.learning_rate=2e-3", "width.training.average=0.9",
+    "qat.training.epochs=1", "qat.training.learning_rate=1e-3", "qat.training.average=0.9",
+    "export.formats=[\"paddle\", \"lite-x86\"]",
+)  # fmt: skip
+
+
+def slu(*arguments: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([SLU, *arguments], input=stdin, capture_output=True, text=True, encoding="utf-8", timeout=300)
+
+
+def run_tiny(out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    settings = [part for setting in (*TINY, *more) for part in ("--set", setting)]
+    return slu("run", ROOT / "configs/demo.toml", "--out", out, *settings)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("pipeline") / "run"
+    done = run_tiny(out)
+    assert done.returncode == 0, done.stderr
+    assert "| embeddings" in done.stdout.splitlines()[-1]
+    return out
+
+
+def test_results_have_a_row_a_stage_and_each_is_what_eval_says(made: Path) -> None:
+    rows = json.loads((made / "results.json").read_text())["rows"]
+    assert [row["stage"] for row in rows] == STAGES
+    sizes = [row["size_bytes"] for row in rows]
+    assert sizes == sorted(sizes, reverse=True) and sizes[-1] < sizes[0] / 15
+    assert rows[-1]["exact"] > 60  # a model that learned nothing answers fewer than 30 % right
+
+    report = made.parent / "eval.json"
+    wrong = made.parent / "wrong.tsv"
+    done = slu("eval", made / "embeddings", "--data", made / "dev.txt", "--json", report, "--errors", wrong)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(report.read_text())
+    for name in ("utterances", "exact", "seed_accuracy", "intent_accuracy", "intent_macro_f1", "slot_f1", "understood"):
+        assert result[name] == pytest.approx(rows[-1][name], abs=1e-6), name
+    assert result == json.loads((made / "evaluation.json").read_text())
+    missed = round(result["utterances"] * (100 - result["exact"]) / 100)
+    assert len(wrong.read_text(encoding="utf-8").splitlines()) == missed + 1
+
+
+def test_a_second_run_makes_nothing_again(made: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in made.rglob("*") if path.name == "model.safetensors"}
+    done = run_tiny(made)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("up to date") == len(STAGES) + 1
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+@pytest.mark.parametrize("backend", ["paddle", "lite", "fastdeploy-onnxruntime"])
+def test_a_bundle_answers_as_its_checkpoint(made: Path, backend: str) -> None:
+    texts = ["来一首周华健的花心", "打电话给妈妈", "导航", "", "play 2pac 的 Ｃhanges 😀"]
+    want = slu("parse", made / "embeddings", *texts)
+    got = slu("parse", made / "bundle", "--backend", backend, stdin="\n".join(texts) + "\n")
+    assert (want.returncode, got.returncode) == (0, 0), want.stderr + got.stderr
+    pairs = list(zip(map(json.loads, want.stdout.splitlines()), map(json.loads, got.stdout.splitlines()), strict=True))
+    assert [w["text"] for w, _ in pairs] == texts
+    for wanted, answered in pairs:
+        assert answered.pop("score") == pytest.approx(wanted.pop("score"), abs=2e-3)
+        assert answered == wanted
+        assert all(wanted["text"][s["start"] : s["end"]] == s["value"] for s in wanted["slots"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ('data.corpus="nowhere.txt"', "nowhere.txt"),
+        ('width.ratio="5/7"', "5/7"),
+        ("training.epochs=0", "epochs"),
+        ("training.speed=1", "speed"),
+        ('model.init="ernie"', "ernie"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_and_exit_code_2(made: Path, setting: str, says: str) -> None:
+    done = run_tiny(made, setting)
+    assert done.returncode == 2
+    lines = done.stderr.strip().splitlines()
+    assert lines[-1].startswith("slu: error: ") and says in lines[-1]
+    assert "Traceback" not in done.stderr
+    assert (made / "results.json").is_file() and not list(made.glob(".*.tmp"))
+
+
+def test_help_is_quick_and_lists_every_command() -> None:
+    code = "import sys, slu.cli; slu.cli.build_parser(); print(sorted(m for m in sys.modules if '.' not in m))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"paddle", "paddlenlp", "paddleslim", "matplotlib", "fastdeploy", "paddlelite", "numpy"}
+    assert not heavy & set(json.loads(done.stdout.replace("'", '"')))
+    listed = slu("--help").stdout
+    for command in ("data", "train", "compress", "export", "eval", "parse", "run", "report"):
+        assert f"    {command}" in listed
