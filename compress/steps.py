@@ -30,27 +30,43 @@ def run_step(
     if out.resolve() == source.resolve():
         raise ConfigError(f"{step}: {out} is the checkpoint to be compressed; choose another --out")
     before = load_checkpoint(source)
-    settings, make = _step(step, recipe, data, before)
+    settings = settings_of(step, recipe)
+    make = _step(step, settings, data, before)
     run_stage(step, out, settings, {"checkpoint": file_hash(source)}, data, make, before, say=say)
 
 
-def _step(step: str, recipe: Recipe, data: Data, before: Checkpoint) -> tuple[Any, Callable[[Path], Made]]:
+def settings_of(step: str, recipe: Recipe) -> Any:
+    """The recipe's settings for a step; raise `ConfigError` for what does not belong there."""
     if step == "vocab":
-        from compress.vocab import VocabSettings, prune_vocab
+        from compress.vocab import VocabSettings
 
-        vocab = recipe.section(step, VocabSettings)
-        return vocab, lambda workspace: (*prune_vocab(before, data.train, data.dev, vocab), [])
+        return recipe.section(step, VocabSettings)
     if step == "width":
-        from compress.width import WidthSettings, prune_width
+        from compress.width import WidthSettings
 
-        width = recipe.section(step, WidthSettings)
-        return width, lambda workspace: prune_width(before, data, width, workspace)
+        return recipe.section(step, WidthSettings)
     if step == "qat":
-        from compress.qat import QatSettings, train_quantised
+        from compress.qat import QatSettings
 
-        qat = recipe.section(step, QatSettings)
-        return qat, lambda workspace: train_quantised(before, data, qat, workspace)
-    from compress.embeddings import EmbeddingSettings, quantise_embeddings
+        return recipe.section(step, QatSettings)
+    from compress.embeddings import EmbeddingSettings
 
-    embeddings = recipe.section(step, EmbeddingSettings)
-    return embeddings, lambda workspace: (*quantise_embeddings(before), [])
+    return recipe.section(step, EmbeddingSettings)
+
+
+def _step(step: str, settings: Any, data: Data, before: Checkpoint) -> Callable[[Path], Made]:
+    if step == "vocab":
+        from compress.vocab import prune_vocab
+
+        return lambda workspace: (*prune_vocab(before, data.train, data.dev, settings), [])
+    if step == "width":
+        from compress.width import prune_width
+
+        return lambda workspace: prune_width(before, data, settings, workspace)
+    if step == "qat":
+        from compress.qat import train_quantised
+
+        return lambda workspace: train_quantised(before, data, settings, workspace)
+    from compress.embeddings import quantise_embeddings
+
+    return lambda workspace: (*quantise_embeddings(before), [])

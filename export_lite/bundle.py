@@ -94,13 +94,18 @@ def export_up_to_date(
     return export_bundle(source, target, formats, length, say=say)
 
 
-def _checked(formats: Sequence[str], length: int | None, checkpoint: Checkpoint) -> int:
-    """Raise `ConfigError` for a format that there is not or a length that cannot be; returns the length to use."""
+def check_formats(formats: Sequence[str]) -> None:
+    """Raise `ConfigError` for a format that there is not, or that is there twice."""
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise ConfigError(f"--format {','.join(unknown)}: there is no such format; choose from {', '.join(FORMATS)}")
     if len(set(formats)) != len(formats):
         raise ConfigError(f"--format {','.join(formats)}: a format is there twice")
+
+
+def _checked(formats: Sequence[str], length: int | None, checkpoint: Checkpoint) -> int:
+    """Raise `ConfigError` for a format that there is not or a length that cannot be; returns the length to use."""
+    check_formats(formats)
     longest = checkpoint.config.max_length
     if length is not None and not 2 < length <= longest:
         raise ConfigError(f"--length {length}: must be 3 to {longest}, the most this model takes")

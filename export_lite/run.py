@@ -36,8 +36,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     from compress import STEPS
-    from compress.steps import run_step
-    from export_lite.bundle import export_up_to_date
+    from compress.steps import run_step, settings_of
+    from export_lite.bundle import check_formats, export_up_to_date
     from slu.corpus import write_corpus
     from slu.evaluation import evaluate, write_evaluation
     from slu.loading import load
@@ -50,6 +50,9 @@ def run(args: argparse.Namespace) -> int:
     out: Path = args.out
     stages = ["fp32", *(step for step in STEPS if recipe.has(step))]
     export = recipe.section("export", ExportSettings)
+    check_formats(export.formats)
+    for step in stages[1:]:
+        settings_of(step, recipe)  # a wrong setting of the last step must not wait for the training to end
     train_stage(recipe, data, out / "fp32", resume=True)
     write_corpus(data.dev, out / "dev.txt")
     for before, stage in pairwise(stages):

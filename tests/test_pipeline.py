@@ -99,6 +99,13 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(made: Path, setting: str, s
     assert (made / "results.json").is_file() and not list(made.glob(".*.tmp"))
 
 
+@pytest.mark.parametrize("setting", ["qat.training.epochs=0", "width.ration=1", 'export.formats=["tflite"]'])
+def test_a_wrong_setting_of_a_late_stage_is_said_before_the_training(tmp_path: Path, setting: str) -> None:
+    done = run_tiny(tmp_path / "run", setting)
+    assert done.returncode == 2 and done.stderr.strip().splitlines()[-1].startswith("slu: error: ")
+    assert not (tmp_path / "run").exists()
+
+
 def test_help_is_quick_and_lists_every_command() -> None:
     code = "import sys, slu.cli; slu.cli.build_parser(); print(sorted(m for m in sys.modules if '.' not in m))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
