@@ -1,0 +1,140 @@
+"""Protobuf's wire format, as https://protobuf.dev/programming-guides/encoding describes it: messages, no schema.
+
+A whole message is split when it is made, so one that ends too early is `Damaged` at once; messages inside it when they
+are asked for. Fields of other numbers are kept and ignored, as the format wants.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from slu.formats.raw import Damaged
+
+_VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
+"""Wire types. 3 and 4, groups, are of a time before Paddle and ONNX."""
+
+
+class Message:
+    """The fields of one message by their numbers. ``name`` is what errors call it."""
+
+    def __init__(self, data: memoryview, name: str):
+        self.name = name
+        self._fields: dict[int, list[tuple[int, Any]]] = {}
+        for number, wire, value in _split(data, name):
+            self._fields.setdefault(number, []).append((wire, value))
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._fields
+
+    def integer(self, number: int, default: int | None = None) -> int:
+        """An int32, int64, bool or enum, the last one if it is there twice; without default it must be there."""
+        values = self._of(number, _VARINT)
+        if values:
+            return _signed(values[-1])
+        return default if default is not None else self._missing(number)
+
+    def integers(self, number: int) -> tuple[int, ...]:
+        """A repeated field of integers, packed or not."""
+        result: list[int] = []
+        for wire, value in self._fields.get(number, ()):
+            if wire == _VARINT:
+                result.append(_signed(value))
+            elif wire == _BYTES:
+                at = 0
+                while at < len(value):
+                    item, at = _varint(value, at, self.name)
+                    result.append(_signed(item))
+            else:
+                self._wrong(number)
+        return tuple(result)
+
+    def view(self, number: int) -> memoryview | None:
+        """The bytes of a field; None without it."""
+        values = self._of(number, _BYTES)
+        return values[-1] if values else None
+
+    def text(self, number: int, default: str | None = None) -> str:
+        """A string; it must be there without default."""
+        value = self.view(number)
+        if value is None:
+            return default if default is not None else self._missing(number)
+        return self._decoded(value)
+
+    def texts(self, number: int) -> tuple[str, ...]:
+        """A repeated string."""
+        return tuple(map(self._decoded, self._of(number, _BYTES)))
+
+    def message(self, number: int, name: str) -> Message:
+        """A message; it must be there."""
+        value = self.view(number)
+        return Message(self._missing(number) if value is None else value, name)
+
+    def messages(self, number: int, name: str) -> list[Message]:
+        """A repeated message."""
+        return [Message(value, f"{name} {i}") for i, value in enumerate(self._of(number, _BYTES))]
+
+    def packed_bytes(self, number: int) -> int:
+        """Bytes that a repeated field of numbers of fixed size takes, packed or not."""
+        values = self._fields.get(number, ())
+        return sum(len(value) for wire, value in values if wire in (_EIGHT, _FOUR, _BYTES))
+
+    def _of(self, number: int, wire: int) -> list[Any]:
+        found = self._fields.get(number, [])
+        if any(other != wire for other, _ in found):
+            self._wrong(number)
+        return [value for _, value in found]
+
+    def _decoded(self, value: memoryview) -> str:
+        try:
+            return bytes(value).decode()
+        except UnicodeDecodeError:
+            raise Damaged(f"{self.name}: a name is not UTF-8") from None
+
+    def _missing(self, number: int) -> Any:
+        raise Damaged(f"{self.name}: field {number} is missing")
+
+    def _wrong(self, number: int) -> Any:
+        raise Damaged(f"{self.name}: field {number} is of another type")
+
+
+def _split(data: memoryview, name: str) -> Iterator[tuple[int, int, Any]]:
+    """(number, wire type, value) of each field; the values of fixed and of variable size are views."""
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at, name)
+        number, wire = key >> 3, key & 7
+        if not 0 < number < 1 << 29:
+            raise Damaged(f"{name}: no field has the number {number}")
+        if wire == _VARINT:
+            value, at = _varint(data, at, name)
+            yield number, wire, value
+            continue
+        if wire == _BYTES:
+            size, at = _varint(data, at, name)
+        elif wire in (_EIGHT, _FOUR):
+            size = 8 if wire == _EIGHT else 4
+        else:
+            raise Damaged(f"{name}: field {number} has the wire type {wire}, which does not occur")
+        if size > len(data) - at:
+            raise Damaged(f"{name}: ends within field {number}")
+        yield number, wire, data[at : at + size]
+        at += size
+
+
+def _varint(data: memoryview, at: int, name: str) -> tuple[int, int]:
+    """An unsigned number of at most 64 bits, and where it ends."""
+    result = shift = 0
+    while at < len(data) and shift < 70:
+        byte = data[at]
+        at += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result & (1 << 64) - 1, at
+        shift += 7
+    raise Damaged(f"{name}: ends within a number" if shift < 70 else f"{name}: a number of more than 64 bits")
+
+
+def _signed(value: int) -> int:
+    return struct.unpack("<q", struct.pack("<Q", value))[0]
