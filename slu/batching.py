@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from slu.corpus import Utterance
 from slu.errors import CorpusError
+from slu.flags import NO_FLAGS, NO_SPANS, UNKNOWN, FlagColumns, Found, spans_of
 from slu.labels import Labels
+from slu.lexicon import Entries, Match, find_matches
+from slu.sessions import turns_before
 from slu.tokenizer import Encoding, Tokenizer
 
 IGNORED = -100
@@ -20,11 +23,16 @@ _POOL = 50
 
 @dataclass(frozen=True)
 class Example:
-    """``ids`` and ``tags``: int64 ``[tokens]``; ``intent``: index."""
+    """``ids`` and ``tags``: int64 ``[tokens]``; ``intent``: index.
+
+    ``spans``: matches with the model's lists, see `slu.flags.Found`; ``previous``: the intent of the turn before.
+    """
 
     ids: np.ndarray
     tags: np.ndarray
     intent: int
+    spans: np.ndarray = field(default_factory=lambda: NO_SPANS)
+    previous: int = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,8 @@ class Batch:
     """``ids`` and ``tags``: int64 ``[n, length]``, ``intents``: int64 ``[n]``.
 
     ``padded``: whether any position is padding. ``utterances`` and ``tokens`` are counts over the whole global batch,
-    so that the losses of its shards add up to the mean over it.
+    so that the losses of its shards add up to the mean over it. ``flags``: float32 ``[n, length, columns]``, None for a
+    model without; ``found``: what they are made of.
     """
 
     ids: np.ndarray
@@ -41,23 +50,44 @@ class Batch:
     padded: bool
     utterances: int
     tokens: int
+    flags: np.ndarray | None = None
+    found: Found | None = None
 
 
 def make_examples(
-    utterances: Sequence[Utterance], tokenizer: Tokenizer, labels: Labels, max_length: int
+    utterances: Sequence[Utterance],
+    tokenizer: Tokenizer,
+    labels: Labels,
+    max_length: int,
+    lexicon: Entries | None = None,
+    singular: Container[tuple[int, int]] = (),
 ) -> list[Example]:
-    """Tokenize and tag; raise `CorpusError` when an utterance has a label that is not in ``labels``."""
+    """Tokenize, tag and match; raise `CorpusError` when an utterance has a label that is not in ``labels``.
+
+    ``utterances`` in the order of a corpus: the labelled intent of the turn before is the previous one. ``singular``:
+    entries (slot number, key) whose matches right where such a slot is do not count, see `TrainingLists.singular`.
+    """
     intents = {name: i for i, name in enumerate(labels.intents)}
     tags = {name: i for i, name in enumerate(labels.tags)}
     examples = []
-    for utterance in utterances:
+    for utterance, before in zip(utterances, turns_before(utterances)):
         if utterance.intent not in intents:
             raise CorpusError(f"{utterance.text!r}: the model does not know the intent {utterance.intent!r}")
         encoding = tokenizer.encode(utterance.text, max_length)
-        examples.append(
-            Example(encoding.ids.astype(np.int64), tag_tokens(utterance, encoding, tags), intents[utterance.intent])
+        matches = find_matches(lexicon, utterance.text, encoding) if lexicon else []
+        spans = spans_of(
+            m for m in matches if (m.slot, m.key) not in singular or not _is_gold(m, utterance, encoding, labels)
         )
+        previous = len(intents) if before is None else intents[utterances[before].intent]
+        tagged, intent = tag_tokens(utterance, encoding, tags), intents[utterance.intent]
+        examples.append(Example(encoding.ids.astype(np.int64), tagged, intent, spans, previous))
     return examples
+
+
+def _is_gold(match: Match, utterance: Utterance, encoding: Encoding, labels: Labels) -> bool:
+    start, end = encoding.starts[match.first], encoding.ends[match.end - 1]
+    name = labels.slots[match.slot]
+    return any((slot.name, slot.start, slot.end) == (name, start, end) for slot in utterance.slots)
 
 
 def tag_tokens(utterance: Utterance, encoding: Encoding, tags: dict[str, int]) -> np.ndarray:
@@ -85,14 +115,19 @@ def epoch_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> 
     return [batches[i] for i in random.permutation(len(batches))]
 
 
-def make_shards(examples: Sequence[Example], indices: np.ndarray, pad_id: int, shards: int) -> list[Batch]:
+def make_shards(
+    examples: Sequence[Example], indices: np.ndarray, pad_id: int, shards: int, columns: FlagColumns = NO_FLAGS
+) -> list[Batch]:
     """Cut one global batch into ``shards`` parts, the examples dealt out in turn; a part may be empty of examples."""
     tokens = sum(len(examples[i].ids) - 2 for i in indices)
-    return [collate([examples[i] for i in indices[s::shards]], pad_id, len(indices), tokens) for s in range(shards)]
+    parts = ([examples[i] for i in indices[s::shards]] for s in range(shards))
+    return [collate(part, pad_id, len(indices), tokens, columns) for part in parts]
 
 
-def collate(examples: Sequence[Example], pad_id: int, utterances: int = 0, tokens: int = 0) -> Batch:
-    """Pad to the longest example."""
+def collate(
+    examples: Sequence[Example], pad_id: int, utterances: int = 0, tokens: int = 0, columns: FlagColumns = NO_FLAGS
+) -> Batch:
+    """Pad to the longest example. ``columns``: the flags that the model takes."""
     lengths = [len(example.ids) for example in examples]
     longest = max(lengths, default=0)
     ids = np.full((len(examples), longest), pad_id, np.int64)
@@ -100,6 +135,9 @@ def collate(examples: Sequence[Example], pad_id: int, utterances: int = 0, token
     for row, example in enumerate(examples):
         ids[row, : lengths[row]] = example.ids
         tags[row, : lengths[row]] = example.tags
+    found = None
+    if columns.count:
+        found = Found.of([example.spans for example in examples], [example.previous for example in examples])
     return Batch(
         ids,
         tags,
@@ -107,4 +145,6 @@ def collate(examples: Sequence[Example], pad_id: int, utterances: int = 0, token
         min(lengths, default=0) != longest,
         utterances or len(examples),
         tokens or sum(lengths) - 2 * len(examples),
+        None if found is None else found.flags(columns, longest),
+        found,
     )

@@ -1,7 +1,9 @@
 """A checkpoint: one directory that holds a model, whole, in files that run no code when they are opened.
 
-``model.safetensors``, ``config.json``, ``vocab.txt``, ``labels.json`` and ``manifest.json``. Parameters are named as
-in PaddleNLP's ERNIE checkpoints. A quantised linear layer or embedding ``X`` is stored as
+``model.safetensors``, ``config.json``, ``vocab.txt``, ``labels.json`` and ``manifest.json``, and with built-in lists of
+names ``lexicon.safetensors`` (see `slu.lexicon`). Parameters are named as in PaddleNLP's ERNIE checkpoints; the matrix
+of the flags (see `slu.flags`) is ``ernie.embeddings.flag_embeddings.weight`` ``[flags, hidden]``. A quantised linear
+layer or embedding ``X`` is stored as
 
 * ``X.weight`` int8, as the float one: ``[in, out]`` or ``[rows, hidden]``;
 * ``X.weight_scale`` float32, one value an output channel ``[out]`` or an embedding row ``[rows]``:
@@ -21,7 +23,9 @@ import numpy as np
 
 from slu.errors import CheckpointError
 from slu.files import new_directory
+from slu.flags import KINDS, LEXICON, FlagColumns
 from slu.labels import Labels
+from slu.lexicon import CompiledLexicon
 from slu.manifest import Manifest, read_json
 from slu.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE
 from slu.tokenizer import Tokenizer, read_vocab
@@ -30,6 +34,7 @@ WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 VOCAB = "vocab.txt"
 LABELS = "labels.json"
+LISTS = "lexicon.safetensors"
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class ModelConfig:
 
     ``attention_head_size`` is a field of its own because heads can be cut: 9 heads of 26 serve a hidden size of 312.
     ``max_seq_length``: tokens a text may have, [CLS] and [SEP] counted: as many positions as were trained.
+    ``flags``: the kinds of flags that the network takes beside the ids, some of `slu.flags.KINDS`.
     """
 
     vocab_size: int
@@ -58,6 +64,7 @@ class ModelConfig:
     use_task_id: bool = False
     task_id: int = 0
     task_type_vocab_size: int = 3
+    flags: tuple[str, ...] = ()
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], where: str) -> ModelConfig:
@@ -72,6 +79,11 @@ class ModelConfig:
             if not isinstance(heads, int) or heads < 1 or not isinstance(hidden, int) or hidden % heads:
                 raise CheckpointError(f"{where}: hidden_size {hidden} does not divide into {heads} heads")
             kept["attention_head_size"] = hidden // heads
+        flags = kept.pop("flags", ())
+        if not isinstance(flags, list | tuple) or list(flags) != [kind for kind in KINDS if kind in flags]:
+            raise CheckpointError(
+                f"{where}: flags is {flags!r}; some of {', '.join(KINDS)} are expected, in this order"
+            )
         for name, value in kept.items():
             kind = known[name]
             good = {
@@ -82,7 +94,7 @@ class ModelConfig:
             }[str(kind)]
             if not good:
                 raise CheckpointError(f"{where}: {name} is {value!r}, which is no {kind}")
-        config = cls(**kept)
+        config = cls(**kept, flags=tuple(flags))
         sizes = ("vocab_size", "hidden_size", "num_attention_heads", "attention_head_size", "intermediate_size")
         for name in (*sizes, "num_hidden_layers", "max_position_embeddings"):
             if getattr(config, name) < 1:
@@ -105,7 +117,11 @@ class ModelConfig:
         return min(self.max_seq_length or self.max_position_embeddings, self.max_position_embeddings)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"model_type": "ernie", "architectures": ["JointErnie"], **dataclasses.asdict(self)}
+        """The fields of ``config.json``; ``flags`` only where there are some."""
+        fields = dataclasses.asdict(self)
+        flags = list(fields.pop("flags"))
+        head = {"model_type": "ernie", "architectures": ["JointErnie"]}
+        return {**head, **fields, **({"flags": flags} if flags else {})}
 
     def replace(self, **changes: Any) -> ModelConfig:
         return dataclasses.replace(self, **changes)
@@ -113,18 +129,23 @@ class ModelConfig:
 
 @dataclass
 class Checkpoint:
-    """A model in memory. ``tensors`` maps parameter names to arrays (shapes: see the head of this module)."""
+    """A model in memory. ``tensors`` maps parameter names to arrays (shapes: see the head of this module).
+
+    ``lexicon``: its built-in lists, of a model that takes the flags of lists; None stands for empty ones.
+    """
 
     config: ModelConfig
     tensors: dict[str, np.ndarray]
     vocab: list[str]
     labels: Labels
     manifest: Manifest = field(default_factory=Manifest)
+    lexicon: CompiledLexicon | None = None
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all parameters: what the published tables call model size."""
-        return sum(tensor.nbytes for tensor in self.tensors.values())
+        """Bytes of all parameters, what the published tables call model size, and of the built-in lists."""
+        lists = self.lexicon.nbytes if self.lexicon else 0
+        return sum(tensor.nbytes for tensor in self.tensors.values()) + lists
 
     @property
     def quantised(self) -> bool:
@@ -133,6 +154,9 @@ class Checkpoint:
 
     def tokenizer(self) -> Tokenizer:
         return Tokenizer(self.vocab)
+
+
+FLAG_EMBEDDINGS = "ernie.embeddings.flag_embeddings.weight"
 
 
 def parameter_shapes(config: ModelConfig, labels: Labels) -> dict[str, tuple[int, ...]]:
@@ -154,6 +178,8 @@ def parameter_shapes(config: ModelConfig, labels: Labels) -> dict[str, tuple[int
         shapes[f"{embeddings}.token_type_embeddings.weight"] = (config.type_vocab_size, hidden)
     if config.use_task_id:
         shapes[f"{embeddings}.task_type_embeddings.weight"] = (config.task_type_vocab_size, hidden)
+    if config.flags:
+        shapes[FLAG_EMBEDDINGS] = (FlagColumns.of(config.flags, labels).count, hidden)
     norm(f"{embeddings}.layer_norm")
     for i in range(config.num_hidden_layers):
         layer = f"ernie.encoder.layers.{i}"
@@ -251,7 +277,25 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     labels = Labels.load(directory / LABELS)
     tensors = read_tensors(directory / WEIGHTS)
     check_tensors(tensors, config, labels, str(directory / WEIGHTS))
-    return Checkpoint(config, tensors, vocab, labels, manifest)
+    return Checkpoint(config, tensors, vocab, labels, manifest, read_lists(directory, config, labels))
+
+
+def read_lists(directory: Path, config: ModelConfig, labels: Labels) -> CompiledLexicon | None:
+    """The built-in lists of a checkpoint or a bundle, None without any."""
+    path = directory / LISTS
+    if not path.is_file():
+        return None
+    if LEXICON not in config.flags:
+        raise CheckpointError(f"{path}: lists of another model; {CONFIG} says that this one takes none")
+    return CompiledLexicon.from_tensors(read_tensors(path), labels.slots, str(path))
+
+
+def write_lists(lexicon: CompiledLexicon | None, directory: Path) -> None:
+    """Inverse of `read_lists`."""
+    from safetensors.numpy import save
+
+    if lexicon:
+        (directory / LISTS).write_bytes(save(lexicon.tensors()))
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
@@ -271,4 +315,5 @@ def write_checkpoint_files(checkpoint: Checkpoint, directory: Path) -> None:
     (directory / CONFIG).write_text(json.dumps(checkpoint.config.to_dict(), indent=1) + "\n", encoding="utf-8")
     (directory / VOCAB).write_text("\n".join(checkpoint.vocab) + "\n", encoding="utf-8")
     checkpoint.labels.save(directory / LABELS)
+    write_lists(checkpoint.lexicon, directory)
     checkpoint.manifest.save(directory)

@@ -17,6 +17,10 @@ class BundleError(SluError):
     """A bundle is missing, broken, of another version, or lacks the format asked for."""
 
 
+class LexiconError(SluError):
+    """A list of names cannot be read, holds what no list can, or is for a slot that the model has not."""
+
+
 class ConfigError(SluError):
     """A setting, from a recipe, a file of labels or the command line, has a value that cannot work."""
 

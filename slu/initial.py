@@ -13,10 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from slu.checkpoint import CONFIG, WEIGHTS, Checkpoint, ModelConfig, check_tensors, load_checkpoint, read_tensors
+from slu.checkpoint import (
+    CONFIG,
+    FLAG_EMBEDDINGS,
+    WEIGHTS,
+    Checkpoint,
+    ModelConfig,
+    check_tensors,
+    load_checkpoint,
+    parameter_shapes,
+    read_tensors,
+)
 from slu.errors import CheckpointError, ConfigError
 from slu.files import MARK
 from slu.labels import Labels
+from slu.lexicon import CompiledLexicon
 from slu.manifest import read_json
 from slu.quantization import dequantise
 from slu.recipe import ModelSettings
@@ -27,8 +38,18 @@ PUBLISHED = re.compile(r"ernie-3\.0-(tiny-)?(x?base|medium|mini|micro|nano|pico)
 HEADS = ("intent_classifier", "slot_classifier")
 
 
-def initial_checkpoint(settings: ModelSettings, labels: Labels, vocab_path: Path | None) -> Checkpoint:
-    """The model to train. ``vocab_path``: vocabulary of a model from scratch, None for the generic one."""
+def initial_checkpoint(
+    settings: ModelSettings,
+    labels: Labels,
+    vocab_path: Path | None,
+    lexicon: CompiledLexicon | None = None,
+    flags: tuple[str, ...] = (),
+) -> Checkpoint:
+    """The model to train. ``vocab_path``: vocabulary of a model from scratch, None for the generic one.
+
+    ``flags``: kinds of flags that it is to take, ``lexicon``: its lists. In a model that has not learned them yet they
+    change nothing at first.
+    """
     if settings.init == "scratch":
         tokenizer = Tokenizer.from_file(vocab_path) if vocab_path else Tokenizer(ideograph_vocab())
         checkpoint = _from_scratch(settings, labels, tokenizer)
@@ -44,12 +65,24 @@ def initial_checkpoint(settings: ModelSettings, labels: Labels, vocab_path: Path
         raise ConfigError(
             f"max_length is {settings.max_length}; it must be 3 to {checkpoint.config.max_position_embeddings}"
         )
+    _set_flags(checkpoint, flags)
+    checkpoint.lexicon = lexicon
     checkpoint.config = checkpoint.config.replace(
         hidden_dropout_prob=settings.dropout,
         attention_probs_dropout_prob=settings.dropout,
         max_seq_length=settings.max_length,
     )
     return checkpoint
+
+
+def _set_flags(checkpoint: Checkpoint, flags: tuple[str, ...]) -> None:
+    """Let the model take these flags. Their matrix begins with zeros, unless it has learned the same already."""
+    if checkpoint.config.flags != flags:
+        checkpoint.config = checkpoint.config.replace(flags=flags)
+        checkpoint.tensors.pop(FLAG_EMBEDDINGS, None)
+        if flags:
+            shape = parameter_shapes(checkpoint.config, checkpoint.labels)[FLAG_EMBEDDINGS]
+            checkpoint.tensors[FLAG_EMBEDDINGS] = np.zeros(shape, np.float32)
 
 
 def load_pretrained(directory: Path, labels: Labels, seed: int) -> Checkpoint:
@@ -102,13 +135,14 @@ def _from_scratch(settings: ModelSettings, labels: Labels, tokenizer: Tokenizer)
 def _random_tensors(config: ModelConfig, labels: Labels, seed: int) -> dict[str, np.ndarray]:
     from slu.model import new_model, tensors_of
 
-    return tensors_of(new_model(config, len(labels.intents), len(labels.tags), seed))
+    return tensors_of(new_model(config, labels, seed))
 
 
 def _with_heads(
     config: ModelConfig, tensors: dict[str, np.ndarray], vocab: list[str], labels: Labels, seed: int, where: str
 ) -> Checkpoint:
     encoder = {name: tensor for name, tensor in tensors.items() if name.startswith("ernie.")}
+    config = config.replace(flags=())  # what it has learned of them is about its own labels
     # Only the heads are wanted: the large matrices are left small, with their one row as [PAD].
     random = _random_tensors(config.replace(vocab_size=1, max_position_embeddings=1, pad_token_id=0), labels, seed)
     heads = {name: tensor for name, tensor in random.items() if name.startswith(HEADS)}

@@ -15,6 +15,8 @@ from paddle import nn
 from paddlenlp.transformers import ErnieConfig, ErnieModel
 
 from slu.checkpoint import Checkpoint, ModelConfig, check_tensors
+from slu.flags import FlagColumns
+from slu.labels import Labels
 from slu.quantization import INPUT_SCALE, dequantise, quantised_layers
 
 MASKED = -1e4
@@ -22,28 +24,44 @@ MASKED = -1e4
 
 
 class JointErnie(nn.Layer):
-    """``forward(ids)``: int ids ``[n, length]`` → intent logits ``[n, intents]``, slot logits ``[n, length, tags]``."""
+    """``forward(ids)``: int ids ``[n, length]`` → intent logits ``[n, intents]``, slot logits ``[n, length, tags]``.
 
-    def __init__(self, config: ModelConfig, intents: int, tags: int):
+    Models with flags take them as ``flags``, float32 ``[n, length, columns]`` (see `slu.flags`), or None for all 0.
+    """
+
+    def __init__(self, config: ModelConfig, labels: Labels):
         super().__init__()
+        intents, tags = len(labels.intents), len(labels.tags)
         self.config = config
         self.ernie = _encoder(config)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         init = paddle.ParamAttr(initializer=nn.initializer.TruncatedNormal(std=config.initializer_range))
         self.intent_classifier = nn.Linear(config.hidden_size, intents, weight_attr=init)
         self.slot_classifier = nn.Linear(config.hidden_size, tags, weight_attr=init)
+        if config.flags:
+            columns = FlagColumns.of(config.flags, labels).count
+            self.ernie.embeddings.flag_embeddings = FlagEmbeddings(columns, config.hidden_size, init)
 
-    def forward(self, ids: paddle.Tensor, padded: bool = True) -> tuple[paddle.Tensor, paddle.Tensor]:
+    def forward(
+        self, ids: paddle.Tensor, flags: paddle.Tensor | None = None, padded: bool = True
+    ) -> tuple[paddle.Tensor, paddle.Tensor]:
         """``padded=False`` says that no id is [PAD]: the mask is then left out."""
-        intent, slots, _ = self.run(ids, padded, hidden=False)
+        intent, slots, _ = self.run(ids, flags, padded, hidden=False)
         return intent, slots
 
-    def run(self, ids: paddle.Tensor, padded: bool, hidden: bool) -> tuple[paddle.Tensor, paddle.Tensor, list]:
+    def run(
+        self, ids: paddle.Tensor, flags: paddle.Tensor | None, padded: bool, hidden: bool
+    ) -> tuple[paddle.Tensor, paddle.Tensor, list]:
         """As `forward`, with the hidden states ``[n, length, hidden_size]`` after each layer if ``hidden``."""
         length = ids.shape[1]
         zeros = paddle.zeros([1, length], "int64")
+        embedded = None
+        if flags is not None:
+            embeddings = self.ernie.embeddings
+            embedded = embeddings.word_embeddings(ids) + embeddings.flag_embeddings(flags)
         outputs = self.ernie(
-            ids,
+            ids if embedded is None else None,
+            inputs_embeds=embedded,
             token_type_ids=zeros,
             position_ids=paddle.arange(length).unsqueeze(0),
             attention_mask=self._mask(ids) if padded else paddle.zeros([1, 1, 1, 1]),
@@ -63,6 +81,17 @@ class JointErnie(nn.Layer):
         return ((distance.clip(0.0, 1.0) - 1.0) * -MASKED).unsqueeze([1, 2])
 
 
+class FlagEmbeddings(nn.Layer):
+    """A row for each flag: the sum of the rows of those that are set. Not a linear layer: it is not to be quantised."""
+
+    def __init__(self, columns: int, hidden: int, init: Any):
+        super().__init__()
+        self.weight = self.create_parameter([columns, hidden], attr=init)
+
+    def forward(self, flags: paddle.Tensor) -> paddle.Tensor:
+        return paddle.matmul(flags, self.weight)
+
+
 class QuantisedLinear(nn.Layer):
     """A linear layer that computes what INT8 hardware does, in floats: rounded input, dequantised weights."""
 
@@ -79,7 +108,7 @@ class QuantisedLinear(nn.Layer):
 
 
 def _encoder(config: ModelConfig) -> ErnieModel:
-    fields = {k: v for k, v in config.to_dict().items() if k not in ("model_type", "architectures")}
+    fields = {k: v for k, v in config.to_dict().items() if k not in ("model_type", "architectures", "flags")}
     inner = config.num_attention_heads * config.attention_head_size
     # ErnieModel wants heads that divide the hidden size; the linear layers of cut heads are put in afterwards.
     heads = config.num_attention_heads if inner == config.hidden_size else 1
@@ -98,10 +127,10 @@ def _encoder(config: ModelConfig) -> ErnieModel:
     return encoder
 
 
-def new_model(config: ModelConfig, intents: int, tags: int, seed: int) -> JointErnie:
+def new_model(config: ModelConfig, labels: Labels, seed: int) -> JointErnie:
     """A model with random weights that depend on ``seed`` alone."""
     paddle.seed(seed)
-    return JointErnie(config, intents, tags)
+    return JointErnie(config, labels)
 
 
 def load_model(checkpoint: Checkpoint) -> JointErnie:
@@ -109,8 +138,7 @@ def load_model(checkpoint: Checkpoint) -> JointErnie:
 
     INT8 embeddings are dequantised; quantised linear layers become `QuantisedLinear` (inference only).
     """
-    labels = checkpoint.labels
-    model = JointErnie(checkpoint.config, len(labels.intents), len(labels.tags))
+    model = JointErnie(checkpoint.config, checkpoint.labels)
     set_tensors(model, dequantise(checkpoint.tensors))
     for name in quantised_layers(checkpoint.tensors):
         parent, _, last = name.rpartition(".")
@@ -134,11 +162,11 @@ def set_tensors(model: nn.Layer, tensors: dict[str, np.ndarray]) -> None:
 
 
 def to_checkpoint(model: JointErnie, like: Checkpoint, config: ModelConfig | None = None) -> Checkpoint:
-    """A float checkpoint of ``model`` with the vocabulary and labels of ``like``."""
+    """A float checkpoint of ``model`` with the vocabulary, the labels and the lists of ``like``."""
     config = config or like.config
     tensors = tensors_of(model)
     check_tensors(tensors, config, like.labels, "the trained model")
-    return Checkpoint(config, tensors, like.vocab, like.labels)
+    return Checkpoint(config, tensors, like.vocab, like.labels, lexicon=like.lexicon)
 
 
 __all__ = ["JointErnie", "QuantisedLinear", "load_model", "new_model", "set_tensors", "tensors_of", "to_checkpoint"]

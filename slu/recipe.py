@@ -9,8 +9,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from slu.errors import ConfigError
+from slu.flags import LEXICON, PREVIOUS_INTENT, Dropping
 
-SECTIONS = ("data", "model", "training", "vocab", "width", "qat", "embeddings", "export")
+SECTIONS = (
+    "data",
+    "lexicon",
+    "model",
+    "training",
+    "vocab",
+    "width",
+    "ptq",
+    "qat",
+    "embeddings",
+    "calibration",
+    "export",
+)
 GENERIC = "ideographs"
 """In place of a vocabulary's path: the one that needs no file (`slu.vocabulary.ideograph_vocab`)."""
 T = TypeVar("T")
@@ -47,6 +60,34 @@ class ModelSettings:
     dropout: float = 0.1
     max_length: int = 32
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class LexiconSettings(Dropping):
+    """What a model is told beside the text: matches with lists of names, and the intent of the turn before.
+
+    ``lists``: a directory with the list files, ``SLOT.txt``; empty for none. ``own``: slots whose values in the
+    training part are in lists as well. ``new_names``: slots for which the model is also trained with names that are
+    nowhere else, but in the lists, so that it trusts a list with names of an unknown kind (see
+    `slu.training_lists.TrainingLists.with_new_names`). ``previous_intent``: whether the model learns to use it. How
+    often flags are left out in training: see `slu.flags.Dropping`.
+    """
+
+    lists: str = ""
+    own: tuple[str, ...] = ()
+    new_names: tuple[str, ...] = ()
+    previous_intent: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.flags:
+            raise ConfigError("there are no lists, no own values and no previous_intent; leave out the section")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Kinds of flags that the model takes."""
+        matches = (LEXICON,) if self.lists or self.own else ()
+        return (*matches, PREVIOUS_INTENT) if self.previous_intent else matches
 
 
 @dataclass(frozen=True)
@@ -135,7 +176,8 @@ def _override(raw: dict[str, Any], text: str) -> None:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
             raise ConfigError(f"--set {text}: {part} is not a section")
-    if (name.strip(), parsed) != ("model.vocab", GENERIC) and name.strip() in ("data.corpus", "model.vocab"):
+    paths = ("data.corpus", "model.vocab", "lexicon.lists")
+    if name.strip() in paths and parsed and (name.strip(), parsed) != ("model.vocab", GENERIC):
         # A path on the command line is relative to where the command runs, not to the recipe.
         parsed = str(Path(str(parsed)).absolute())
     table[parts[-1]] = parsed

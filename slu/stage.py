@@ -8,19 +8,20 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from slu import distributed
-from slu.checkpoint import WEIGHTS, Checkpoint, load_checkpoint, write_checkpoint_files
+from slu.checkpoint import LISTS, WEIGHTS, Checkpoint, load_checkpoint, write_checkpoint_files
 from slu.corpus import Utterance, read_corpus, split_corpus
 from slu.errors import CheckpointError, ConfigError, CorpusError, OutputError
 from slu.evaluation import choose_threshold, evaluate, summary
 from slu.files import MARK, check_output_directory, new_directory, sha256, write_file
 from slu.manifest import Manifest, library_versions
 from slu.parser import Parser
-from slu.recipe import DataSettings, Recipe
+from slu.recipe import DataSettings, LexiconSettings, Recipe
+from slu.training_lists import TrainingLists, read_training_lists
 
 STAGE = "stage.json"
 """In a workspace: what is being made there."""
@@ -28,11 +29,12 @@ STAGE = "stage.json"
 
 @dataclass(frozen=True)
 class Data:
-    """The two parts of a corpus and what identifies them."""
+    """The two parts of a corpus and what identifies them; ``lists``: of the recipe's [lexicon], None without it."""
 
     train: list[Utterance]
     dev: list[Utterance]
     identity: dict[str, str]
+    lists: TrainingLists | None = None
 
 
 def load_data(recipe: Recipe) -> Data:
@@ -48,7 +50,15 @@ def load_data(recipe: Recipe) -> Data:
     except CorpusError as error:
         raise CorpusError(f"{path}: {error}") from error
     split = f"{settings.split} {settings.dev_fraction} seed {settings.seed}"
-    return Data(train, dev, {"corpus": sha256(path), "split": split})
+    identity = {"corpus": sha256(path), "split": split}
+    slots = sorted({slot.name for utterance in train for slot in utterance.slots})
+    lists = read_training_lists(recipe, slots, by == "session")
+    if lists:
+        settings_of_lists = recipe.section("lexicon", LexiconSettings)
+        identity["lexicon"] = _canonical(_plain(dataclasses.asdict(replace(settings_of_lists, lists=""))))
+        if settings_of_lists.lists:
+            identity["lists"] = file_hash(recipe.resolve(settings_of_lists.lists))
+    return Data(train, dev, identity, lists)
 
 
 def run_stage(
@@ -96,6 +106,8 @@ def run_stage(
     parser.threshold = choose_threshold(parser, data.dev, answers)
     result, _ = evaluate(parser, data.dev)
     metrics = {**summary(result), "size_bytes": checkpoint.size_bytes, "seconds": round(seconds, 1), **report}
+    if checkpoint.lexicon:
+        metrics["lexicon"] = checkpoint.lexicon.count_of_slot()
     checkpoint.manifest = Manifest(
         **identity,
         versions=library_versions(),
@@ -160,21 +172,31 @@ def _canonical(identity: dict[str, Any]) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """Identity of an input: the hash of a file, or of a checkpoint's weights, or of everything in a directory."""
+    """Identity of an input: the hash of a file, of a checkpoint's weights and lists, or of all in a directory."""
     source = path / WEIGHTS if (path / WEIGHTS).is_file() else path
     try:
-        return sha256(source)
+        found = sha256(source)
+        if source != path and (path / LISTS).is_file():
+            return f"{found}+{sha256(path / LISTS)}"
+        return found
     except OSError as error:
         raise CheckpointError(f"{source}: cannot be read ({error.strerror})") from error
 
 
 def checkpoint_parser(checkpoint: Checkpoint) -> Parser:
-    """A parser that runs a checkpoint by Paddle."""
+    """A parser that runs a checkpoint by Paddle, with its built-in lists."""
     from slu.backends.dygraph import DygraphBackend
     from slu.model import load_model
 
     backend = DygraphBackend(load_model(checkpoint))
-    return Parser(backend, checkpoint.tokenizer(), checkpoint.labels, checkpoint.manifest.threshold)
+    return Parser(
+        backend,
+        checkpoint.tokenizer(),
+        checkpoint.labels,
+        checkpoint.manifest.threshold,
+        checkpoint.config.flags,
+        checkpoint.lexicon,
+    )
 
 
 def _plain(config: dict[str, Any]) -> dict[str, Any]:

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from slu import distributed
-from slu.batching import make_examples
+from slu.batching import Example, make_examples
 from slu.checkpoint import Checkpoint
 from slu.corpus import Utterance
 from slu.curves import DIRECTORY as CURVES
+from slu.errors import ConfigError
 from slu.files import write_file
+from slu.flags import FlagColumns
 from slu.initial import initial_checkpoint
 from slu.labels import Labels
+from slu.lexicon import Lexicon
 from slu.recipe import GENERIC, ModelSettings, Recipe
 from slu.stage import Data, file_hash, run_stage
 from slu.training import CHOOSABLE, Objective, TrainingSettings, fit, labelled_loss
@@ -59,13 +62,19 @@ def run_training(
     """
     from slu.model import load_model, to_checkpoint
 
-    tokenizer = start.tokenizer()
+    config, tokenizer = start.config, start.tokenizer()
+    lists = data.lists
+    if config.flags != (lists.flags if lists else ()):
+        raise ConfigError(
+            f"the model takes the flags {', '.join(config.flags) or 'none'}; [lexicon] of the recipe is for another one"
+        )
     model = prepare(load_model(start))
-    examples = make_examples(data.train, tokenizer, start.labels, start.config.max_length)
+    examples = training_examples(start, data)
     started = time.monotonic()
     log = fit(
         model, examples, settings, objective, _evaluator(model, start, data.dev), workspace,
-        tokenizer.unk_id, tokenizer.pad_id, title,
+        tokenizer.unk_id, tokenizer.pad_id, title, FlagColumns.of(config.flags, start.labels),
+        lists.dropping if lists else None,
     )  # fmt: skip
     seconds = time.monotonic() - started
     if distributed.rank() == 0:
@@ -73,6 +82,23 @@ def run_training(
     steps = -(-len(examples) // settings.batch_size)
     report = {"epochs": round(log[-1]["step"] / steps, 2) if log else 0.0, "training_seconds": round(seconds, 1)}
     return (finish or to_checkpoint)(model, start), report, [workspace / LOG, workspace / CURVES]
+
+
+def training_examples(checkpoint: Checkpoint, data: Data) -> list[Example]:
+    """The training part as ``checkpoint`` reads it; where the recipe says so, copies with new names follow."""
+    lists, lexicon = data.lists, checkpoint.lexicon
+    arguments = checkpoint.tokenizer(), checkpoint.labels, checkpoint.config.max_length
+    if lists is None or lexicon is None:
+        return make_examples(data.train, *arguments, lexicon)
+    singular = lists.singular(checkpoint.labels, data.train)
+    examples = make_examples(data.train, *arguments, lexicon, singular)
+    copies = lists.with_new_names(data.train)
+    known = Lexicon(lexicon)
+    for name in lists.new_names:
+        known.add(name, {slot.value for _, copy in copies for slot in copy.slots if slot.name == name})
+    copied = make_examples([copy for _, copy in copies], *arguments, known, singular)
+    examples += [replace(example, previous=examples[i].previous) for (i, _), example in zip(copies, copied)]
+    return examples
 
 
 def json_rows(rows: list[dict[str, Any]]) -> str:
@@ -86,7 +112,8 @@ def _evaluator(model: Any, checkpoint: Checkpoint, dev: Sequence[Utterance]) -> 
     from slu.evaluation import evaluate as measure_parser
     from slu.parser import Parser
 
-    parser = Parser(DygraphBackend(model), checkpoint.tokenizer(), checkpoint.labels)
+    backend, flags = DygraphBackend(model), checkpoint.config.flags
+    parser = Parser(backend, checkpoint.tokenizer(), checkpoint.labels, 0.0, flags, checkpoint.lexicon)
 
     def evaluate() -> dict[str, float]:
         result, _ = measure_parser(parser, dev)
@@ -107,7 +134,9 @@ def train_stage(recipe: Recipe, data: Data, out: Path, resume: bool) -> Checkpoi
     settings = TrainSettings(named, recipe.section("training", TrainingSettings))
 
     def make(workspace: Path) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
-        initial = initial_checkpoint(model, Labels.from_corpus(data.train), vocab)
+        labels = Labels.from_corpus(data.train)
+        lexicon, flags = (data.lists.compile(labels, data.train), data.lists.flags) if data.lists else (None, ())
+        initial = initial_checkpoint(model, labels, vocab, lexicon, flags)
         return train(initial, data, settings.training, workspace)
 
     distributed.start()

@@ -24,11 +24,15 @@ from slu.batching import IGNORED, Batch, Example, epoch_order, make_shards
 from slu.curves import Curves
 from slu.errors import ConfigError, SluError
 from slu.evaluation import MEASURES
+from slu.flags import NO_FLAGS, Dropping, FlagColumns
 from slu.progress import Progress
 from slu.training_state import State, load_state, save_state
 
 Objective = Callable[[nn.Layer, Batch], paddle.Tensor]
 """The loss of one shard: a sum over its utterances and tokens, divided by the counts of the global batch."""
+
+_DROPPING = 1
+"""Part of the seed of what is left out, so that it is independent of the other random numbers of a step."""
 
 CHOOSABLE = tuple(name for name in MEASURES if name != "understood")
 """Measures that can choose the best model: the threshold that ``understood`` depends on is only set afterwards."""
@@ -95,11 +99,16 @@ def _cross_entropy(logits: paddle.Tensor, labels: np.ndarray, smoothing: float) 
     return loss
 
 
+def inputs(batch: Batch) -> tuple[paddle.Tensor, paddle.Tensor | None, bool]:
+    """What `JointErnie` takes of a batch."""
+    return paddle.to_tensor(batch.ids), None if batch.flags is None else paddle.to_tensor(batch.flags), batch.padded
+
+
 def labelled_loss(settings: TrainingSettings) -> Objective:
     """The objective of plain training."""
 
     def objective(model: nn.Layer, batch: Batch) -> paddle.Tensor:
-        intent, slots = model(paddle.to_tensor(batch.ids), batch.padded)
+        intent, slots = model(*inputs(batch))
         return joint_loss(intent, slots, batch, settings.label_smoothing)
 
     return objective
@@ -115,11 +124,14 @@ def fit(
     unk_id: int,
     pad_id: int,
     title: str = "train",
+    columns: FlagColumns = NO_FLAGS,
+    dropping: Dropping | None = None,
 ) -> list[dict[str, Any]]:
     """Train ``model`` in place and leave its best weights in it. Returns the log: a row a logged step.
 
     ``evaluate`` measures the model as it is; ``settings.measure`` is among what it returns. ``workspace``: a directory
-    for the saved state. When there is one in it, training goes on from there; it must be of the same run.
+    for the saved state. When there is one in it, training goes on from there; it must be of the same run. ``columns``:
+    the flags that the model takes, of which ``dropping`` leaves out some.
     """
     world, rank = distributed.world(), distributed.rank()
     if settings.shards % world:
@@ -146,11 +158,13 @@ def fit(
             epoch, in_this = divmod(state.step, in_epoch)
             if not order or in_this == 0:
                 order = epoch_order(lengths, settings.batch_size, settings.seed, epoch)
-            shards = make_shards(examples, order[in_this], pad_id, settings.shards)
+            shards = make_shards(examples, order[in_this], pad_id, settings.shards, columns)
             loss = 0.0
             for shard in range(rank, settings.shards, world):
                 if len(shards[shard].ids):
                     batch = _with_random(shards[shard], settings, state.step, shard, unk_id)
+                    if dropping and batch.found:
+                        batch = _without_some(batch, columns, dropping, settings.seed, state.step, shard)
                     value = objective(model, batch)
                     value.backward()
                     loss += float(value)
@@ -234,6 +248,14 @@ def _with_random(batch: Batch, settings: TrainingSettings, step: int, shard: int
     return replace(batch, ids=np.where(hidden, unk_id, batch.ids))
 
 
+def _without_some(batch: Batch, columns: FlagColumns, dropping: Dropping, seed: int, step: int, shard: int) -> Batch:
+    """Leave out some flags."""
+    assert batch.found is not None
+    random = np.random.default_rng([seed, step, shard, _DROPPING])
+    found = dropping.apply(batch.found, columns, random)
+    return replace(batch, flags=found.flags(columns, batch.ids.shape[1]), found=found)
+
+
 def _add_gradients(model: nn.Layer, loss: float) -> float:
     """Sum gradients and loss over all processes, in one exchange."""
     parameters = [p for p in model.parameters() if not p.stop_gradient]
@@ -249,4 +271,13 @@ def _add_gradients(model: nn.Layer, loss: float) -> float:
     return float(flat[-1])
 
 
-__all__ = ["Average", "Objective", "TrainingSettings", "fit", "joint_loss", "labelled_loss", "learning_rate_at"]
+__all__ = [
+    "Average",
+    "Objective",
+    "TrainingSettings",
+    "fit",
+    "inputs",
+    "joint_loss",
+    "labelled_loss",
+    "learning_rate_at",
+]

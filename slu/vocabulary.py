@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def select_rows(checkpoint: Checkpoint, rows: Sequence[int], positions: int) -> 
     config = checkpoint.config.replace(
         vocab_size=len(vocab), max_position_embeddings=positions, pad_token_id=Tokenizer(vocab).pad_id
     )
-    return Checkpoint(config, tensors, vocab, checkpoint.labels, checkpoint.manifest)
+    return replace(checkpoint, config=config, tensors=tensors, vocab=vocab)
 
 
 def restore_rows(selected: Checkpoint, whole: Checkpoint, rows: Sequence[int]) -> Checkpoint:
@@ -66,7 +67,7 @@ def restore_rows(selected: Checkpoint, whole: Checkpoint, rows: Sequence[int]) -
         max_position_embeddings=whole.config.max_position_embeddings,
         pad_token_id=whole.config.pad_token_id,
     )
-    return Checkpoint(config, tensors, whole.vocab, whole.labels, whole.manifest)
+    return replace(whole, config=config, tensors=tensors)
 
 
 def ideograph_vocab() -> list[str]:

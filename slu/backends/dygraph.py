@@ -16,13 +16,14 @@ class DygraphBackend:
         self.model = model
         self.max_length = model.config.max_length
 
-    def run(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def run(self, ids: np.ndarray, flags: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         import paddle
 
         training = self.model.training
         self.model.eval()
         with paddle.no_grad():
-            intent, slots = self.model(paddle.to_tensor(ids.astype(np.int64)), padded=False)
+            given = None if flags is None else paddle.to_tensor(flags)
+            intent, slots = self.model(paddle.to_tensor(ids.astype(np.int64)), given, padded=False)
         if training:
             self.model.train()
         return intent.numpy(), slots.numpy()

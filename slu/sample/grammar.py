@@ -34,6 +34,11 @@ _ELLIPSIS = 0.3
 _SAME_VALUE = 0.15
 _REMEMBERED = frozenset({"song", "singer", "destination", "contact_name", "phone_num"})
 
+LISTED = ("contact_name", "singer", "song")
+"""Slots that have a list."""
+_KNOWN = 0.75
+_DRAWN = 300
+
 _Section = list[tuple[int, list[str]]]
 
 
@@ -52,6 +57,21 @@ def generate_sample(count: int = 4000, seed: int = 0) -> list[Utterance]:
         session += 1
         utterances += writer.session(str(session))
     return utterances[:count]
+
+
+def generate_lists(utterances: Sequence[Utterance], seed: int = 0) -> dict[str, list[str]]:
+    """Lists of names, sorted, for the slots that have one on a real device: contacts, singers, songs.
+
+    As real lists, they lack some of the names that are spoken of in ``utterances`` (a quarter), and have others.
+    """
+    writer = _Writer(seed)
+    lists = {}
+    for slot in LISTED:
+        spoken = sorted({s.correction or s.value for u in utterances for s in u.slots if s.name == slot})
+        known = {name for name in spoken if writer.chance(_KNOWN)}
+        drawn = {writer.name(slot) for _ in range(_DRAWN)}
+        lists[slot] = sorted(known | (drawn - set(spoken)))
+    return lists
 
 
 class _Writer:
@@ -77,6 +97,14 @@ class _Writer:
             utterances.append(self._utterance(section, intent, name))
             before = intent
         return utterances
+
+    def chance(self, share: float) -> bool:
+        """True so often."""
+        return self._random() < share
+
+    def name(self, section: str) -> str:
+        """One alternative, as it is meant."""
+        return self._words(section).rpartition("||")[2]
 
     def _utterance(self, section: str, intent: str, session: str) -> Utterance:
         text = ""
