@@ -5,7 +5,7 @@ ENGINE_ARM := -DCMAKE_TOOLCHAIN_FILE=$(abspath cpp_runtime/cmake)/zig-aarch64-li
 ENGINE_JOBS ?= 2
 ENGINE_SOURCES = $(shell find cpp_runtime tests/cpp_runtime -name '*.cpp' -o -name '*.h' -o -name '*.c')
 
-.PHONY: engine arm engine-test engine-test-slow fuzz engine-peak
+.PHONY: engine arm engine-test engine-test-slow fuzz engine-peak engine-backends
 
 # libslu.so, libslu.a and slu-cli for this machine, in build/host.
 engine: $(SETUP)
@@ -30,3 +30,14 @@ FUZZ_SECONDS ?= 60
 fuzz: $(SETUP)
 	$(ENGINE_PYTHON) tests/cpp_runtime/fuzz.py --seconds $(FUZZ_SECONDS)
 
+
+# libslu-lite.so and libslu-fastdeploy.so with their programs, in build/backends, and the tests that need them: with
+# PADDLE_LITE_DIR=..., FASTDEPLOY_DIR=... or both, the directories of their C++ libraries for this machine (docs/backends.md).
+engine-backends: $(SETUP)
+	@test -n "$(PADDLE_LITE_DIR)$(FASTDEPLOY_DIR)" || \
+	  { echo "Give PADDLE_LITE_DIR=... or FASTDEPLOY_DIR=..., or both; see docs/backends.md"; exit 1; }
+	$(ENGINE_CMAKE) -G Ninja -S cpp_runtime -B build/backends \
+	  "-DPADDLE_LITE_DIR=$(PADDLE_LITE_DIR)" "-DFASTDEPLOY_DIR=$(FASTDEPLOY_DIR)"
+	$(ENGINE_CMAKE) --build build/backends -j $(ENGINE_JOBS)
+	PADDLE_LITE_DIR="$(PADDLE_LITE_DIR)" FASTDEPLOY_DIR="$(FASTDEPLOY_DIR)" \
+	  $(ENGINE_PYTHON) -m pytest -q -rs tests/cpp_runtime/real_backends.py

@@ -31,6 +31,8 @@ PANEL = 16
 """Outputs stored side by side."""
 GROUP = 4
 """Inputs of one output stored side by side: one step of an int8 dot product."""
+MOST_PROBES = 4096
+"""Places of a table of lists that the engine searches for an entry. Some hundred are used, however many phrases."""
 INPUT_STEP = 8
 """int8 inputs are padded to a multiple of this, so that groups come in pairs."""
 
@@ -49,8 +51,8 @@ def write_gguf(checkpoint: Checkpoint, path: str | Path, name: str = "") -> None
         writer.add_custom_alignment(ALIGNMENT)
         if name:
             writer.add_name(name)
-        _add_metadata(writer, checkpoint)
-        for tensor, values in network_tensors(checkpoint).items():
+        add_metadata(writer, checkpoint)
+        for tensor, values in (network_tensors(checkpoint) | lexicon_tensors(checkpoint)).items():
             writer.add_tensor(tensor, np.ascontiguousarray(values))
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
@@ -59,7 +61,8 @@ def write_gguf(checkpoint: Checkpoint, path: str | Path, name: str = "") -> None
         write_file(path, temporary.read_bytes())
 
 
-def _add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
+def add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
+    """Add all keys of a model to a file, except those that say how it is stored."""
     config, labels = checkpoint.config, checkpoint.labels
     writer.add_uint32(f"{ARCHITECTURE}.format_version", FORMAT_VERSION)
     writer.add_block_count(config.num_hidden_layers)
@@ -69,7 +72,9 @@ def _add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
     writer.add_key_length(config.attention_head_size)
     writer.add_context_length(config.max_length)
     writer.add_layer_norm_eps(config.layer_norm_eps)
-    writer.add_array(f"{ARCHITECTURE}.inputs", ["tokens"])
+    writer.add_array(f"{ARCHITECTURE}.inputs", ["tokens", "flags"] if config.flags else ["tokens"])
+    if config.flags:
+        writer.add_array(f"{ARCHITECTURE}.flags", list(config.flags))
     writer.add_array(f"{ARCHITECTURE}.intents", list(labels.intents))
     writer.add_array(f"{ARCHITECTURE}.slots", list(labels.slots))
     taken = [[labels.slots.index(slot) for slot in labels.slots_of_intent[intent]] for intent in labels.intents]
@@ -88,6 +93,8 @@ def network_tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     result: dict[str, np.ndarray] = {}
     _add_table(result, "token_embd", tensors, f"{embeddings}.word_embeddings")
     _add_table(result, "position_embd", tensors, f"{embeddings}.position_embeddings", config.max_length)
+    if config.flags:
+        _add_table(result, "flag_embd", tensors, f"{embeddings}.flag_embeddings")
     result["constant_embd.weight"] = _pad(_constant_embedding(checkpoint))
     _add_norm(result, "embd_norm", tensors, f"{embeddings}.layer_norm")
     for i in range(config.num_hidden_layers):
@@ -103,6 +110,24 @@ def network_tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     _add_linear(result, "intent", tensors, ["intent_classifier"])
     _add_linear(result, "slot", tensors, ["slot_classifier"])
     return result
+
+
+def lexicon_tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    """The built-in lists, nothing without any. GGUF has signed integers only: the bits are the same."""
+    if not checkpoint.lexicon:
+        return {}
+    tensors = checkpoint.lexicon.tensors()
+    run = _longest_run(tensors["hashes"] != 0)
+    if run >= MOST_PROBES:
+        raise CheckpointError(f"the lists make a table with a run of {run} entries; below {MOST_PROBES} are searched")
+    signed = {np.dtype(np.uint64): np.int64, np.dtype(np.uint32): np.int32, np.dtype(np.uint16): np.int16}
+    return {f"lexicon.{name}": tensor.view(signed[tensor.dtype]) for name, tensor in tensors.items()}
+
+
+def _longest_run(used: np.ndarray) -> int:
+    """The most places in a row that are used, in a circle."""
+    free = np.flatnonzero(~used)
+    return len(used) if not len(free) else int(np.diff(free, append=free[0] + len(used)).max()) - 1
 
 
 def pack_int8(weight: np.ndarray) -> np.ndarray:
@@ -169,7 +194,15 @@ def _add_linear(result: dict[str, np.ndarray], name: str, tensors: dict[str, np.
     result[f"{name}.bias"] = _pad(joined("bias"))
 
 
-__all__ = ["ARCHITECTURE", "FORMAT_VERSION", "network_tensors", "pack_float", "pack_int8", "write_gguf"]
+__all__ = [
+    "ARCHITECTURE",
+    "FORMAT_VERSION",
+    "lexicon_tensors",
+    "network_tensors",
+    "pack_float",
+    "pack_int8",
+    "write_gguf",
+]
 
 
 def main() -> None:

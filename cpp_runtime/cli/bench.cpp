@@ -73,8 +73,8 @@ int bench(const Options &options) {
   const std::vector<std::string> texts = read_texts(file);
   fclose(file);
   if (texts.empty()) return fail(options.file + ": no text in it");
-  std::vector<double> whole, model_only, tokenize_only;
-  for (auto *times : {&whole, &model_only, &tokenize_only})
+  std::vector<double> whole, model_only, tokenize_only, flags_too;
+  for (auto *times : {&whole, &model_only, &tokenize_only, &flags_too})
     times->assign(texts.size() * static_cast<size_t>(options.repeat), 0);
 
   const uint64_t memory_before = proc_bytes("/proc/self/status", "VmRSS:");
@@ -83,6 +83,8 @@ int bench(const Options &options) {
   if (!session.open(options)) return 2;
   const double load = milliseconds_since(open_start);
 
+  const slu_info &about = *slu_model_info(session.model);
+  std::vector<float> flags(size_t{about.flag_count} * about.max_tokens);
   uint64_t tokens = 0;
   size_t measured = 0;
   for (int pass = -1; pass < options.repeat; ++pass) {  // the first pass warms up
@@ -106,7 +108,13 @@ int bench(const Options &options) {
       const auto tokenize_start = Clock::now();
       slu_tokenize(session.context, text.data(), text.size(), &encoded);
       tokenize_only[measured] = milliseconds_since(tokenize_start);
-      const slu_input input = {sizeof(slu_input), encoded->count, encoded->ids, nullptr};
+      if (about.flag_count) {
+        const auto flags_start = Clock::now();
+        slu_flags(session.context, text.data(), text.size(), flags.data(), flags.size());
+        flags_too[measured] = milliseconds_since(flags_start);
+      }
+      const slu_input input = {sizeof(slu_input), encoded->count, encoded->ids,
+                               about.flag_count ? flags.data() : nullptr};
       const slu_logits *logits;
       const auto run_start = Clock::now();
       slu_run(session.context, &input, &logits);
@@ -114,7 +122,6 @@ int bench(const Options &options) {
     }
   }
   const uint64_t peak = proc_bytes("/proc/self/status", "VmHWM:");
-  const slu_info &about = *slu_model_info(session.model);
   double total = 0;
   for (double time : whole) total += time;
 
@@ -128,6 +135,7 @@ int bench(const Options &options) {
   if (!options.parse_only) {
     write_times(&json, "model_ms", model_only);
     write_times(&json, "tokenize_ms", tokenize_only);
+    if (about.flag_count) write_times(&json, "tokens_and_flags_ms", flags_too);
   }
   json.key("tokens_per_second").number(static_cast<uint64_t>(static_cast<double>(tokens) / total * 1000));
   json.key("load_ms").milliseconds(load).key("size_bytes").number(about.model_bytes);

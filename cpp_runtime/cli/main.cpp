@@ -9,10 +9,12 @@
 namespace {
 
 constexpr const char *kUsage =
-    "usage: slu-cli parse MODEL [--kernel NAME]             lines in, a line of JSON each out\n"
-    "       slu-cli bench MODEL FILE [--repeat N] [--kernel NAME]   JSON: latency, memory; FILE has a text a "
-    "line\n"
-    "       slu-cli info  MODEL                             JSON: what the model says about itself\n";
+    "usage: slu-cli parse MODEL [--session]       lines in, a line of JSON each out\n"
+    "       slu-cli bench MODEL FILE [--repeat N] JSON: latency, memory; FILE has a text a line\n"
+    "       slu-cli info  MODEL                   JSON: what the model says about itself\n"
+    "  --lexicon SLOT=FILE  add the phrases of a file, one a line, to those of a slot; may be repeated\n"
+    "  --session            lines are the turns of a dialogue, an empty line begins a new one\n"
+    "  --kernel NAME        instead of the fastest one of this processor\n";
 
 void write_result(const std::string &text, const slu_result &result) {
   Json json;
@@ -41,11 +43,20 @@ int fail(const std::string &message) {
 
 bool Session::open(const Options &options) {
   slu_error error;
-  if (slu_model_open(options.model.c_str(), &model, &error) == SLU_OK &&
-      slu_context_create(model, options.kernel, &context, &error) == SLU_OK)
-    return true;
-  fail(error.message);
-  return false;
+  bool good = slu_model_open(options.model.c_str(), &model, &error) == SLU_OK &&
+              slu_context_create(model, options.kernel, &context, &error) == SLU_OK;
+  for (size_t i = 0; good && i < options.lists.size(); ++i) {
+    const std::string &list = options.lists[i];
+    const size_t equals = list.find('=');
+    if (equals == std::string::npos) {
+      fail("--lexicon " + list + ": write SLOT=FILE");
+      return false;
+    }
+    good = slu_model_change_lexicon_file(model, SLU_LEXICON_ADD, list.substr(0, equals).c_str(),
+                                         list.substr(equals + 1).c_str(), &error) == SLU_OK;
+  }
+  if (!good) fail(error.message);
+  return good;
 }
 
 bool read_line(FILE *file, std::string *line) {
@@ -61,12 +72,22 @@ int parse_lines(const Options &options) {
   Session session;
   if (!session.open(options)) return 2;
   std::string line;
+  const auto new_dialogue = [&] {
+    return slu_set_previous_intent(session.context, SLU_TURN_FIRST) == SLU_OK;
+  };
+  if (options.session && !new_dialogue())
+    return fail("--session: " + std::string(slu_context_message(session.context)));
   for (size_t number = 1; read_line(stdin, &line); ++number) {
+    if (options.session && line.empty()) {
+      new_dialogue();
+      continue;
+    }
     const slu_result *result;
     if (slu_parse(session.context, line.data(), line.size(), &result) != SLU_OK)
       return fail("line " + std::to_string(number) + ": " + slu_context_message(session.context));
     write_result(line, *result);
     fflush(stdout);
+    if (options.session) slu_set_previous_intent(session.context, static_cast<int32_t>(result->intent_index));
   }
   return 0;
 }
@@ -84,9 +105,12 @@ int info(const Options &options) {
                  {"hidden_size", about.hidden_size},       {"heads", about.heads},
                  {"head_size", about.head_size},           {"intermediate_size", about.intermediate_size},
                  {"vocab_size", about.vocab_size},         {"max_tokens", about.max_tokens},
-                 {"model_bytes", about.model_bytes},       {"context_bytes", about.context_bytes}};
+                 {"model_bytes", about.model_bytes},       {"context_bytes", about.context_bytes},
+                 {"flag_count", about.flag_count},         {"lexicon_entries", about.lexicon_entries}};
   for (const auto &number : numbers) json.key(number.name).number(number.value);
   json.key("quantised").boolean(about.quantised).key("threshold").rounded(about.threshold);
+  json.key("uses_lexicon").boolean(about.uses_lexicon);
+  json.key("uses_previous_intent").boolean(about.uses_previous_intent);
   json.key("intents").open('[');
   for (uint32_t i = 0; i < about.intent_count; ++i) json.string(about.intents[i]);
   json.close(']').key("slots").open('[');
@@ -117,6 +141,10 @@ int main(int count, char **arguments) {
       options.kernel = arguments[++i];
     else if (!strcmp(arguments[i], "--repeat") && has_value)
       options.repeat = atoi(arguments[++i]);
+    else if (!strcmp(arguments[i], "--lexicon") && has_value)
+      options.lists.emplace_back(arguments[++i]);
+    else if (!strcmp(arguments[i], "--session"))
+      options.session = true;
     else if (!strcmp(arguments[i], "--parse-only"))
       options.parse_only = true;
     else

@@ -1,30 +1,91 @@
-// The functions of slu.h: arguments are checked here, and nowhere below.
+// The functions of slu.h but those that open a model (open.cpp): arguments are checked here, and nowhere below.
 #include "context.h"
+#include "os.h"
 
 using slu::Kernels;
+using slu::LexiconLevel;
 using slu::Message;
 using slu::View;
+using slu::wrong_argument;
 
-namespace {
-
-slu_status wrong_argument(slu_error *error, const char *what) {
+slu_status slu::wrong_argument(slu_error *error, const char *what) {
   Message(error) << what;
   return SLU_ERROR_ARGUMENT;
 }
 
-// A model whose memory is in place; fills what only this file knows.
-slu_status finish_open(slu_model *model, slu_model **result) {
-  model->info.kernel = slu::kernels_at(0)->name;
-  model->info.context_bytes = slu::context_bytes(*model);
-  *result = model;
-  return SLU_OK;
-}
+namespace {
 
 slu_status check_text(slu_context *context, const char *text, size_t bytes) {
   context->error.message[0] = 0;
   if (!text && bytes) return wrong_argument(&context->error, "text is NULL");
   if (bytes > UINT32_MAX) return wrong_argument(&context->error, "text is 4 GiB or longer");
   return SLU_OK;
+}
+
+// The change that the arguments ask for.
+slu_status check_change(const slu_info &info, slu_lexicon_change what, const char *slot, View phrases,
+                        slu::LexiconChange *change, slu_error *error) {
+  if (!info.uses_lexicon)
+    return wrong_argument(error, "this model was trained without lists of phrases and cannot use them");
+  if (what < SLU_LEXICON_ADD || what > SLU_LEXICON_RESET)
+    return wrong_argument(error, "no such change of a lexicon");
+  if (!slot && what != SLU_LEXICON_RESET)
+    return wrong_argument(error, "slot is NULL; only a reset is of all slots");
+  if (!phrases.data && phrases.bytes) return wrong_argument(error, "phrases is NULL");
+  *change = {what, slu::kAllSlots, phrases};
+  if (!slot) return SLU_OK;
+  for (change->slot = 0; change->slot < info.slot_count; ++change->slot)
+    if (View(slot) == info.slots[change->slot]) return SLU_OK;
+  Message message(error);
+  message << "the model has no slot " << slot << "; it has ";
+  for (uint32_t i = 0; i < info.slot_count; ++i) message << (i ? ", " : "") << info.slots[i];
+  return SLU_ERROR_ARGUMENT;
+}
+
+slu_status change_lexicon(slu_model *model, slu_lexicon_change what, const char *slot, View phrases,
+                          Message &message, slu_error *error) {
+  slu::LexiconChange change;
+  slu_status status = check_change(model->info, what, slot, phrases, &change, error);
+  if (status != SLU_OK) return status;
+  for (;;) {
+    LexiconLevel *old = model->lexicon.acquire(), *next = nullptr;
+    status = slu::level_change(old, change, model->info.slot_count, &next, message);
+    const bool done = status != SLU_OK || model->lexicon.exchange(old, next);
+    model->lexicon.release(old);
+    if (done) return status;
+    slu::level_free(next);  // another thread was faster: say it on top of what that one said
+  }
+}
+
+slu_status change_lexicon(slu_context *context, slu_lexicon_change what, const char *slot, View phrases,
+                          Message &message, slu_error *error) {
+  slu::LexiconChange change;
+  slu_status status = check_change(context->model.info, what, slot, phrases, &change, error);
+  if (status != SLU_OK) return status;
+  LexiconLevel *next;
+  status = slu::level_change(context->lexicon, change, context->model.info.slot_count, &next, message);
+  if (status != SLU_OK) return status;
+  slu::level_free(context->lexicon);
+  context->lexicon = next;
+  return SLU_OK;
+}
+
+template <class Owner>
+slu_status change_lexicon_file(Owner *owner, slu_lexicon_change change, const char *slot, const char *path,
+                               slu_error *error) {
+  if (!path) return wrong_argument(error, "path is NULL");
+  Message message(error);
+  slu::Mapping list;
+  if (!slu::os_map(path, &list)) {
+    message << path << ": cannot be opened";
+    return SLU_ERROR_FILE;
+  }
+  message << path << ": ";
+  const View phrases(reinterpret_cast<const char *>(list.data), list.bytes);
+  const slu_status status = change_lexicon(owner, change, slot, phrases, message, error);
+  slu::os_unmap(list);
+  if (status == SLU_OK && error) error->message[0] = 0;
+  return status;
 }
 
 }  // namespace
@@ -62,42 +123,6 @@ const char *slu_kernel_name(uint32_t index) {
   return kernels ? kernels->name : nullptr;
 }
 
-slu_status slu_model_open(const char *path, slu_model **model, slu_error *error) {
-  if (!model) return wrong_argument(error, "model is NULL");
-  *model = nullptr;
-  if (!path) return wrong_argument(error, "path is NULL");
-  Message message(error);
-  slu::Mapping mapping;
-  if (!slu::os_map(path, &mapping)) {
-    message << path << ": cannot be opened, or is empty";
-    return SLU_ERROR_FILE;
-  }
-  message << path << ": ";
-  slu_model *opened;
-  const slu_status status = slu::model_create(mapping.data, mapping.bytes, &opened, message);
-  if (status != SLU_OK) {
-    slu::os_unmap(mapping);
-    return status;
-  }
-  if (error) error->message[0] = 0;
-  opened->mapping = mapping;
-  return finish_open(opened, model);
-}
-
-slu_status slu_model_open_memory(const void *data, size_t bytes, slu_model **model, slu_error *error) {
-  if (!model) return wrong_argument(error, "model is NULL");
-  *model = nullptr;
-  if (!data) return wrong_argument(error, "data is NULL");
-  Message message(error);
-  slu_model *opened;
-  const slu_status status = slu::model_create(static_cast<const uint8_t *>(data), bytes, &opened, message);
-  return status == SLU_OK ? finish_open(opened, model) : status;
-}
-
-void slu_model_close(slu_model *model) {
-  if (model) slu::model_destroy(model);
-}
-
 const slu_info *slu_model_info(const slu_model *model) { return model ? &model->info : nullptr; }
 
 slu_status slu_context_create(const slu_model *model, const char *kernel, slu_context **context,
@@ -106,7 +131,8 @@ slu_status slu_context_create(const slu_model *model, const char *kernel, slu_co
   *context = nullptr;
   if (!model) return wrong_argument(error, "model is NULL");
   Message message(error);
-  const Kernels *kernels = kernel ? slu::kernels_named(kernel) : slu::kernels_at(0);
+  if (!kernel) kernel = model->info.kernel;
+  const Kernels *kernels = slu::kernels_named(kernel);
   if (!kernels) {
     message << "kernel " << kernel
             << ": unknown, or not for this processor; slu_kernel_name lists those that are";
@@ -116,7 +142,7 @@ slu_status slu_context_create(const slu_model *model, const char *kernel, slu_co
 }
 
 void slu_context_free(slu_context *context) {
-  if (context) slu::os_free(context, context->own_bytes);
+  if (context) slu::context_destroy(context);
 }
 
 const char *slu_context_message(const slu_context *context) { return context ? context->error.message : ""; }
@@ -127,7 +153,8 @@ slu_status slu_parse(slu_context *context, const char *text, size_t text_bytes, 
   slu_status status = check_text(context, text, text_bytes);
   if (status == SLU_OK) status = context->tokenize(View(text, text_bytes));
   if (status != SLU_OK) return status;
-  context->compute();
+  status = context->compute(context->tokens.ids, context->match(), context->tokens.count);
+  if (status != SLU_OK) return status;
   context->decode();
   *result = &context->result;
   return SLU_OK;
@@ -153,7 +180,7 @@ slu_status slu_run(slu_context *context, const slu_input *input, const slu_logit
   const slu_info &info = context->model.info;
   if (!input || input->size < sizeof(slu_input) || !input->ids)
     return wrong_argument(&context->error, "input or its ids are NULL, or its size is not set");
-  if (input->flags) return wrong_argument(&context->error, "this model takes no flags");
+  if (input->flags && !info.flag_count) return wrong_argument(&context->error, "this model takes no flags");
   if (input->count < 1 || input->count > info.max_tokens) {
     Message(&context->error) << uint64_t{input->count} << " tokens, 1 to " << uint64_t{info.max_tokens}
                              << " can be computed";
@@ -164,10 +191,69 @@ slu_status slu_run(slu_context *context, const slu_input *input, const slu_logit
       Message(&context->error) << "token " << uint64_t{i} << " is not in the vocabulary";
       return SLU_ERROR_ARGUMENT;
     }
-  context->encoder.run(input->ids, input->count);
+  const uint64_t *bits = nullptr;
+  if (input->flags) {
+    bits = context->flags.read(input->flags, input->count, info.flag_count);
+    if (!bits) return wrong_argument(&context->error, "a flag is neither 0 nor 1");
+  }
+  const slu_status status = context->compute(input->ids, bits, input->count);
+  if (status != SLU_OK) return status;
   context->logits = {info.intent_count, context->model.tag_count, input->count, context->encoder.intents(),
                      context->encoder.slots()};
   *logits = &context->logits;
+  return SLU_OK;
+}
+
+slu_status slu_flags(slu_context *context, const char *text, size_t text_bytes, float *flags,
+                     size_t capacity) {
+  if (!context) return SLU_ERROR_ARGUMENT;
+  slu_status status = check_text(context, text, text_bytes);
+  if (status == SLU_OK) status = context->tokenize(View(text, text_bytes));
+  if (status != SLU_OK) return status;
+  const size_t tokens = context->tokens.count, columns = context->model.info.flag_count;
+  if (!columns) return wrong_argument(&context->error, "this model takes no flags");
+  if (!flags || capacity / columns < tokens)
+    return wrong_argument(&context->error, "no room for the flags of these tokens");
+  for (size_t i = 0; i < tokens * columns; ++i) flags[i] = 0;
+  if (context->match()) context->flags.write(flags, tokens, columns);
+  return SLU_OK;
+}
+
+slu_status slu_model_change_lexicon(slu_model *model, slu_lexicon_change change, const char *slot,
+                                    const char *phrases, size_t bytes, slu_error *error) {
+  if (!model) return wrong_argument(error, "model is NULL");
+  Message message(error);
+  return change_lexicon(model, change, slot, View(phrases, bytes), message, error);
+}
+
+slu_status slu_model_change_lexicon_file(slu_model *model, slu_lexicon_change change, const char *slot,
+                                         const char *path, slu_error *error) {
+  return model ? change_lexicon_file(model, change, slot, path, error)
+               : wrong_argument(error, "model is NULL");
+}
+
+slu_status slu_context_change_lexicon(slu_context *context, slu_lexicon_change change, const char *slot,
+                                      const char *phrases, size_t bytes, slu_error *error) {
+  if (!context) return wrong_argument(error, "context is NULL");
+  Message message(error);
+  return change_lexicon(context, change, slot, View(phrases, bytes), message, error);
+}
+
+slu_status slu_context_change_lexicon_file(slu_context *context, slu_lexicon_change change, const char *slot,
+                                           const char *path, slu_error *error) {
+  return context ? change_lexicon_file(context, change, slot, path, error)
+                 : wrong_argument(error, "context is NULL");
+}
+
+slu_status slu_set_previous_intent(slu_context *context, int32_t intent) {
+  if (!context) return SLU_ERROR_ARGUMENT;
+  const slu_info &info = context->model.info;
+  context->error.message[0] = 0;
+  if (!info.uses_previous_intent)
+    return wrong_argument(&context->error, "this model was trained without the intent of the turn before");
+  if (intent < SLU_TURN_UNKNOWN || (intent >= 0 && static_cast<uint32_t>(intent) >= info.intent_count))
+    return wrong_argument(&context->error, "no intent has this index");
+  context->previous_intent = intent;
   return SLU_OK;
 }
 }

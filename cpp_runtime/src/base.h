@@ -67,6 +67,9 @@ class Message {
   size_t used_ = 0;
 };
 
+// Leaves `what` in *error; always SLU_ERROR_ARGUMENT. In api.cpp.
+slu_status wrong_argument(slu_error *error, const char *what);
+
 // Hands out pieces of one block of memory. With a null base it only adds up what would be needed.
 class Arena {
  public:

@@ -4,13 +4,18 @@
 
 namespace {
 
-slu::Tokens take_tokens(slu::Arena *arena, size_t count) {
+slu::Tokens take_tokens(slu::Arena *arena, const slu_info &info) {
+  const size_t count = info.max_tokens;
   slu::Tokens tokens{};
   tokens.ids = arena->take<int32_t>(count);
   tokens.starts = arena->take<uint32_t>(count);
   tokens.ends = arena->take<uint32_t>(count);
   tokens.byte_starts = arena->take<uint32_t>(count);
   tokens.byte_ends = arena->take<uint32_t>(count);
+  if (info.uses_lexicon) {
+    tokens.characters = arena->take<uint32_t>(count * (slu::kMostPhrase + 1));
+    tokens.character_ends = arena->take<uint32_t>(count);
+  }
   return tokens;
 }
 
@@ -18,17 +23,42 @@ slu::Tokens take_tokens(slu::Arena *arena, size_t count) {
 
 slu_context::slu_context(const slu_model &from, const slu::Kernels &kernels, slu::Arena *arena)
     : model(from),
-      tokens(take_tokens(arena, from.info.max_tokens)),
+      tokens(take_tokens(arena, from.info)),
       tokenizer(from.vocabulary, from.info.max_tokens),
       encoder(from, kernels, arena),
       decoder(from, arena),
-      slots(arena->take<slu_slot>(from.info.max_tokens)) {}
+      slots(arena->take<slu_slot>(from.info.max_tokens)),
+      flags{arena->take<uint64_t>(from.flag_words * from.info.max_tokens), from.flag_words} {}
 
 slu_status slu_context::tokenize(slu::View text) {
   size_t bad;
   if (tokenizer.run(text, &tokens, &bad)) return SLU_OK;
   slu::Message(&error) << "the text is not UTF-8 at byte " << uint64_t{bad};
   return SLU_ERROR_INVALID_UTF8;
+}
+
+const uint64_t *slu_context::match() {
+  const slu_info &info = model.info;
+  if (!flags.words) return nullptr;
+  flags.clear(tokens.count);
+  bool any = false;
+  if (info.uses_lexicon) {
+    slu::LexiconLevel *shared = model.lexicon.acquire();
+    const slu::LexiconLevel *levels[3];
+    uint32_t count = 0;
+    if (lexicon) levels[count++] = lexicon;
+    if (shared) levels[count++] = shared;
+    levels[count++] = &model.lists;
+    any = slu::lexicon_match(levels, count, info.slot_count, tokens, flags);
+    model.lexicon.release(shared);
+  }
+  if (info.uses_previous_intent && previous_intent != SLU_TURN_UNKNOWN) {
+    const auto intent =
+        previous_intent == SLU_TURN_FIRST ? info.intent_count : static_cast<uint32_t>(previous_intent);
+    flags.set(0, info.flag_count - info.intent_count - 1 + intent);
+    any = true;
+  }
+  return any ? flags.bits : nullptr;
 }
 
 void slu_context::decode() {
@@ -77,9 +107,21 @@ slu_status context_create(const slu_model &model, const Kernels &kernels, slu_co
   }
   Arena arena(memory);
   void *place = arena.take<slu_context>(1);
-  *context = new (place) slu_context(model, kernels, &arena);
-  (*context)->own_bytes = bytes;
+  auto *made = new (place) slu_context(model, kernels, &arena);
+  made->own_bytes = bytes;
+  const slu_status status = made->encoder.open(message);
+  if (status != SLU_OK) {
+    context_destroy(made);
+    return status;
+  }
+  *context = made;
   return SLU_OK;
+}
+
+void context_destroy(slu_context *context) {
+  context->encoder.close();
+  level_free(context->lexicon);
+  os_free(context, context->own_bytes);
 }
 
 }  // namespace slu

@@ -2,14 +2,23 @@
 #pragma once
 
 #include "decoder.h"
+#ifdef SLU_BACKEND
+#include "../backends/encoder.h"  // the same class over another runtime
+#else
 #include "encoder.h"
+#endif
 #include "tokenizer.h"
 
 struct slu_context {
   slu_context(const slu_model &model, const slu::Kernels &kernels, slu::Arena *arena);
 
   slu_status tokenize(slu::View text);
-  void compute() { encoder.run(tokens.ids, tokens.count); }
+  // The second input for `tokens`: bits [tokens.count][flag_words], null when none is set.
+  const uint64_t *match();
+  // Leaves the logits in encoder.
+  slu_status compute(const int32_t *ids, const uint64_t *bits, uint32_t count) {
+    return encoder.compute(ids, bits, count, &error);
+  }
   void decode();
 
   const slu_model &model;
@@ -17,7 +26,10 @@ struct slu_context {
   slu::Tokenizer tokenizer;
   slu::Encoder encoder;
   slu::Decoder decoder;
-  slu_slot *slots;  // [max_tokens]
+  slu_slot *slots;                             // [max_tokens]
+  slu::FlagBits flags;                         // [max_tokens], of models that take flags
+  slu::LexiconLevel *lexicon = nullptr;        // what slu_context_change_lexicon says
+  int32_t previous_intent = SLU_TURN_UNKNOWN;  // of the turn before
   slu_result result{};
   slu_tokens public_tokens{};
   slu_logits logits{};
@@ -29,6 +41,7 @@ namespace slu {
 
 slu_status context_create(const slu_model &model, const Kernels &kernels, slu_context **context,
                           Message &message);
+void context_destroy(slu_context *context);
 // What context_create would take.
 size_t context_bytes(const slu_model &model);
 

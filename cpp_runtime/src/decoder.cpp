@@ -17,19 +17,41 @@ float float_of(uint32_t bits) {
   return value;
 }
 
+// Floats at once, by operations that GCC and Clang have for every processor: decoders go without kernels.
+constexpr uint32_t kVector = 4;
+typedef float Floats __attribute__((vector_size(kVector * sizeof(float))));
+typedef int32_t Bits __attribute__((vector_size(kVector * sizeof(int32_t))));
+
 // e^x for x <= 0, within 2e-7, relative; the method of kernels/float_math.h.
-float exponential(float x) {
+Floats exponentials(Floats x) {
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: leaves a rounded integer in the low bits
-  if (!(x > -87.0f)) return 0.0f;
-  const float t = x * 1.44269504f + kRound, n = t - kRound;
-  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;  // ln 2 in two parts (Cody and Waite)
-  float p = 0.008289458230137825f * r + 0.041902557015419006f;
+  const Bits large = x > -87.0f;         // the others become 0
+  const Floats t = x * 1.44269504f + kRound, n = t - kRound;
+  const Floats r = (x - n * 0.693359375f) + n * 2.12194440e-4f;  // ln 2 in two parts (Cody and Waite)
+  Floats p = 0.008289458230137825f * r + 0.041902557015419006f;
   p = p * r + 0.16667675971984863f;
   p = p * r + 0.49999114871025085f;
   p = p * r + 0.9999997019767761f;
   p = p * r + 1.0f;
-  return float_of(bits_of(p) + (bits_of(t) << 23));
+  return reinterpret_cast<Floats>((reinterpret_cast<Bits>(p) + (reinterpret_cast<Bits>(t) << 23)) & large);
 }
+
+// `count` floats, up to 4; `rest` in the lanes past them.
+Floats load(const float *p, uint32_t count, Floats rest) {
+  if (count >= kVector) {
+    copy_bytes(&rest, p, sizeof rest);
+  } else {
+    for (uint32_t i = 0; i < count; ++i) rest[i] = p[i];
+  }
+  return rest;
+}
+
+Floats larger(Floats a, Floats b) {
+  const Bits which = a > b;
+  return reinterpret_cast<Floats>((reinterpret_cast<Bits>(a) & which) | (reinterpret_cast<Bits>(b) & ~which));
+}
+
+float exponential(float x) { return exponentials(Floats{x})[0]; }
 
 // ln x for finite x >= 1, within 2e-7: 2 artanh((m - 1) / (m + 1)) of the mantissa m.
 float logarithm(float x) {
@@ -43,11 +65,16 @@ float logarithm(float x) {
 }
 
 void log_softmax(float *values, uint32_t count) {
-  float most = values[0], sum = 0;
-  for (uint32_t i = 1; i < count; ++i) most = values[i] > most ? values[i] : most;
-  for (uint32_t i = 0; i < count; ++i) sum += exponential(values[i] -= most);
-  const float log_sum = logarithm(sum);
-  for (uint32_t i = 0; i < count; ++i) values[i] -= log_sum;
+  const Floats low = Floats{} + values[0];
+  Floats most = low;
+  for (uint32_t i = 0; i < count; i += kVector) most = larger(most, load(values + i, count - i, low));
+  most = larger(most, Floats{most[2], most[3], most[0], most[1]});
+  most = larger(most, Floats{most[1], most[0], most[3], most[2]});
+  Floats sums = {};
+  for (uint32_t i = 0; i < count; i += kVector)
+    sums += exponentials(load(values + i, count - i, most - 100.0f) - most);  // e^-100 is 0 above
+  const float log_sum = logarithm((sums[0] + sums[1]) + (sums[2] + sums[3])), largest = most[0];
+  for (uint32_t i = 0; i < count; ++i) values[i] = (values[i] - largest) - log_sum;
 }
 
 // Index in the logits of an allowed tag: 0 is O, then B and I of each slot of the set.
@@ -69,18 +96,29 @@ Decoder::Decoder(const slu_model &model, Arena *arena)
       best_(arena->take<float>(model.tag_count)),
       back_(arena->take<uint16_t>(size_t{model.info.max_tokens} * model.tag_count)),
       tags_(arena->take<uint16_t>(model.info.max_tokens)),
-      sets_(arena->take<float>(model.slot_set_count)) {}
+      candidate_(arena->take<uint16_t>(model.info.max_tokens)) {}
 
 Decision Decoder::run(float *intents, float *slots, uint32_t tokens) {
   log_softmax(intents, model_.info.intent_count);
   for (uint32_t t = 0; t < tokens; ++t) log_softmax(slots + size_t{t} * model_.tag_count, model_.tag_count);
-  for (uint32_t set = 0; set < model_.slot_set_count; ++set)
-    sets_[set] = best_path(model_.slot_sets[set], slots, tokens);
-  for (uint32_t i = 0; i < model_.info.intent_count; ++i) intents[i] += sets_[model_.set_of_intent[i]];
-  const uint32_t intent = first_largest(intents, model_.info.intent_count);
-  const uint32_t set = model_.set_of_intent[intent];
-  if (set + 1 != model_.slot_set_count) best_path(model_.slot_sets[set], slots, tokens);  // for its tags
-  return {intent, exponential(intents[intent])};
+  uint32_t best = model_.info.intent_count;  // none
+  for (uint32_t set = 0; set < model_.slot_set_count; ++set) {
+    const uint32_t before = best;
+    const float score = best_path(model_.slot_sets[set], slots, tokens);
+    for (uint32_t i = 0; i < model_.info.intent_count; ++i) {
+      if (model_.set_of_intent[i] != set) continue;
+      intents[i] += score;
+      // The first of equal ones.
+      if (best == model_.info.intent_count || intents[i] > intents[best] ||
+          (i < best && intents[i] >= intents[best]))
+        best = i;
+    }
+    if (best == before) continue;
+    uint16_t *const tags = tags_;
+    tags_ = candidate_;
+    candidate_ = tags;
+  }
+  return {best, exponential(intents[best])};
 }
 
 // Viterbi (1967). Everything may precede O and B, so one maximum serves all of them; only B and I may precede I.
@@ -111,7 +149,7 @@ float Decoder::best_path(const SlotSet &set, const float *scores, uint32_t token
   uint32_t at = first_largest(best_, count);
   const float score = best_[at];
   for (uint32_t t = tokens; t-- > 0;) {
-    tags_[t] = static_cast<uint16_t>(tag_of(set, at));
+    candidate_[t] = static_cast<uint16_t>(tag_of(set, at));
     if (t) at = back_[size_t{t} * model_.tag_count + at];
   }
   return score;

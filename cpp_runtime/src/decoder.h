@@ -19,13 +19,14 @@ class Decoder {
   const uint16_t *tags() const { return tags_; }
 
  private:
+  // Score of the best path; the path is left in candidate_.
   float best_path(const SlotSet &set, const float *scores, uint32_t tokens);
 
   const slu_model &model_;
-  float *best_;     // [tag_count] of the allowed tags: score of the best path that ends there
-  uint16_t *back_;  // [max_tokens][tag_count]: allowed tag before
-  uint16_t *tags_;  // [max_tokens]
-  float *sets_;     // [slot_set_count]: score of the best path
+  float *best_;          // [tag_count] of the allowed tags: score of the best path that ends there
+  uint16_t *back_;       // [max_tokens][tag_count]: allowed tag before
+  uint16_t *tags_;       // [max_tokens]
+  uint16_t *candidate_;  // [max_tokens]
 };
 
 }  // namespace slu

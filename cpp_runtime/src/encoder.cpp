@@ -52,8 +52,8 @@ void Encoder::linear(const Linear &linear, const float *x, size_t stride, size_t
   (linear.quantised() ? kernels_.linear : floats_.linear)(linear, input, y, y_stride);
 }
 
-void Encoder::run(const int32_t *ids, uint32_t count) {
-  floats_.embed(model_, ids, count, hidden_);
+void Encoder::run(const int32_t *ids, const uint64_t *flags, uint32_t count) {
+  floats_.embed(model_, ids, flags, count, hidden_);
   if (observer) observer(observer_data, 0, hidden_);
   for (uint32_t i = 0; i < model_.info.layers; ++i) {
     layer(model_.layers[i], count);

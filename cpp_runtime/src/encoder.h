@@ -10,8 +10,16 @@ class Encoder {
  public:
   // Takes its working memory out of `arena`: enough for max_tokens.
   Encoder(const slu_model &model, const Kernels &kernels, Arena *arena);
-  // `ids`: [count], count in 1..max_tokens, every one below vocab_size.
-  void run(const int32_t *ids, uint32_t count);
+  // What a library with another runtime may fail in; nothing here.
+  slu_status open(Message &) { return SLU_OK; }
+  void close() {}
+  slu_status compute(const int32_t *ids, const uint64_t *flags, uint32_t count, slu_error *) {
+    run(ids, flags, count);
+    return SLU_OK;
+  }
+  // `ids`: [count], count in 1..max_tokens, every one below vocab_size. `flags`: bits [count][flag_words], column c of
+  // a token in bit c % 64 of its word c / 64, or null for none.
+  void run(const int32_t *ids, const uint64_t *flags, uint32_t count);
   float *intents() { return intents_; }  // [intent_count]
   float *slots() { return slots_; }      // [count][tag_count]
   // For tests: called with the hidden states [count][hidden_padded] of the embedding (0) and of each layer (1...).

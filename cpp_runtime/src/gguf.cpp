@@ -133,11 +133,21 @@ bool Gguf::tensor_type(View name, TensorType *type) const {
   return true;
 }
 
+bool Gguf::tensor_length(View name, uint64_t *length) const {
+  Tensor tensor;
+  if (!find(name, &tensor) || tensor.dimensions != 1) return false;
+  *length = tensor.shape[0];
+  return true;
+}
+
 const uint8_t *Gguf::tensor(View name, TensorType type, const uint64_t *shape, uint32_t dimensions) const {
   Tensor tensor;
   if (!find(name, &tensor) || tensor.type != static_cast<uint32_t>(type)) return nullptr;
   if (tensor.dimensions != dimensions || tensor.offset % 4) return nullptr;
-  uint64_t bytes = type == TensorType::kInt8 ? 1 : 4;
+  uint64_t bytes = type == TensorType::kInt8    ? 1
+                   : type == TensorType::kInt16 ? 2
+                   : type == TensorType::kInt64 ? 8
+                                                : 4;
   for (uint32_t i = 0; i < dimensions; ++i) {
     if (tensor.shape[i] != shape[dimensions - 1 - i]) return nullptr;
     if (__builtin_mul_overflow(bytes, tensor.shape[i], &bytes)) return nullptr;

@@ -15,7 +15,7 @@ enum class ValueType : uint32_t {
   kFloat64 = 12
 };
 // Tensor types, as ggml numbers them.
-enum class TensorType : uint32_t { kFloat32 = 0, kInt8 = 24, kInt32 = 26 };
+enum class TensorType : uint32_t { kFloat32 = 0, kInt8 = 24, kInt16 = 25, kInt32 = 26, kInt64 = 27 };
 
 // Walks over little-endian data and never past its end.
 class Cursor {
@@ -77,6 +77,8 @@ class Gguf {
   const uint8_t *tensor(View name, TensorType type, const uint64_t *shape, uint32_t dimensions) const;
   // Type of a tensor; false when there is none of that name.
   bool tensor_type(View name, TensorType *type) const;
+  // Length of a tensor of one dimension; false when there is none of that name.
+  bool tensor_length(View name, uint64_t *length) const;
 
  private:
   struct Tensor {

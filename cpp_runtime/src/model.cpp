@@ -3,8 +3,8 @@
 #include <new>
 
 #include "gguf.h"
-#include "tensor_name.h"
 #include "utf8.h"
+#include "weights.h"
 
 namespace slu {
 namespace {
@@ -23,6 +23,7 @@ enum KeyIndex {
   kContext,
   kEpsilon,
   kInputs,
+  kFlags,
   kIntents,
   kSlots,
   kSlotCounts,
@@ -55,22 +56,12 @@ class Builder {
     message_ << what << " " << name << "; export the model again";
     return SLU_ERROR_FORMAT;
   }
+  slu_status inputs();
   slu_status names(KeyIndex key, uint32_t *count);
   const char **copy_names(Arena *arena, const Key &key, uint32_t count);
   char *copy_string(Arena *arena, View text);
   slu_status slot_sets(Arena *arena, slu_model *model);
-  slu_status tensors(slu_model *model);
-  slu_status linear(const Name &name, uint32_t in, uint32_t out, Linear *linear);
-  slu_status table(const Name &name, uint32_t rows, Table *table);
-  slu_status norm(const Name &name, Norm *norm);
-  const float *floats(const Name &name, uint64_t count) {
-    return reinterpret_cast<const float *>(gguf_.tensor(name.view(), TensorType::kFloat32, &count, 1));
-  }
-  bool positive(const float *values, size_t count) const {
-    for (size_t i = 0; i < count; ++i)
-      if (!(values[i] > 0 && values[i] < 1e30f)) return false;
-    return true;
-  }
+  slu_status lists(slu_model *model);
 
   const uint8_t *data_;
   size_t bytes_;
@@ -88,6 +79,7 @@ class Builder {
       {"ernie-slu.context_length", ValueType::kUint32},
       {"ernie-slu.attention.layer_norm_epsilon", ValueType::kFloat32},
       {"ernie-slu.inputs", ValueType::kArray, ValueType::kString},
+      {"ernie-slu.flags", ValueType::kArray, ValueType::kString},
       {"ernie-slu.intents", ValueType::kArray, ValueType::kString},
       {"ernie-slu.slots", ValueType::kArray, ValueType::kString},
       {"ernie-slu.slots_of_intent.counts", ValueType::kArray, ValueType::kInt32},
@@ -128,16 +120,42 @@ slu_status Builder::read_header() {
     return SLU_ERROR_VERSION;
   }
   for (int k = 0; k < kArchitecture; ++k)
-    if (!keys_[k].found && k != kSlots && k != kSlotIndices)
+    if (!keys_[k].found && k != kFlags && k != kSlots && k != kSlotIndices)
       return damaged("missing or of another type: the key", keys_[k].name);
-  View input;
-  Cursor inputs = keys_[kInputs].strings();
-  if (keys_[kInputs].count != 1 || !inputs.string(&input) || !(input == "tokens")) {
-    message_ << "the model takes inputs beside tokens; a newer library is needed";
-    return SLU_ERROR_VERSION;
-  }
+  const slu_status status_of_inputs = inputs();
+  if (status_of_inputs != SLU_OK) return status_of_inputs;
   if (!(string_of(keys_[kTokenizer]) == "ernie-wordpiece") || !keys_[kTokens].found)
     return damaged("tokenizer.ggml.model is not ernie-wordpiece, or tokenizer.ggml.tokens is missing");
+  return SLU_OK;
+}
+
+slu_status Builder::inputs() {
+  const Key &inputs = keys_[kInputs], &flags = keys_[kFlags];
+  View first, second;
+  Cursor cursor = inputs.strings();
+  const bool known =
+      inputs.count >= 1 && cursor.string(&first) && first == "tokens" &&
+      (inputs.count == 1 || (inputs.count == 2 && cursor.string(&second) && second == "flags"));
+  if (!known) {
+    message_ << "the model takes inputs that this library does not know; a newer one is needed";
+    return SLU_ERROR_VERSION;
+  }
+  const uint64_t count = flags.found ? flags.count : 0;
+  if ((inputs.count == 2) != (count > 0)) return damaged("ernie-slu.inputs and ernie-slu.flags do not agree");
+  Cursor kinds = flags.strings();
+  for (uint64_t i = 0; i < count; ++i) {
+    View kind;
+    kinds.string(&kind);
+    uint32_t *uses = kind == "lexicon" ? &info_.uses_lexicon : &info_.uses_previous_intent;
+    if (!(kind == "lexicon") && !(kind == "previous_intent")) {
+      message_ << "the model takes flags of a kind that this library does not know (" << kind
+               << "); a newer one is needed";
+      return SLU_ERROR_VERSION;
+    }
+    // Twice the same, or in another order than their columns.
+    if (*uses || info_.uses_previous_intent) return damaged("wrong values in", flags.name);
+    *uses = 1;
+  }
   return SLU_OK;
 }
 
@@ -168,6 +186,9 @@ slu_status Builder::read_sizes() {
   slu_status status = names(kIntents, &info_.intent_count);
   if (status == SLU_OK && keys_[kSlots].found) status = names(kSlots, &info_.slot_count);
   if (status != SLU_OK) return status;
+  if (info_.uses_lexicon) info_.flag_count = 4 * info_.slot_count;
+  if (info_.uses_previous_intent) info_.flag_count += info_.intent_count + 1;
+  if (info_.uses_lexicon && !info_.slot_count) return damaged("a model without slots has no lists for them");
   if (!is_text(string_of(keys_[kName]))) return damaged("general.name is not text");
   const View manifest = string_of(keys_[kManifest]);
   info_.manifest = manifest.data;
@@ -248,93 +269,35 @@ slu_status Builder::slot_sets(Arena *arena, slu_model *model) {
   return SLU_OK;
 }
 
-slu_status Builder::table(const Name &name, uint32_t rows, Table *table) {
-  const uint64_t shape[] = {rows, info_.hidden_size};
-  const Name weight = name.with(".weight"), scale = name.with(".scale");
-  table->values =
-      reinterpret_cast<const float *>(gguf_.tensor(weight.view(), TensorType::kFloat32, shape, 2));
-  if (table->values) return SLU_OK;
-  table->quantised =
-      reinterpret_cast<const int8_t *>(gguf_.tensor(weight.view(), TensorType::kInt8, shape, 2));
-  table->scale = floats(scale, rows);
-  if (!table->quantised || !table->scale || !positive(table->scale, rows))
-    return damaged("missing or of wrong shape, type or scale: the tensor", weight.view());
-  return SLU_OK;
-}
-
-slu_status Builder::norm(const Name &name, Norm *norm) {
-  norm->weight = floats(name.with(".weight"), hidden_padded_);
-  norm->bias = floats(name.with(".bias"), hidden_padded_);
-  if (!norm->weight || !norm->bias)
-    return damaged("missing or of wrong shape or type: the layer norm", name.view());
-  return SLU_OK;
-}
-
-slu_status Builder::linear(const Name &name, uint32_t in, uint32_t out, Linear *linear) {
-  const Name weight = name.with(".weight");
+// The lists of the file. Nothing in them is touched here but their sizes, as a text touches little of them: what a
+// damaged one could do, lexicon_match bears.
+slu_status Builder::lists(slu_model *model) {
   TensorType type;
-  if (!gguf_.tensor_type(weight.view(), &type)) return damaged("missing: the tensor", weight.view());
-  linear->in = in;
-  linear->out = out;
-  linear->out_padded = static_cast<uint32_t>(round_up(out, kLanes));
-  linear->in_padded = type == TensorType::kInt8 ? static_cast<uint32_t>(round_up(in, 2 * kGroup)) : in;
-  const uint64_t panels = linear->out_padded / kLanes;
-  bool good;
-  if (type == TensorType::kInt8) {
-    const uint64_t shape[] = {panels, linear->in_padded / kGroup, kLanes, kGroup},
-                   outputs = linear->out_padded;
-    linear->weight = reinterpret_cast<const int8_t *>(gguf_.tensor(weight.view(), type, shape, 4));
-    linear->scale = floats(name.with(".scale"), outputs);
-    linear->sums = reinterpret_cast<const int32_t *>(
-        gguf_.tensor(name.with(".sums").view(), TensorType::kInt32, &outputs, 1));
-    const float *input_scale = floats(name.with(".input_scale"), 1);
-    // Padding has scale 0.
-    good = linear->weight && linear->scale && linear->sums && input_scale && positive(input_scale, 1) &&
-           positive(linear->scale, out);
-    if (good) {
-      linear->input_scale = *input_scale;
-      linear->input_inverse = static_cast<float>(1.0 / static_cast<double>(*input_scale));
-    }
-  } else {
-    const uint64_t shape[] = {panels, in, kLanes};
-    linear->weight_float =
-        reinterpret_cast<const float *>(gguf_.tensor(weight.view(), TensorType::kFloat32, shape, 3));
-    good = linear->weight_float != nullptr;
+  if (!info_.uses_lexicon || !gguf_.tensor_type("lexicon.hashes", &type)) return SLU_OK;
+  uint64_t capacity = 0;
+  gguf_.tensor_length("lexicon.hashes", &capacity);
+  PhraseTable &table = model->lists.phrases;
+  const uint64_t one = 1, slots = info_.slot_count;
+  table.hashes = gguf_.tensor("lexicon.hashes", TensorType::kInt64, &capacity, 1);
+  table.marks =
+      reinterpret_cast<const uint16_t *>(gguf_.tensor("lexicon.slots", TensorType::kInt16, &capacity, 1));
+  const uint8_t *lengths = gguf_.tensor("lexicon.lengths", TensorType::kInt64, &one, 1);
+  const uint8_t *counts = gguf_.tensor("lexicon.counts", TensorType::kInt32, &slots, 1);
+  if (!table.hashes || !table.marks || !lengths || !counts)
+    return damaged("missing or of wrong shape or type: a tensor of", "lexicon");
+  copy_bytes(&table.lengths, lengths, sizeof table.lengths);
+  uint64_t total = 0;
+  for (uint32_t slot = 0; slot < slots; ++slot) {
+    uint32_t count;
+    copy_bytes(&count, counts + slot * sizeof count, sizeof count);
+    total += count;
   }
-  linear->bias = floats(name.with(".bias"), linear->out_padded);
-  if (!good || !linear->bias) return damaged("wrong shape, type or scale of the linear layer", name.view());
+  if (capacity < 1 || capacity > kMostPhrases || total > capacity || table.lengths & 1 ||
+      table.lengths >> kMostPhrase > 1)
+    return damaged("wrong numbers in", "lexicon");
+  table.capacity = static_cast<uint32_t>(capacity);
+  model->info.lexicon_entries = static_cast<uint32_t>(total);
   return SLU_OK;
-}
-
-slu_status Builder::tensors(slu_model *model) {
-  const uint32_t hidden = info_.hidden_size, inner = info_.heads * info_.head_size;
-  slu_status status = table(Name("token_embd"), info_.vocab_size, &model->tokens);
-  if (status == SLU_OK) status = table(Name("position_embd"), info_.max_tokens, &model->positions);
-  model->constant = floats(Name("constant_embd.weight"), hidden_padded_);
-  if (status == SLU_OK && !model->constant)
-    status = damaged("missing or of wrong shape: constant_embd.weight");
-  if (status == SLU_OK) status = norm(Name("embd_norm"), &model->embedding_norm);
-  for (uint32_t i = 0; i < info_.layers && status == SLU_OK; ++i) {
-    Layer &layer = model->layers[i];
-    const auto name = [i](const char *part) { return Name("blk.", i, part); };
-    status = linear(name(".attn_qkv"), hidden, 3 * inner, &layer.qkv);
-    if (status == SLU_OK) status = linear(name(".attn_out"), inner, hidden, &layer.attention_out);
-    if (status == SLU_OK) status = norm(name(".attn_norm"), &layer.attention_norm);
-    if (status == SLU_OK) status = linear(name(".ffn_up"), hidden, info_.intermediate_size, &layer.up);
-    if (status == SLU_OK) status = linear(name(".ffn_down"), info_.intermediate_size, hidden, &layer.down);
-    if (status == SLU_OK) status = norm(name(".ffn_norm"), &layer.down_norm);
-  }
-  model->info.quantised = 1;
-  for (uint32_t i = 0; i < info_.layers; ++i) {
-    const Layer &layer = model->layers[i];
-    if (!layer.qkv.quantised() || !layer.attention_out.quantised() || !layer.up.quantised() ||
-        !layer.down.quantised())
-      model->info.quantised = 0;
-  }
-  if (status == SLU_OK) status = linear(Name("pooler"), hidden, hidden, &model->pooler);
-  if (status == SLU_OK) status = linear(Name("intent"), hidden, info_.intent_count, &model->intent);
-  if (status == SLU_OK) status = linear(Name("slot"), hidden, model->tag_count, &model->slot);
-  return status;
 }
 
 slu_status Builder::build(Arena *arena, slu_model *model) {
@@ -352,8 +315,10 @@ slu_status Builder::build(Arena *arena, slu_model *model) {
   model->epsilon = keys_[kEpsilon].number<float>();
   model->tag_count = 2 * info_.slot_count + 1;
   model->hidden_padded = hidden_padded_;
+  model->flag_words = (info_.flag_count + 63) / 64;
   for (uint32_t i = 0; i < info_.layers; ++i) model->layers[i] = Layer();
-  status = tensors(model);
+  status = weights_read(gguf_, model, message_);
+  if (status == SLU_OK) status = lists(model);
   if (status != SLU_OK) return status;
   if (!model->vocabulary.build(keys_[kTokens].data, info_.vocab_size))
     return damaged("the vocabulary was made to be slow");
@@ -393,6 +358,7 @@ slu_status model_create(const uint8_t *data, size_t bytes, slu_model **result, M
 
 void model_destroy(slu_model *model) {
   const Mapping mapping = model->mapping;
+  model->lexicon.free();
   os_free(model, model->own_bytes);
   if (mapping.data) os_unmap(mapping);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base.h"
+#include "lexicon.h"
 #include "os.h"
 #include "vocabulary.h"
 
@@ -68,15 +69,20 @@ struct slu_model {
   slu::Table tokens;                // [vocab_size][hidden]
   slu::Table positions;             // [max_tokens][hidden]
   const float *constant = nullptr;  // [hidden_padded]: token type 0 and task, added to every token
+  slu::Table flags;                 // [flag_count][hidden], of models that take flags
+  size_t flag_words = 0;            // 64-bit words of a token's flags, 0 when there are none
   slu::Norm embedding_norm;
   slu::Layer *layers = nullptr;  // [info.layers]
   slu::Linear pooler, intent, slot;
   slu::SlotSet *slot_sets = nullptr;  // [slot_set_count]
   uint16_t *set_of_intent = nullptr;  // [intent_count] into slot_sets
   uint32_t slot_set_count = 0;
+  slu::LexiconLevel lists;           // that the file has
+  mutable slu::SharedLevel lexicon;  // what slu_model_change_lexicon says
 
-  slu::Mapping mapping;  // to be unmapped at the end; data is null when the memory is the caller's
-  size_t own_bytes = 0;  // of this allocation
+  void *network = nullptr;  // of a library with another runtime (backends/); null here
+  slu::Mapping mapping;     // to be unmapped at the end; data is null when the memory is the caller's
+  size_t own_bytes = 0;     // of this allocation
 };
 
 namespace slu {

@@ -1,4 +1,4 @@
-// All that the engine asks of an operating system. A port writes these five functions; see os_linux.cpp.
+// All that the engine asks of an operating system. A port writes these six functions; see os_linux.cpp.
 #pragma once
 
 #include "base.h"
@@ -10,13 +10,16 @@ struct Mapping {
   size_t bytes = 0;
 };
 
-// Map a whole file read-only. False when it cannot be opened, is empty or cannot be mapped.
+// Map a whole file read-only; an empty one has no data. False when it cannot be opened or mapped.
 bool os_map(const char *path, Mapping *mapping);
 void os_unmap(Mapping mapping);
 
 // Zeroed memory, aligned to 64 bytes; null when there is none.
 void *os_allocate(size_t bytes);
 void os_free(void *memory, size_t bytes);
+
+// Let other threads run, one of which has what this one waits for.
+void os_yield();
 
 // Instruction set extensions that the kernels ask for.
 struct Cpu {

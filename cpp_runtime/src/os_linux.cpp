@@ -9,7 +9,7 @@ namespace slu {
 namespace {
 
 #if defined(__x86_64__)
-enum Call : long { kRead = 0, kClose = 3, kMmap = 9, kMunmap = 11, kLseek = 8, kOpenat = 257 };
+enum Call : long { kRead = 0, kClose = 3, kMmap = 9, kMunmap = 11, kLseek = 8, kYield = 24, kOpenat = 257 };
 
 long call(Call number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
   long result;
@@ -23,7 +23,15 @@ long call(Call number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 
   return result;
 }
 #elif defined(__aarch64__)
-enum Call : long { kRead = 63, kClose = 57, kMmap = 222, kMunmap = 215, kLseek = 62, kOpenat = 56 };
+enum Call : long {
+  kRead = 63,
+  kClose = 57,
+  kMmap = 222,
+  kMunmap = 215,
+  kLseek = 62,
+  kYield = 124,
+  kOpenat = 56
+};
 
 long call(Call number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
   register long x8 __asm__("x8") = number;
@@ -53,17 +61,17 @@ bool os_map(const char *path, Mapping *mapping) {
   const long file = open_file(path);
   if (failed(file)) return false;
   const long bytes = call(kLseek, file, 0, kSeekEnd);
-  long address = -1;
+  long address = bytes ? -1 : 0;
   if (bytes > 0) address = call(kMmap, 0, bytes, kProtRead, kPrivate, file, 0);
   call(kClose, file);
-  if (bytes <= 0 || failed(address)) return false;
+  if (bytes < 0 || failed(address)) return false;
   mapping->data = reinterpret_cast<const uint8_t *>(address);
   mapping->bytes = static_cast<size_t>(bytes);
   return true;
 }
 
 void os_unmap(Mapping mapping) {
-  call(kMunmap, reinterpret_cast<long>(mapping.data), static_cast<long>(mapping.bytes));
+  if (mapping.bytes) call(kMunmap, reinterpret_cast<long>(mapping.data), static_cast<long>(mapping.bytes));
 }
 
 void *os_allocate(size_t bytes) {
@@ -75,6 +83,8 @@ void *os_allocate(size_t bytes) {
 void os_free(void *memory, size_t bytes) {
   call(kMunmap, reinterpret_cast<long>(memory), static_cast<long>(bytes));
 }
+
+void os_yield() { call(kYield); }
 
 #if defined(__aarch64__)
 namespace {

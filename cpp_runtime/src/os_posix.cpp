@@ -1,5 +1,6 @@
 // The same by the C library: for sanitizers, which watch its functions, and for systems other than Linux.
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,8 +21,9 @@ bool os_map(const char *path, Mapping *mapping) {
   const int file = open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;
   struct stat status;
-  void *address = MAP_FAILED;
-  if (fstat(file, &status) == 0 && status.st_size > 0)
+  const bool found = fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+  void *address = found && !status.st_size ? nullptr : MAP_FAILED;
+  if (found && status.st_size)
     address = mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file, 0);
   close(file);
   if (address == MAP_FAILED) return false;
@@ -30,7 +32,9 @@ bool os_map(const char *path, Mapping *mapping) {
   return true;
 }
 
-void os_unmap(Mapping mapping) { munmap(const_cast<uint8_t *>(mapping.data), mapping.bytes); }
+void os_unmap(Mapping mapping) {
+  if (mapping.bytes) munmap(const_cast<uint8_t *>(mapping.data), mapping.bytes);
+}
 
 void *os_allocate(size_t bytes) {
   void *memory = nullptr;
@@ -39,6 +43,8 @@ void *os_allocate(size_t bytes) {
 }
 
 void os_free(void *memory, size_t) { free(memory); }
+
+void os_yield() { sched_yield(); }
 
 Cpu os_cpu() {
 #if defined(__x86_64__)

@@ -15,7 +15,7 @@ bool Tokenizer::run(View text, Tokens *tokens, size_t *bad) {
   tokens->count = 0;
   tokens->truncated = false;
   const Position nowhere{};
-  add_token(cls_, nowhere, nowhere, tokens);
+  add_token(cls_, nowhere, nowhere, 0, 0, tokens);
   tokens->ends[0] = 0;
 
   const auto *data = reinterpret_cast<const uint8_t *>(text.data);
@@ -101,7 +101,8 @@ void Tokenizer::finish_word(Tokens *tokens) {
     known = found >= 0;
     if (!known) break;
     ++needed;
-    add_token(found, positions_[begin], positions_[found_end - 1], tokens);
+    add_token(found, positions_[begin], positions_[found_end - 1], first,
+              positions_[found_end - 1].end_in_word, tokens);
     begin = found_end;
   }
   if (known) {
@@ -109,12 +110,14 @@ void Tokenizer::finish_word(Tokens *tokens) {
     return;
   }
   tokens->count = before;
-  add_token(unknown_, positions_[0], too_long ? last_ : positions_[count - 1], tokens);
+  add_token(unknown_, positions_[0], too_long ? last_ : positions_[count - 1], 0,
+            positions_[count - 1].end_in_word, tokens);
   if (tokens->count == before) tokens->truncated = true;
 }
 
 // Adds nothing when only the place of [SEP] is left.
-void Tokenizer::add_token(int32_t id, const Position &first, const Position &last, Tokens *tokens) {
+void Tokenizer::add_token(int32_t id, const Position &first, const Position &last, uint32_t begin,
+                          uint32_t end, Tokens *tokens) {
   if (tokens->count + 1 >= max_tokens_) return;
   const uint32_t i = tokens->count++;
   tokens->ids[i] = id;
@@ -122,6 +125,12 @@ void Tokenizer::add_token(int32_t id, const Position &first, const Position &las
   tokens->ends[i] = last.start + 1;
   tokens->byte_starts[i] = first.byte_start;
   tokens->byte_ends[i] = last.byte_end;
+  if (!tokens->characters) return;
+  const uint32_t used = i ? tokens->character_ends[i - 1] : 0;
+  uint32_t count = 0;
+  for (; begin < end && count <= kMostPhrase; ++count)
+    begin += utf8_decode(bytes_ + begin, end - begin, tokens->characters + used + count);
+  tokens->character_ends[i] = used + count;
 }
 
 }  // namespace slu

@@ -8,12 +8,16 @@
 namespace slu {
 
 constexpr uint32_t kMostWordCharacters = 100;  // a longer word is one [UNK]
+constexpr uint32_t kMostPhrase = 62;           // normalised code points that a phrase of a list may have
 
 // Tokens of one text, [CLS] and [SEP] included; all arrays hold max_tokens.
 struct Tokens {
   int32_t *ids;
   uint32_t *starts, *ends;            // code points
   uint32_t *byte_starts, *byte_ends;  // bytes of the text
+  // What is looked up in lists: normalised code points of all tokens, and where those of each token end. Of a token no
+  // more than kMostPhrase + 1 are kept. Null when nobody asks.
+  uint32_t *characters, *character_ends;
   uint32_t count;
   bool truncated;
 };
@@ -33,7 +37,9 @@ class Tokenizer {
 
   void add_character(const Normalised &character, Position position);
   void finish_word(Tokens *tokens);
-  void add_token(int32_t id, const Position &first, const Position &last, Tokens *tokens);
+  // The token's normalised text is bytes_[begin, end).
+  void add_token(int32_t id, const Position &first, const Position &last, uint32_t begin, uint32_t end,
+                 Tokens *tokens);
 
   const Vocabulary &vocabulary_;
   const uint32_t max_tokens_;

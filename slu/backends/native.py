@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import POINTER, byref, c_void_p
 from pathlib import Path
@@ -16,11 +15,14 @@ from typing import TYPE_CHECKING
 from weakref import finalize
 
 from slu.backends import native_api as api
+from slu.backends.native_api import utf8
+from slu.backends.native_lexicon import NativeLexicon
 from slu.bundle import GGUF, ModelDirectory
 from slu.corpus import Slot
 from slu.errors import BundleError, ConfigError, SluError
+from slu.flags import FlagColumns
 from slu.labels import Labels
-from slu.parser import Parser, ParseResult
+from slu.parser import Parser, ParseResult, Session, required
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,14 +30,12 @@ if TYPE_CHECKING:
 CHUNK = 32
 """Texts that a thread takes at a time: about a millisecond of work, many times what handing them over costs."""
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
-
 
 class NativeBackend:
     """A GGUF file that the native engine has opened. Any number of threads may use it at once.
 
     ``max_length``: tokens of the longest text. ``intents``, ``slots``: names, in the order of the logits.
-    ``threshold``: as the file says. ``kernel``: what computes.
+    ``threshold``, ``columns`` (of flags): as the file says. ``kernel``: what computes.
     """
 
     name = "native"
@@ -54,6 +54,9 @@ class NativeBackend:
         self.intents = tuple(info.intents[i].decode() for i in range(info.intent_count))
         self.slots = tuple(info.slots[i].decode() for i in range(info.slot_count))
         self.threshold = float(info.threshold)
+        uses = (len(self.slots), info.uses_lexicon), (len(self.intents), info.uses_previous_intent)
+        self.columns = FlagColumns(*(count if used else 0 for count, used in uses))
+        self.lexicon = NativeLexicon(self._model.change, self._model.change_file) if info.uses_lexicon else None
         self.kernel = kernel or info.kernel.decode()
         with self.context():  # so that an unknown kernel is found out now
             pass
@@ -64,22 +67,35 @@ class NativeBackend:
         try:
             context = self._idle.pop()
         except IndexError:
-            context = _Context(self._model, self.kernel)
+            context = self.new_context()
         try:
             yield context
         finally:
             self._idle.append(context)
 
-    def run(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The network alone: ``ids`` int32 ``[n, tokens]`` → logits ``[n, intents]`` and ``[n, tokens, tags]``."""
+    def new_context(self) -> _Context:
+        """A context that is not lent to others."""
+        return _Context(self._model, self.kernel)
+
+    def run(self, ids: np.ndarray, flags: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The network alone: ``ids`` int32 ``[n, tokens]`` → logits ``[n, intents]`` and ``[n, tokens, tags]``.
+
+        ``flags``: float32 ``[n, tokens, columns]`` of zeros and ones, None for all 0.
+        """
         import numpy as np
+
+        shape = (*ids.shape, self.columns.count)
+        if flags is not None and flags.shape != shape:
+            raise ConfigError(f"flags have shape {list(flags.shape)}, {list(shape)} is needed")
 
         count, length = ids.shape
         intents = np.empty((count, len(self.intents)), np.float32)
         slots = np.empty((count, length, 2 * len(self.slots) + 1), np.float32)
         with self.context() as context:
             for row, sequence in enumerate(np.ascontiguousarray(ids, np.int32)):
-                logits = context.run(sequence.ctypes.data_as(POINTER(ctypes.c_int32)), length)
+                given = None if flags is None else np.ascontiguousarray(flags[row], np.float32)
+                pointer = None if given is None else given.ctypes.data_as(POINTER(ctypes.c_float))
+                logits = context.run(sequence.ctypes.data_as(POINTER(ctypes.c_int32)), length, pointer)
                 intents[row] = np.ctypeslib.as_array(logits.intents, intents.shape[1:])
                 slots[row] = np.ctypeslib.as_array(logits.slots, slots.shape[1:])
         return intents, slots
@@ -103,6 +119,14 @@ class _Model:
         info: api.Info = self.library.slu_model_info(self.handle).contents
         return info
 
+    def change(self, change: int, slot: str | None, phrases: bytes) -> str:
+        """``slu_model_change_lexicon``"""
+        return _change(self.library.slu_model_change_lexicon, self.handle, change, slot, phrases)
+
+    def change_file(self, change: int, slot: str, path: Path) -> str:
+        """``slu_model_change_lexicon_file``"""
+        return _change_file(self.library.slu_model_change_lexicon_file, self.handle, change, slot, path)
+
 
 class _Context:
     """``slu_context``: working memory of one thread at a time."""
@@ -115,6 +139,23 @@ class _Context:
             raise _failure(self._library, model.path, status, error)
         finalize(self, self._library.slu_context_free, self.handle).atexit = False
         self.result, self._logits = POINTER(api.Result)(), POINTER(api.Logits)()
+        self._previous_intent = api.UNKNOWN_TURN
+
+    def set_previous_intent(self, number: int) -> None:
+        """``slu_set_previous_intent``, for the calls of `parse` that follow."""
+        if number != self._previous_intent:
+            status = self._library.slu_set_previous_intent(self.handle, number)
+            if status != api.OK:
+                self._fail(status)
+            self._previous_intent = number
+
+    def change(self, change: int, slot: str | None, phrases: bytes) -> str:
+        """``slu_context_change_lexicon``"""
+        return _change(self._library.slu_context_change_lexicon, self.handle, change, slot, phrases)
+
+    def change_file(self, change: int, slot: str, path: Path) -> str:
+        """``slu_context_change_lexicon_file``"""
+        return _change_file(self._library.slu_context_change_lexicon_file, self.handle, change, slot, path)
 
     def parse(self, text: bytes) -> api.Result:
         """``slu_parse``; the result is overwritten by the next call."""
@@ -123,9 +164,9 @@ class _Context:
             self._fail(status)
         return self.result.contents
 
-    def run(self, ids: object, count: int) -> api.Logits:
+    def run(self, ids: object, count: int, flags: object = None) -> api.Logits:
         """``slu_run``; the logits are overwritten by the next call."""
-        given = api.Input(ctypes.sizeof(api.Input), count, ids, None)
+        given = api.Input(ctypes.sizeof(api.Input), count, ids, flags)
         status = self._library.slu_run(self.handle, byref(given), byref(self._logits))
         if status != api.OK:
             self._fail(status)
@@ -145,31 +186,49 @@ class NativeParser(Parser):
         self.labels = labels
         self.threshold = threshold
         self.threads = threads
+        self.columns = backend.columns
 
-    def parse(self, text: str) -> ParseResult:
-        """Parse one utterance."""
+    @property
+    def lexicon(self) -> NativeLexicon:  # type: ignore[override]  # the same methods
+        """The lists that texts are matched with: change them here, for all that this parser parses."""
+        return required(self.backend.lexicon)
+
+    def session(self) -> NativeSession:
+        """A dialogue, with lists of its own on top of this parser's. For one thread at a time."""
+        return NativeSession(self)
+
+    def parse(self, text: str, previous_intent: str | None = None) -> ParseResult:
+        """Parse one utterance; ``previous_intent`` as for every `Parser`."""
         with self.backend.context() as context:
-            return self._parse(context, text)
+            return self.parse_in(context, text, previous_intent)
 
-    def parse_batch(self, texts: Iterable[str], threads: int | None = None) -> list[ParseResult]:
+    def parse_batch(
+        self, texts: Iterable[str], previous_intents: Sequence[str | None] | None = None, threads: int | None = None
+    ) -> list[ParseResult]:
         """Parse many, on ``threads`` threads at once."""
         texts = list(texts)
+        turns = list(zip(texts, previous_intents or [None] * len(texts)))
         threads = self.threads if threads is None else threads
         if threads < 1:
             raise ConfigError(f"threads is {threads}; at least one is needed")
-        chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
+        chunks = [turns[i : i + CHUNK] for i in range(0, len(turns), CHUNK)]
         if min(threads, len(chunks)) < 2:
-            return self._parse_all(texts)
+            return self._parse_all(turns)
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(min(threads, len(chunks))) as pool:
             return [result for results in pool.map(self._parse_all, chunks) for result in results]
 
-    def _parse_all(self, texts: list[str]) -> list[ParseResult]:
+    def _parse_all(self, turns: list[tuple[str, str | None]]) -> list[ParseResult]:
         with self.backend.context() as context:
-            return [self._parse(context, text) for text in texts]
+            return [self.parse_in(context, text, previous) for text, previous in turns]
 
-    def _parse(self, context: _Context, text: str) -> ParseResult:
+    def parse_in(self, context: _Context, text: str, previous_intent: str | None) -> ParseResult:
+        """Parse one utterance in this context."""
+        if self.columns.intents:
+            number = self._intent_number(previous_intent)
+            is_first = number == self.columns.first_turn
+            context.set_previous_intent(api.UNKNOWN_TURN if number is None else api.FIRST_TURN if is_first else number)
         result = context.parse(utf8(text))
         names = self.labels.slots
         slots = tuple(
@@ -178,6 +237,27 @@ class NativeParser(Parser):
         )
         intent, score = self.labels.intents[result.intent_index], result.score
         return ParseResult(text, intent, score, score >= self.threshold, slots, bool(result.truncated))
+
+
+class NativeSession(Session):
+    """One dialogue, in a context of its own."""
+
+    def __init__(self, parser: NativeParser):
+        self._native = parser
+        self._context = parser.backend.new_context()
+        self._lists = NativeLexicon(self._context.change, self._context.change_file) if parser.columns.slots else None
+        self.restart()
+
+    @property
+    def lexicon(self) -> NativeLexicon:  # type: ignore[override]  # the same methods
+        """Lists for this dialogue only, on top of the parser's."""
+        return required(self._lists)
+
+    def parse(self, text: str) -> ParseResult:
+        """Parse the next turn."""
+        result = self._native.parse_in(self._context, text, self._previous)
+        self._previous = result.intent
+        return result
 
 
 def kernel_names() -> list[str]:
@@ -210,12 +290,17 @@ def load_native(path: str | Path, threads: int = 1) -> NativeParser:
     return NativeParser(backend, read_labels(backend.path), backend.threshold, threads)
 
 
-def utf8(text: str) -> bytes:
-    """What the engine reads. Lone surrogates, which UTF-8 has not, become U+FFFD: no token holds either of them."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return _SURROGATES.sub("\ufffd", text).encode()
+def _change(function: Callable[..., int], owner: c_void_p, change: int, slot: str | None, phrases: bytes) -> str:
+    """Call one of the functions that change a lexicon; returns what is wrong, "" if nothing is."""
+    error, name = api.Error(), None if slot is None else utf8(slot)
+    status = function(owner, change, name, phrases, len(phrases), byref(error))
+    return error.message.decode("utf-8", "replace") if status != api.OK else ""
+
+
+def _change_file(function: Callable[..., int], owner: c_void_p, change: int, slot: str, path: Path) -> str:
+    error = api.Error()
+    status = function(owner, change, utf8(slot), _file_name(path), byref(error))
+    return error.message.decode("utf-8", "replace") if status != api.OK else ""
 
 
 def _file_name(path: Path) -> bytes:

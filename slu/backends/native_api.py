@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 from ctypes import POINTER, c_char_p, c_double, c_float, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 from functools import lru_cache
@@ -15,11 +16,15 @@ LIBRARY = Path("slu/lib/libslu.so")
 """Where `pip install` puts the library, below the directory that it installs into."""
 VARIABLE = "SLU_LIBRARY"
 """Environment variable that names another library, such as one built with sanitizers."""
-MAJOR_VERSION = "1"
-"""First number of the versions of the API that these declarations fit."""
+API_VERSION = (1, 1)
+"""Version of the API that these declarations fit. The second number of a library may be higher."""
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 OK, _, FILE, FORMAT, VERSION, MEMORY, _, KERNEL = range(8)
 """``slu_status``, those values that are told apart here."""
+FIRST_TURN, UNKNOWN_TURN = -1, -2
+"""``SLU_TURN_FIRST`` and ``SLU_TURN_UNKNOWN``"""
 
 
 class Error(ctypes.Structure):
@@ -44,6 +49,7 @@ class Info(ctypes.Structure):
         ("kernel", c_char_p),
         ("manifest", c_void_p),
         ("manifest_bytes", c_uint64),
+        *((name, c_uint32) for name in ("flag_count", "uses_lexicon", "lexicon_entries", "uses_previous_intent")),
     )
 
 
@@ -84,8 +90,9 @@ class Logits(ctypes.Structure):
     )
 
 
+_CHANGE = (c_void_p, c_int, c_char_p, c_char_p, c_size_t, POINTER(Error))
+_CHANGE_FILE = (c_void_p, c_int, c_char_p, c_char_p, POINTER(Error))
 _FUNCTIONS = {
-    "slu_version": (c_char_p, ()),
     "slu_status_text": (c_char_p, (c_int,)),
     "slu_kernel_name": (c_char_p, (c_uint32,)),
     "slu_model_open": (c_int, (c_char_p, POINTER(c_void_p), POINTER(Error))),
@@ -96,7 +103,20 @@ _FUNCTIONS = {
     "slu_context_message": (c_char_p, (c_void_p,)),
     "slu_parse": (c_int, (c_void_p, c_char_p, c_size_t, POINTER(POINTER(Result)))),
     "slu_run": (c_int, (c_void_p, POINTER(Input), POINTER(POINTER(Logits)))),
+    "slu_model_change_lexicon": (c_int, _CHANGE),
+    "slu_model_change_lexicon_file": (c_int, _CHANGE_FILE),
+    "slu_context_change_lexicon": (c_int, _CHANGE),
+    "slu_context_change_lexicon_file": (c_int, _CHANGE_FILE),
+    "slu_set_previous_intent": (c_int, (c_void_p, c_int32)),
 }
+
+
+def utf8(text: str) -> bytes:
+    """What the engine reads. Lone surrogates, which UTF-8 has not, become U+FFFD: no token holds either of them."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\ufffd", text).encode()
 
 
 def find_library() -> Path | None:
@@ -124,12 +144,15 @@ def load_library() -> ctypes.CDLL:
 def _open(path: Path) -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(str(path.absolute()))
+        library.slu_version.restype = c_char_p
+        version = library.slu_version().decode()
+        major, minor = API_VERSION
+        found = [int(number) for number in version.split(".")]
+        if found[0] != major or found[1] < minor:
+            raise ConfigError(f"{path}: version {version}, this program uses {major}.{minor}; install both again")
         for name, (result, arguments) in _FUNCTIONS.items():
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError) as error:
         raise ConfigError(f"{path}: not a library of the native engine for this machine ({error})") from error
-    version = library.slu_version().decode()
-    if version.split(".")[0] != MAJOR_VERSION:
-        raise ConfigError(f"{path}: version {version}, this program uses {MAJOR_VERSION}.x; install both again")
     return library

@@ -46,6 +46,15 @@ def tiny() -> Path:
     return GOLDEN / "tiny.gguf"
 
 
+@pytest.fixture(scope="session")
+def flagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with the second input, of both kinds, and lists."""
+    from flagged import write_flagged
+
+    lists = {"name": ["周华健"], "song": ["花心", "a b", "1"]}
+    return write_flagged(tmp_path_factory.mktemp("flagged") / "flagged.gguf", lists=lists)
+
+
 @pytest.fixture
 def engine(library: ctypes.CDLL, tiny: Path) -> Iterator[Engine]:
     """The tiny golden model."""

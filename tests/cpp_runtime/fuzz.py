@@ -13,8 +13,10 @@ import subprocess
 from pathlib import Path
 
 from engine_build import GOLDEN, build, golden
+from flagged import write_flagged
 
-TARGETS = ("gguf", "tokenizer", "parse")
+TARGETS = ("gguf", "tokenizer", "parse", "lexicon")
+LISTS = {"name": ["play", "周华健"], "song": ["花心", "abc", "a b"]}
 OPTIONS = (
     "-DCMAKE_C_COMPILER=clang",
     "-DCMAKE_CXX_COMPILER=clang++",
@@ -23,14 +25,14 @@ OPTIONS = (
 )
 
 
-def seed(directory: Path, target: str) -> None:
-    """Fill a corpus directory: the golden texts, or the golden model whole, cut and malformed."""
+def seed(directory: Path, target: str, flagged: bytes) -> None:
+    """Fill a corpus directory: the golden texts, or the golden model whole, cut and malformed, and one with lists."""
     directory.mkdir(parents=True, exist_ok=True)
     if target != "gguf":
         inputs = [case["text"].encode() for case in golden("tokenizer")] + [b"\xff", b"a\xc0\xaf", b"\xed\xa0\x80"]
     else:
         data = (GOLDEN / "tiny.gguf").read_bytes()
-        inputs = [data] + [data[:length] for length in range(0, len(data), 1500)]
+        inputs = [data, flagged] + [whole[:n] for whole in (data, flagged) for n in range(0, len(whole), 1500)]
         for case in golden("malformed"):
             new = bytes.fromhex(case["bytes"])
             inputs.append(data[: case["at"]] + new + data[case["at"] + len(new) :])
@@ -41,10 +43,11 @@ def seed(directory: Path, target: str) -> None:
 def fuzz(seconds: int) -> dict[str, subprocess.CompletedProcess[str]]:
     """Build and run every target for ``seconds``; returns what each of them printed and returned."""
     directory = build("fuzz", *OPTIONS, targets=tuple(f"fuzz-{target}" for target in TARGETS))
+    flagged = write_flagged(directory / "flagged.gguf", lists=LISTS).read_bytes()
     results = {}
     for target in TARGETS:
         corpus = directory / f"corpus-{target}"
-        seed(corpus, target)
+        seed(corpus, target, flagged)
         limits = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024", "-max_len=40000"]
         command = [
             str(directory / f"tests/fuzz-{target}"),

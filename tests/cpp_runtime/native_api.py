@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_size_t, c_uint32, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,30 @@ class Logits(ctypes.Structure):
     ]
 
 
+class Info(ctypes.Structure):
+    _fields_ = [
+        ("name", c_char_p),
+        *(
+            (name, c_uint32)
+            for name in ("format_version", "layers", "hidden_size", "heads", "head_size", "intermediate_size")
+        ),
+        *((name, c_uint32) for name in ("vocab_size", "max_tokens", "intent_count", "slot_count", "quantised")),
+        ("intents", POINTER(c_char_p)),
+        ("slots", POINTER(c_char_p)),
+        ("threshold", c_double),
+        ("model_bytes", c_uint64),
+        ("context_bytes", c_uint64),
+        ("kernel", c_char_p),
+        ("manifest", c_void_p),
+        ("manifest_bytes", c_uint64),
+        *((name, c_uint32) for name in ("flag_count", "uses_lexicon", "lexicon_entries", "uses_previous_intent")),
+    ]
+
+
+CHANGES = ("add", "remove", "replace", "reset")
+"""``slu_lexicon_change``"""
+
+
 class Failure(Exception):
     def __init__(self, status: int, message: str):
         super().__init__(f"{status}: {message}")
@@ -71,6 +95,14 @@ def load_library(path: Path) -> ctypes.CDLL:
     library.slu_parse.argtypes = [c_void_p, c_char_p, c_size_t, c_void_p]
     library.slu_tokenize.argtypes = [c_void_p, c_char_p, c_size_t, c_void_p]
     library.slu_run.argtypes = [c_void_p, c_void_p, c_void_p]
+    library.slu_flags.argtypes = [c_void_p, c_char_p, c_size_t, c_void_p, c_size_t]
+    library.slu_model_info.argtypes = [c_void_p]
+    library.slu_model_info.restype = POINTER(Info)
+    library.slu_set_previous_intent.argtypes = [c_void_p, c_int32]
+    for owner in ("model", "context"):
+        change = [c_void_p, c_int, c_char_p]
+        getattr(library, f"slu_{owner}_change_lexicon").argtypes = [*change, c_char_p, c_size_t, c_void_p]
+        getattr(library, f"slu_{owner}_change_lexicon_file").argtypes = [*change, c_char_p, c_void_p]
     return library
 
 
@@ -146,22 +178,54 @@ class Engine:
         t = tokens.contents
         return t.ids[: t.count], t.starts[: t.count], t.ends[: t.count], bool(t.truncated)
 
-    def run(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    @property
+    def info(self) -> Info:
+        info: Info = self.library.slu_model_info(self.model).contents
+        return info
+
+    def flags(self, text: str | bytes) -> np.ndarray:
+        """``[tokens, columns]``"""
+        raw = text.encode() if isinstance(text, str) else text
+        flags = np.full((self.info.max_tokens, self.info.flag_count), np.nan, np.float32)
+        self._check(self.library.slu_flags(self.context, raw, len(raw), flags.ctypes.data, flags.size))
+        return flags[: len(self.tokenize(raw)[0])]
+
+    def change(self, level: str, change: str, slot: str | None, phrases: bytes | Path | None = None) -> None:
+        """Change the lexicon of the ``level`` "model" or "context"; phrases: a list's bytes, or its file."""
+        name, error = None if slot is None else slot.encode(), ctypes.create_string_buffer(256)
+        arguments = getattr(self, level), CHANGES.index(change), name
+        if isinstance(phrases, Path):
+            file = getattr(self.library, f"slu_{level}_change_lexicon_file")
+            status = file(*arguments, str(phrases).encode(), error)
+        else:
+            size = len(phrases or b"")
+            status = getattr(self.library, f"slu_{level}_change_lexicon")(*arguments, phrases, size, error)
+        if status:
+            raise Failure(status, error.value.decode("utf-8", "replace"))
+
+    def set_previous_intent(self, intent: int) -> None:
+        self._check(self.library.slu_set_previous_intent(self.context, intent))
+
+    def run(self, ids: np.ndarray, flags: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Logits of the intents and, a row a token, of the tags."""
+        if flags is not None:
+            flags = np.ascontiguousarray(flags, np.float32)
         ids = np.ascontiguousarray(ids, np.int32)
         logits = POINTER(Logits)()
-        given = Input(ctypes.sizeof(Input), len(ids), ids.ctypes.data, None)
+        pointer = None if flags is None else flags.ctypes.data
+        given = Input(ctypes.sizeof(Input), len(ids), ids.ctypes.data, pointer)
         self._check(self.library.slu_run(self.context, byref(given), byref(logits)))
         found = logits.contents
         slots = np.array(found.slots[: found.token_count * found.tag_count], np.float32)
         return np.array(found.intents[: found.intent_count], np.float32), slots.reshape(len(ids), -1)
 
-    def states(self, ids: np.ndarray, layers: int, hidden: int) -> np.ndarray:
+    def states(self, ids: np.ndarray, layers: int, hidden: int, flags: np.ndarray | None = None) -> np.ndarray:
         """Hidden states ``[layers + 1, tokens, hidden]``; needs the library of hooks."""
         ids = np.ascontiguousarray(ids, np.int32)
+        pointer = c_void_p(None if flags is None else flags.ctypes.data)
         states = np.zeros((layers + 1, len(ids), hidden), np.float32)
         status = self.library.hook_states(
-            self.context, c_void_p(ids.ctypes.data), c_uint32(len(ids)), c_void_p(states.ctypes.data)
+            self.context, c_void_p(ids.ctypes.data), pointer, c_uint32(len(ids)), c_void_p(states.ctypes.data)
         )
         self._check(c_int(status).value)
         return states

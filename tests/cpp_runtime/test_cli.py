@@ -73,6 +73,44 @@ def test_bench(host_build: Path, tiny: Path, tmp_path: Path) -> None:
     assert found["rss_growth_bytes"] < tiny.stat().st_size + 1_000_000
 
 
+def test_lists_and_dialogues(host_build: Path, library: ctypes.CDLL, flagged: Path, tmp_path: Path) -> None:
+    (tmp_path / "song.txt").write_text("# songs\n来\n", encoding="utf-8")
+    (tmp_path / "singer.txt").write_bytes(b"")
+    turns = ["来一首", "a b", "", "来 a"]
+    words = ["--lexicon", f"song={tmp_path}/song.txt", "--lexicon", f"singer={tmp_path}/singer.txt"]
+    done = run(host_build, "parse", flagged, *words, "--session", text="\n".join(turns).encode() + b"\n")
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    with Engine(library, flagged) as engine:
+        engine.change("model", "add", "song", "来".encode())
+        expected, previous = [], -1
+        for text in turns:
+            engine.set_previous_intent(previous)
+            previous = -1
+            if text:
+                expected.append(engine.parse(text))
+                names = [engine.info.intents[i].decode() for i in range(engine.info.intent_count)]
+                previous = names.index(expected[-1]["intent"])
+    assert [turn["text"] for turn in found] == [text for text in turns if text]
+    for turn, wanted in zip(found, expected):
+        assert (turn["intent"], turn["slots"]) == (wanted["intent"], wanted["slots"])
+        assert turn["score"] == pytest.approx(wanted["score"], abs=1e-6)
+    plain = run(host_build, "parse", flagged, text="\n".join(turns).encode()).stdout
+    alone = [json.loads(line) for line in plain.splitlines()]
+    assert {turn["score"] for turn in found}.isdisjoint(turn["score"] for turn in alone)
+    about = json.loads(run(host_build, "info", flagged).stdout)
+    assert (about["flag_count"], about["lexicon_entries"]) == (16, 4)
+    assert about["uses_lexicon"] and about["uses_previous_intent"]
+
+
+def test_bench_with_lists(host_build: Path, flagged: Path, tmp_path: Path) -> None:
+    for name, content in (("corpus.txt", "a b c\n周华健\n"), ("list.txt", "a b\n")):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    command = "bench", flagged, tmp_path / "corpus.txt", "--lexicon", f"name={tmp_path}/list.txt"
+    found = json.loads(run(host_build, *command).stdout)
+    assert 0 < found["tokens_and_flags_ms"]["p50"] <= found["tokens_and_flags_ms"]["p99"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "text", "message"),
     [
@@ -82,6 +120,10 @@ def test_bench(host_build: Path, tiny: Path, tmp_path: Path) -> None:
         (["bench", "MODEL", "missing.txt"], b"", b"missing.txt: cannot be opened"),
         (["bench", "MODEL", "/dev/null"], b"", b"no text in it"),
         (["bench", "MODEL", "/dev/null", "--repeat", "0"], b"", b"--repeat"),
+        (["parse", "MODEL", "--session"], b"", b"--session: this model was trained without the intent"),
+        (["parse", "MODEL", "--lexicon", "name"], b"", b"--lexicon name: write SLOT=FILE"),
+        (["parse", "MODEL", "--lexicon", "name=missing.txt"], b"", b"missing.txt: cannot be opened"),
+        (["parse", "MODEL", "--lexicon", "name=/dev/null"], b"", b"trained without lists"),
         (["frobnicate"], b"", b"usage"),
         ([], b"", b"usage"),
     ],

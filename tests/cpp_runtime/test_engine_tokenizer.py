@@ -82,9 +82,9 @@ def test_invalid_utf8_is_named_by_its_byte(engine: Engine, raw: bytes, at: int) 
 
 def test_long_texts_take_linear_time(engine: Engine) -> None:
     def seconds(text: str) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         engine.parse(text)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     # One word, many words, only spaces, only characters that are dropped, a word of many that are not known.
     for unit in ("a", "a ", " ", "\u0301", "的", "a1", "q", "\ud7a3"):

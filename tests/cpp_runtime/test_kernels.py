@@ -36,12 +36,19 @@ def test_arm_products_are_exact(arm_build: Path, qemu: str, cpu: str) -> None:
     assert lines == [["products", kernel, CASES] for kernel in (*ARM[cpu], "plain")]
 
 
-def test_logits_are_the_same_bits_on_every_processor(host_build: Path, arm_build: Path, qemu: str, tiny: Path) -> None:
-    host = check(host_build / "tests/slu-check", "digest", tiny)
-    assert [line[1] for line in host] == x86_kernels()
-    arm = [line for cpu in ARM for line in check(qemu, "-cpu", cpu, arm_build / "tests/slu-check", "digest", tiny)]
-    assert len(arm) == sum(len(kernels) + 1 for kernels in ARM.values())
-    assert len({line[2] for line in host + arm}) == 1
+def test_logits_are_the_same_bits_on_every_processor(
+    host_build: Path, arm_build: Path, qemu: str, tiny: Path, flagged: Path
+) -> None:
+    for model in (tiny, flagged):
+        host = check(host_build / "tests/slu-check", "digest", model)
+        assert [line[1] for line in host] == x86_kernels()
+        arm = [line for cpu in ARM for line in check(qemu, "-cpu", cpu, arm_build / "tests/slu-check", "digest", model)]
+        assert len(arm) == sum(len(kernels) + 1 for kernels in ARM.values())
+        assert len({line[2] for line in host + arm}) == 1
+
+
+def test_lists_change_while_threads_match(host_build: Path, flagged: Path) -> None:
+    assert check(host_build / "tests/slu-check", "lexicon", flagged, 4) == [["lexicon", "4", "same"]]
 
 
 def test_16_threads_share_a_model(host_build: Path, tiny: Path) -> None:

@@ -14,6 +14,7 @@ from native_api import Engine, kernel_names
 
 from export_lite.gguf import write_gguf
 from slu.checkpoint import Checkpoint, ModelConfig, parameter_shapes
+from slu.flags import KINDS, FlagColumns
 from slu.labels import Labels
 from slu.manifest import Manifest
 from slu.quantization import quantise
@@ -26,6 +27,15 @@ SHAPES = {
     "all int8": {"hidden_size": 47, "heads": 2, "head_size": 17, "inner": 65, "layers": 2, "quantised": "all"},
     "float": {"hidden_size": 50, "heads": 3, "head_size": 7, "inner": 33, "layers": 2, "quantised": "none"},
     "mixed": {"hidden_size": 36, "heads": 4, "head_size": 9, "inner": 70, "layers": 2, "quantised": "linear2"},
+    "flags": {
+        "hidden_size": 50,
+        "heads": 3,
+        "head_size": 7,
+        "inner": 33,
+        "layers": 2,
+        "quantised": "none",
+        "flags": KINDS,
+    },
     "pruned nano": {"hidden_size": 312, "heads": 9, "head_size": 26, "inner": 936, "layers": 1, "quantised": "encoder"},
     "pico": {"hidden_size": 48, "heads": 4, "head_size": 12, "inner": 192, "layers": 2, "quantised": "encoder"},
     "base": {"hidden_size": 768, "heads": 12, "head_size": 64, "inner": 3072, "layers": 1, "quantised": "encoder"},
@@ -33,13 +43,22 @@ SHAPES = {
 
 
 def make_checkpoint(
-    hidden_size: int, heads: int, head_size: int, inner: int, layers: int, quantised: str, slots: int = 4
+    hidden_size: int,
+    heads: int,
+    head_size: int,
+    inner: int,
+    layers: int,
+    quantised: str,
+    slots: int = 4,
+    flags: tuple[str, ...] = (),
 ) -> Checkpoint:
     """Random weights. ``quantised``: a part of the names of the linear layers that are; embeddings always are."""
     vocab = [*SPECIAL_TOKENS, *(chr(0x4E00 + i) for i in range(195))]
     names = tuple(f"slot{i}" for i in range(slots))
     labels = Labels(("a", "b", "c"), names, {"a": names, "b": names[:2], "c": ()})
-    config = ModelConfig(len(vocab), hidden_size, layers, heads, head_size, inner, max_position_embeddings=40)
+    config = ModelConfig(
+        len(vocab), hidden_size, layers, heads, head_size, inner, max_position_embeddings=40, flags=flags
+    )
     rng = np.random.default_rng(1)
     tensors: dict[str, np.ndarray] = {}
     for name, shape in parameter_shapes(config, labels).items():
@@ -63,12 +82,16 @@ def test_every_layer_computes_what_paddle_does(library: ctypes.CDLL, tmp_path: P
     checkpoint = make_checkpoint(**SHAPES[shape])  # type: ignore[arg-type]
     config = checkpoint.config
     write_gguf(checkpoint, tmp_path / "model.gguf")
-    ids = np.random.default_rng(tokens).integers(0, config.vocab_size, tokens)
+    rng = np.random.default_rng(tokens)
+    ids = rng.integers(0, config.vocab_size, tokens)
+    columns = FlagColumns.of(config.flags, checkpoint.labels).count
+    flags = rng.integers(0, 2, (tokens, columns)).astype(np.float32) if columns else None
     model = load_model(checkpoint)
     with Engine(library, tmp_path / "model.gguf") as engine, paddle.no_grad():
-        states = engine.states(ids, config.num_hidden_layers, config.hidden_size)
-        intents, slots = engine.run(ids)
-        _, _, expected = model.run(paddle.to_tensor(ids[None]), padded=False, hidden=True)
+        states = engine.states(ids, config.num_hidden_layers, config.hidden_size, flags)
+        intents, slots = engine.run(ids, flags)
+        given = None if flags is None else paddle.to_tensor(flags[None])
+        _, _, expected = model.run(paddle.to_tensor(ids[None]), given, padded=False, hidden=True)
         assert np.abs(states[0] - expected[0].numpy()[0]).max() < 2e-6
         # Each layer on the engine's own input, so that one rounding step of the layer before is not counted again.
         for i, layer in enumerate(model.ernie.encoder.layers):

@@ -21,8 +21,9 @@ def address_build() -> Path:
     return build("address", *CLANG, "-DSLU_SANITIZE=address,undefined")
 
 
-def test_products_and_network_read_nothing_outside(address_build: Path, tiny: Path) -> None:
-    for arguments in (["products"], ["digest", tiny], ["threads", tiny, 4]):
+def test_products_and_network_read_nothing_outside(address_build: Path, tiny: Path, flagged: Path) -> None:
+    runs = ["products"], ["digest", tiny], ["threads", tiny, 4], ["digest", flagged], ["lexicon", flagged, 4]
+    for arguments in runs:
         command = [str(word) for word in (address_build / "tests/slu-check", *arguments)]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -37,7 +38,9 @@ def test_damaged_files_and_odd_texts_under_address_sanitizer(address_build: Path
         "ASAN_OPTIONS": "detect_leaks=0",  # Python's own
         "SLU_TEST_BUILD": "address",
     }
-    names = [f"tests/cpp_runtime/test_{name}.py" for name in ("files", "api", "decoding")]
+    names = [
+        f"tests/cpp_runtime/test_{name}.py" for name in ("engine_files", "api", "engine_decoding", "engine_lexicon")
+    ]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *names]
     command += ["-k", "not the_header_is_c"]  # a program with a sanitizer of its own
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -52,7 +55,15 @@ def test_16_threads_under_thread_sanitizer(tiny: Path) -> None:
     assert done.stdout == "threads 16 same\n"
 
 
+def test_lists_change_under_thread_sanitizer(flagged: Path) -> None:
+    directory = build("thread", *CLANG, "-DSLU_SANITIZE=thread", targets=("slu-check",))
+    command = [str(directory / "tests/slu-check"), "lexicon", str(flagged), "8"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "lexicon 8 same\n"
+
+
 def test_fuzzers_find_nothing_in_60_seconds() -> None:
     for target, done in fuzz(int(os.environ.get("FUZZ_SECONDS", "60"))).items():
         assert done.returncode == 0, f"{target}: {done.stderr[-4000:]}"
-    assert set(TARGETS) == {"gguf", "tokenizer", "parse"}
+    assert set(TARGETS) == {"gguf", "tokenizer", "parse", "lexicon"}

@@ -9,9 +9,9 @@
  *         slu_parse(context, text, strlen(text), &result) == SLU_OK)
  *       printf("%s %f\n", result->intent, result->score);
  *
- * A model never changes after it was opened: any number of threads may use it, each with a context of its
- * own. One context serves one thread at a time. After slu_context_create nothing is allocated. Every function
- * that can fail returns a status; nothing is printed, nothing exits, there is no global state.
+ * Any number of threads may use a model, each with a context of its own. One context serves one thread at a
+ * time. After slu_context_create nothing is allocated, but for lists of phrases that the program gives. Every
+ * function that can fail returns a status; nothing is printed, nothing exits, there is no global state.
  *
  * Strings handed out end in NUL, are UTF-8, and live as long as the model. Structs handed out belong to the
  * library, which may append fields to them in later versions: do not copy them by a size of your own. Structs
@@ -32,16 +32,17 @@
 extern "C" {
 #endif
 
-#define SLU_VERSION "1.0.0"
+#define SLU_VERSION "1.1.0"
 
 typedef enum slu_status {
   SLU_OK = 0,
-  SLU_ERROR_ARGUMENT = 1, /* NULL, misaligned memory, a text of 4 GiB, a token id outside the vocabulary */
+  SLU_ERROR_ARGUMENT = 1, /* NULL, misaligned memory, a text of 4 GiB, a token id outside the vocabulary, an
+                             unknown slot, a phrase that is too long */
   SLU_ERROR_FILE = 2,     /* the file cannot be opened or mapped */
   SLU_ERROR_FORMAT = 3,   /* not the GGUF file of such a model, truncated, or damaged */
   SLU_ERROR_VERSION = 4,  /* a model of a format version that this library does not read */
   SLU_ERROR_MEMORY = 5,   /* the system has no memory left */
-  SLU_ERROR_INVALID_UTF8 = 6,    /* the text is not UTF-8; slu_context_message names the byte */
+  SLU_ERROR_INVALID_UTF8 = 6,    /* a text or a list is not UTF-8; the message names the byte or the line */
   SLU_ERROR_KERNEL = 7,          /* no kernel of that name, or this processor cannot run it */
   SLU_STATUS_IS_INT = 0x7fffffff /* never returned: later versions may have more of them */
 } slu_status;
@@ -76,6 +77,10 @@ typedef struct slu_info {
   const char *kernel;         /* fastest kernel of this processor; the default of slu_context_create */
   const char *manifest;       /* JSON: what made the model. NOT ended by NUL, may be NULL */
   uint64_t manifest_bytes;
+  uint32_t flag_count;           /* of a token: columns of the second input. 0: the model has none */
+  uint32_t uses_lexicon;         /* 1: the model looks for phrases of lists in the text */
+  uint32_t lexicon_entries;      /* phrases of the lists in the file */
+  uint32_t uses_previous_intent; /* 1: the model takes the intent of the turn before */
 } slu_info;
 
 /* One slot: text[byte_start, byte_end) is its value. */
@@ -108,13 +113,13 @@ typedef struct slu_tokens {
   const uint32_t *ends;
 } slu_tokens;
 
-/* Input of the network. `flags` is the place of a second input, matches of tokens in name lists, which models
- * of format version 1 do not have: it must be NULL. */
+/* Input of the network. `flags` is the second input of models that have one (flag_count above 0), see
+ * slu_flags: every value is 0 or 1, NULL stands for zeros. For other models it must be NULL. */
 typedef struct slu_input {
   uint32_t size;      /* sizeof(slu_input) */
   uint32_t count;     /* 1..max_tokens */
   const int32_t *ids; /* [count], [CLS] and [SEP] included */
-  const float *flags;
+  const float *flags; /* [count][flag_count] */
 } slu_input;
 
 /* Output of the network, before decoding: row i of slots is slots + i * tag_count, for every token of the
@@ -167,11 +172,52 @@ SLU_API const char *slu_context_message(const slu_context *context);
 SLU_API slu_status slu_parse(slu_context *context, const char *text, size_t text_bytes,
                              const slu_result **result);
 
+/* Lists of phrases: the names that a slot can have on this device, such as the contacts of a phone. A model
+ * with uses_lexicon looks for them in the text, and takes what it finds for a hint, not for the truth.
+ * A list is UTF-8 text, a phrase a line; white space around it, empty lines and lines that begin with # do
+ * not count. Letter case, accents and white space inside do not count either, as in the text. A phrase has at
+ * most 62 characters then. Of a phrase only a hash of 64 bits is kept: about 14 bytes of memory.
+ *
+ * Of the lists in the model file, what was said for the model and what was said for a context, the later ones
+ * here win, for every phrase and slot; within one of them the later calls do. */
+typedef enum slu_lexicon_change {
+  SLU_LEXICON_ADD = 0,     /* the phrases are names of the slot */
+  SLU_LEXICON_REMOVE = 1,  /* they are not, whatever lists below say */
+  SLU_LEXICON_REPLACE = 2, /* they are all the names of the slot: lists below do not count */
+  SLU_LEXICON_RESET = 3, /* forget what was said here for the slot, or for all with `slot` NULL; no phrases */
+  SLU_LEXICON_CHANGE_IS_INT = 0x7fffffff
+} slu_lexicon_change;
+
+/* Change the lists for all contexts of a model, from any thread, while others parse: each slu_parse sees all
+ * of a change or nothing of it. It copies what was said before, so say much at once. When there is an error,
+ * nothing has changed; that of a line of the list names it. */
+SLU_API slu_status slu_model_change_lexicon(slu_model *model, slu_lexicon_change change, const char *slot,
+                                            const char *phrases, size_t bytes, slu_error *error);
+/* The same with the phrases in a file, which must not change meanwhile. */
+SLU_API slu_status slu_model_change_lexicon_file(slu_model *model, slu_lexicon_change change,
+                                                 const char *slot, const char *path, slu_error *error);
+/* The same for one context, whose thread calls it. */
+SLU_API slu_status slu_context_change_lexicon(slu_context *context, slu_lexicon_change change,
+                                              const char *slot, const char *phrases, size_t bytes,
+                                              slu_error *error);
+SLU_API slu_status slu_context_change_lexicon_file(slu_context *context, slu_lexicon_change change,
+                                                   const char *slot, const char *path, slu_error *error);
+
+/* The intent of the turn before, for the calls of slu_parse that follow, until it is set again: an index into
+ * slu_info.intents, such as slu_result.intent_index, or one of these. For models with uses_previous_intent. */
+#define SLU_TURN_FIRST (-1)   /* this is the first turn of a dialogue */
+#define SLU_TURN_UNKNOWN (-2) /* nothing is known of it: what a new context begins with */
+SLU_API slu_status slu_set_previous_intent(slu_context *context, int32_t intent);
+
 /* The parts of slu_parse, for tests, measurements and other decoders. What they hand out belongs to the
  * context and lives until the next call of slu_parse or of the same function. */
 SLU_API slu_status slu_tokenize(slu_context *context, const char *text, size_t text_bytes,
                                 const slu_tokens **tokens);
 SLU_API slu_status slu_run(slu_context *context, const slu_input *input, const slu_logits **logits);
+/* The second input of a text: `flags` [tokens][flag_count], with the tokens of slu_tokenize, is filled with 0
+ * and 1. `capacity`: floats that it holds; max_tokens * flag_count are always enough. */
+SLU_API slu_status slu_flags(slu_context *context, const char *text, size_t text_bytes, float *flags,
+                             size_t capacity);
 
 #ifdef __cplusplus
 }

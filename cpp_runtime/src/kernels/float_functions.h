@@ -82,52 +82,99 @@ inline F16 table_values(const Table &table, size_t row, size_t i, size_t columns
   return from_int8(values) * scale;
 }
 
-// x holds 16-lane padded rows; `sum` is that of the row.
-inline void normalise_row(float *x, F16 sums, uint32_t hidden, const Norm &norm, float epsilon) {
-  const float mean = f16_sum(sums.part) / static_cast<float>(hidden);
-  const F16 means = splat(mean);
-  F16 squares = splat(0.0f);
+// Rows normalised together, where sums wait for each other and registers are many.
+constexpr size_t kNormRows = kWidth == 16 ? 4 : 1;
+
+// x holds 16-lane padded rows; `sums` are those of the rows.
+template <size_t kRows>
+inline void normalise_rows(float *x, const F16 (&sums)[kRows], uint32_t hidden, const Norm &norm,
+                           float epsilon) {
+  const size_t stride = round_up(hidden, kLanes);
+  F16 means[kRows], squares[kRows], factors[kRows];
+  SLU_UNROLL for (size_t m = 0; m < kRows; ++m) {
+    means[m] = splat(f16_sum(sums[m].part) / static_cast<float>(hidden));
+    squares[m] = splat(0.0f);
+  }
   size_t i = 0;
   for (; i + kLanes <= hidden; i += kLanes) {
-    const F16 d = load(x + i) - means;
-    squares = fma(d, d, squares);
+    SLU_UNROLL for (size_t m = 0; m < kRows; ++m) {
+      const F16 d = load(x + m * stride + i) - means[m];
+      squares[m] = fma(d, d, squares[m]);
+    }
   }
-  if (i < hidden) {
-    const F16 d = first_lanes(load(x + i) - means, hidden - i, 0.0f);
-    squares = fma(d, d, squares);
+  SLU_UNROLL for (size_t m = 0; m < kRows; ++m) {
+    if (i < hidden) {
+      const F16 d = first_lanes(load(x + m * stride + i) - means[m], hidden - i, 0.0f);
+      squares[m] = fma(d, d, squares[m]);
+    }
+    const float variance = f16_sum(squares[m].part) / static_cast<float>(hidden);
+    factors[m] = splat(1.0f / __builtin_sqrtf(variance + epsilon));
   }
-  const float variance = f16_sum(squares.part) / static_cast<float>(hidden);
-  const F16 factor = splat(1.0f / __builtin_sqrtf(variance + epsilon));
   // Weights and biases are padded with zeros, and so is the result.
-  for (i = 0; i < hidden; i += kLanes)
-    store(x + i, fma((load(x + i) - means) * factor, load(norm.weight + i), load(norm.bias + i)));
+  for (i = 0; i < hidden; i += kLanes) {
+    const F16 weight = load(norm.weight + i), bias = load(norm.bias + i);
+    SLU_UNROLL for (size_t m = 0; m < kRows; ++m) {
+      float *row = x + m * stride + i;
+      store(row, fma((load(row) - means[m]) * factors[m], weight, bias));
+    }
+  }
 }
 
-void float_embed(const slu_model &model, const int32_t *ids, size_t count, float *x) {
+template <size_t kRows>
+inline void add_norm_rows(float *x, const float *y, uint32_t hidden, const Norm &norm, float epsilon) {
+  const size_t stride = round_up(hidden, kLanes);
+  F16 sums[kRows];
+  for (F16 &sum : sums) sum = splat(0.0f);
+  for (size_t i = 0; i < hidden; i += kLanes) {
+    SLU_UNROLL for (size_t m = 0; m < kRows; ++m) {
+      const F16 value = load(x + m * stride + i) + load(y + m * stride + i);
+      store(x + m * stride + i, value);
+      sums[m] = sums[m] + value;
+    }
+  }
+  normalise_rows(x, sums, hidden, norm, epsilon);
+}
+
+// Adds the rows of the set bits of flags[words] to x, the lowest first; returns the new sums of x, as below.
+inline F16 add_flags(const Table &table, const uint64_t *flags, size_t words, uint32_t hidden, float *x,
+                     F16 sums) {
+  bool added = false;
+  for (size_t word = 0; word < words; ++word)
+    for (uint64_t left = flags[word]; left; left &= left - 1, added = true) {
+      const size_t row = word * 64 + static_cast<size_t>(__builtin_ctzll(left));
+      for (size_t i = 0; i < hidden; i += kLanes)
+        store(x + i, load(x + i) + table_values(table, row, i, hidden));
+    }
+  if (!added) return sums;
+  sums = splat(0.0f);
+  for (size_t i = 0; i < hidden; i += kLanes) sums = sums + load(x + i);
+  return sums;
+}
+
+void float_embed(const slu_model &model, const int32_t *ids, const uint64_t *flags, size_t count, float *x) {
   const uint32_t hidden = model.info.hidden_size;
   for (size_t t = 0; t < count; ++t, x += model.hidden_padded) {
-    F16 sums = splat(0.0f);
+    F16 sums[] = {splat(0.0f)};
     for (size_t i = 0; i < hidden; i += kLanes) {
       const F16 value = table_values(model.tokens, static_cast<size_t>(ids[t]), i, hidden) +
                         table_values(model.positions, t, i, hidden) + load(model.constant + i);
       store(x + i, value);
-      sums = sums + value;
+      sums[0] = sums[0] + value;
     }
-    normalise_row(x, sums, hidden, model.embedding_norm, model.epsilon);
+    if (flags) {
+      sums[0] = add_flags(model.flags, flags, model.flag_words, hidden, x, sums[0]);
+      flags += model.flag_words;
+    }
+    normalise_rows(x, sums, hidden, model.embedding_norm, model.epsilon);
   }
 }
 
 void float_add_norm(float *x, const float *y, size_t rows, uint32_t hidden, const Norm &norm, float epsilon) {
   const size_t stride = round_up(hidden, kLanes);
-  for (size_t row = 0; row < rows; ++row, x += stride, y += stride) {
-    F16 sums = splat(0.0f);
-    for (size_t i = 0; i < hidden; i += kLanes) {
-      const F16 value = load(x + i) + load(y + i);
-      store(x + i, value);
-      sums = sums + value;
-    }
-    normalise_row(x, sums, hidden, norm, epsilon);
-  }
+  size_t row = 0;
+  for (; row + kNormRows <= rows; row += kNormRows)
+    add_norm_rows<kNormRows>(x + row * stride, y + row * stride, hidden, norm, epsilon);
+  for (; row < rows; ++row) add_norm_rows<1>(x + row * stride, y + row * stride, hidden, norm, epsilon);
 }
 
 }  // namespace

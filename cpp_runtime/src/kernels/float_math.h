@@ -65,29 +65,36 @@ inline F16 larger(const F16 &a, const F16 &b) {
   return for_parts([&](size_t i) { return v_max(a.part[i], b.part[i]); });
 }
 
-// The first `count` lanes of a, and `other` in the rest.
-inline F16 first_lanes(const F16 &a, size_t count, float other) {
+// For v_select: `count` lanes of ones, then zeros.
+inline const int32_t *lane_mask(size_t count) {
   alignas(64) static constexpr int32_t kMask[2 * kLanes] = {-1, -1, -1, -1, -1, -1, -1, -1,
                                                             -1, -1, -1, -1, -1, -1, -1, -1};
-  const int32_t *mask = kMask + kLanes - count;
+  return kMask + kLanes - count;
+}
+// The first `count` lanes of a, and `other` in the rest.
+inline F16 first_lanes(const F16 &a, size_t count, float other) {
+  const int32_t *mask = lane_mask(count);
   return for_parts([&, o = v_splat(other)](size_t i) { return v_select(mask + i * kWidth, a.part[i], o); });
 }
 
 // Added to a float of magnitude below 2^22 it rounds it, half to even, and leaves the integer in the low bits.
 constexpr float kRound = 12582912.0f;  // 1.5 * 2^23
 
-// e^x within 2e-7, relative. Polynomial: minimax on half a step of ln 2 either side, found by Lawson's algorithm.
+// e^x for x <= 88, within 2e-7, relative. Polynomial: minimax on half a step of ln 2 either side, found by Lawson's
+// algorithm; computed in pairs as in gelu.
+inline V v_exponential(V value) {
+  const V x = v_max(value, v_splat(-87.0f)), round = v_splat(kRound);
+  const V t = v_fma(x, v_splat(1.44269504f), round);             // x / ln 2, rounded
+  const V r = v_fma(v_sub(t, round), v_splat(-0.69314718f), x);  // what is left
+  const V square = v_mul(r, r);
+  const auto pair = [&](float low, float high) { return v_fma(v_splat(high), r, v_splat(low)); };
+  V p = v_fma(pair(0.041902557015419006f, 0.008289458230137825f), square,
+              pair(0.49999114871025085f, 0.16667675971984863f));
+  p = v_fma(p, square, pair(1.0f, 0.9999997019767761f));
+  return v_scale(p, t);
+}
 inline F16 exponential(const F16 &value) {
-  const F16 x = clamp(value, -87.0f, 88.0f);
-  const F16 round = splat(kRound);
-  const F16 t = fma(x, splat(1.44269504f), round);       // x / ln 2, rounded
-  const F16 r = fma(t - round, splat(-0.69314718f), x);  // what is left
-  F16 p = fma(splat(0.008289458230137825f), r, splat(0.041902557015419006f));
-  p = fma(p, r, splat(0.16667675971984863f));
-  p = fma(p, r, splat(0.49999114871025085f));
-  p = fma(p, r, splat(0.9999997019767761f));
-  p = fma(p, r, splat(1.0f));
-  return for_parts([&](size_t i) { return v_scale(p.part[i], t.part[i]); });
+  return for_parts([&](size_t i) { return v_exponential(value.part[i]); });
 }
 
 // x * Phi(x), the exact (erf) GELU, within 5e-6 for |x| < 100. Phi(x) - 1/2 = x * P(x^2): P is minimax on [0, 4.8^2],
@@ -113,11 +120,9 @@ inline F16 hyperbolic_tangent(const F16 &x) {
   return (e - splat(1.0f)) / (e + splat(1.0f));
 }
 
-// round_half_even(clip(x * inverse, -127, 127)) + offset as 16 bytes. Clipping first is the same, as the limits are
-// whole numbers.
+// x * inverse, rounded half to even and clipped to -127..127, plus offset, as 16 bytes.
 inline void store_int8(int8_t *p, const F16 &x, const F16 &inverse, uint8_t offset) {
-  const F16 steps = clamp(x * inverse, -127.0f, 127.0f) + splat(kRound + static_cast<float>(offset));
-  f16_store_low_bytes(p, steps.part);
+  f16_store_int8(p, (x * inverse).part, offset);
 }
 
 }  // namespace

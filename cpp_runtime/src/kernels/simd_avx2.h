@@ -3,7 +3,7 @@
 
 #include <immintrin.h>
 
-#include "../base.h"
+#include "transpose.h"
 
 namespace slu {
 namespace {
@@ -14,6 +14,9 @@ using V = __m256;
 inline V v_load(const float *p) { return _mm256_loadu_ps(p); }
 inline void v_store(float *p, V a) { _mm256_storeu_ps(p, a); }
 inline V v_splat(float a) { return _mm256_set1_ps(a); }
+inline void v_store_transposed(float *to, const float *const (&rows)[4]) {
+  store_transposed<kWidth>(to, rows);
+}
 inline float v_lane(V a, size_t i) { return a[i]; }
 inline V v_add(V a, V b) { return _mm256_add_ps(a, b); }
 inline V v_sub(V a, V b) { return _mm256_sub_ps(a, b); }
@@ -45,13 +48,18 @@ inline float f16_max(const V (&a)[2]) {
   const __m128 pair = _mm_max_ps(quarter, _mm_movehl_ps(quarter, quarter));
   return _mm_cvtss_f32(_mm_max_ss(pair, _mm_shuffle_ps(pair, pair, 1)));
 }
-inline void f16_store_low_bytes(int8_t *p, const V (&a)[2]) {
-  const __m256i low = _mm256_set1_epi32(255);
-  const __m256i words = _mm256_packus_epi32(_mm256_and_si256(_mm256_castps_si256(a[0]), low),
-                                            _mm256_and_si256(_mm256_castps_si256(a[1]), low));
-  const __m256i bytes = _mm256_packus_epi16(words, words);  // halves: a0-3 b0-3, a4-7 b4-7
+// round_half_even(clip(a, -127, 127)) + offset as 16 bytes. What is far below the range of integers becomes the least of
+// them, what is far above as well, so that the upper limit comes first.
+inline void f16_store_int8(int8_t *p, const V (&a)[2], uint8_t offset) {
+  const V most = _mm256_set1_ps(127.0f);
+  const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(_mm256_min_ps(a[0], most)),
+                                           _mm256_cvtps_epi32(_mm256_min_ps(a[1], most)));
+  const __m256i bytes = _mm256_packs_epi16(words, words);  // halves: a0-3 b0-3, a4-7 b4-7
+  const __m128i ordered =
+      _mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
+  const __m128i clipped = _mm_max_epi8(ordered, _mm_set1_epi8(-127));
   _mm_storeu_si128(reinterpret_cast<__m128i *>(p),
-                   _mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1)));
+                   _mm_add_epi8(clipped, _mm_set1_epi8(static_cast<char>(offset))));
 }
 inline void f16_load_int8(const int8_t *p, V (&a)[2]) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i *>(p));

@@ -3,7 +3,7 @@
 
 #include <immintrin.h>
 
-#include "../base.h"
+#include "transpose.h"
 
 namespace slu {
 namespace {
@@ -14,6 +14,9 @@ using V = __m512;
 inline V v_load(const float *p) { return _mm512_loadu_ps(p); }
 inline void v_store(float *p, V a) { _mm512_storeu_ps(p, a); }
 inline V v_splat(float a) { return _mm512_set1_ps(a); }
+inline void v_store_transposed(float *to, const float *const (&rows)[4]) {
+  store_transposed<kWidth>(to, rows);
+}
 inline float v_lane(V a, size_t i) { return a[i]; }
 inline V v_add(V a, V b) { return _mm512_add_ps(a, b); }
 inline V v_sub(V a, V b) { return _mm512_sub_ps(a, b); }
@@ -40,8 +43,13 @@ inline float f16_sum(const V (&a)[1]) {
   return _mm_cvtss_f32(_mm_hadd_ps(pair, pair));
 }
 inline float f16_max(const V (&a)[1]) { return _mm512_reduce_max_ps(a[0]); }
-inline void f16_store_low_bytes(int8_t *p, const V (&a)[1]) {
-  _mm_storeu_si128(reinterpret_cast<__m128i *>(p), _mm512_cvtepi32_epi8(_mm512_castps_si512(a[0])));
+// round_half_even(clip(a, -127, 127)) + offset as 16 bytes. What is far below the range of integers becomes the least of
+// them, what is far above as well, so that the upper limit comes first.
+inline void f16_store_int8(int8_t *p, const V (&a)[1], uint8_t offset) {
+  const __m512i steps = _mm512_cvtps_epi32(_mm512_min_ps(a[0], _mm512_set1_ps(127.0f)));
+  const __m128i clipped = _mm_max_epi8(_mm512_cvtsepi32_epi8(steps), _mm_set1_epi8(-127));
+  _mm_storeu_si128(reinterpret_cast<__m128i *>(p),
+                   _mm_add_epi8(clipped, _mm_set1_epi8(static_cast<char>(offset))));
 }
 inline void f16_load_int8(const int8_t *p, V (&a)[1]) {
   a[0] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p))));

@@ -14,6 +14,12 @@ using V = float32x4_t;
 inline V v_load(const float *p) { return vld1q_f32(p); }
 inline void v_store(float *p, V a) { vst1q_f32(p, a); }
 inline V v_splat(float a) { return vdupq_n_f32(a); }
+// to[i][j] = rows[j][i], 4 by 4.
+inline void v_store_transposed(float *to, const float *const (&rows)[4]) {
+  const float32x4x4_t words = {
+      {vld1q_f32(rows[0]), vld1q_f32(rows[1]), vld1q_f32(rows[2]), vld1q_f32(rows[3])}};
+  vst4q_f32(to, words);
+}
 inline float v_lane(V a, size_t i) { return a[i]; }
 inline V v_add(V a, V b) { return vaddq_f32(a, b); }
 inline V v_sub(V a, V b) { return vsubq_f32(a, b); }
@@ -39,11 +45,13 @@ inline float f16_sum(const V (&a)[4]) {
 inline float f16_max(const V (&a)[4]) {
   return vmaxvq_f32(vmaxq_f32(vmaxq_f32(a[0], a[1]), vmaxq_f32(a[2], a[3])));
 }
-inline void f16_store_low_bytes(int8_t *p, const V (&a)[4]) {
+// round_half_even(clip(a, -127, 127)) + offset as 16 bytes. Every step saturates.
+inline void f16_store_int8(int8_t *p, const V (&a)[4], uint8_t offset) {
   const auto words = [&](int i) {
-    return vreinterpretq_u8_u16(vuzp1q_u16(vreinterpretq_u16_f32(a[i]), vreinterpretq_u16_f32(a[i + 1])));
+    return vqmovn_high_s32(vqmovn_s32(vcvtnq_s32_f32(a[i])), vcvtnq_s32_f32(a[i + 1]));
   };
-  vst1q_u8(reinterpret_cast<uint8_t *>(p), vuzp1q_u8(words(0), words(2)));
+  const int8x16_t bytes = vmaxq_s8(vqmovn_high_s16(vqmovn_s16(words(0)), words(2)), vdupq_n_s8(-127));
+  vst1q_s8(p, offset ? vaddq_s8(bytes, vdupq_n_s8(static_cast<int8_t>(offset))) : bytes);
 }
 inline void f16_load_int8(const int8_t *p, V (&a)[4]) {
   const int8x16_t bytes = vld1q_s8(p);

@@ -1,7 +1,7 @@
 // The same operations in plain C++: the definition that the others are tested against.
 #pragma once
 
-#include "../base.h"
+#include "transpose.h"
 
 namespace slu {
 namespace {
@@ -57,6 +57,9 @@ inline void v_store(float *p, V a) {
 inline V v_splat(float a) {
   return each([=](size_t) { return a; });
 }
+inline void v_store_transposed(float *to, const float *const (&rows)[4]) {
+  store_transposed<kWidth>(to, rows);
+}
 inline float v_lane(V a, size_t i) { return a.lane[i]; }
 inline V v_add(V a, V b) {
   return each([&](size_t i) { return a.lane[i] + b.lane[i]; });
@@ -100,9 +103,14 @@ inline float f16_max(const V (&a)[4]) {
   for (float lane : most.lane) result = lane > result ? lane : result;
   return result;
 }
-inline void f16_store_low_bytes(int8_t *p, const V (&a)[4]) {
-  for (size_t i = 0; i < kLanes; ++i)
-    p[i] = static_cast<int8_t>(bits_of(a[i / kWidth].lane[i % kWidth]) & 255);
+// round_half_even(clip(a, -127, 127)) + offset as 16 bytes. Clipping first is the same, as the limits are whole numbers.
+inline void f16_store_int8(int8_t *p, const V (&a)[4], uint8_t offset) {
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: leaves a rounded integer in the low bits
+  const V least = v_splat(-127.0f), most = v_splat(127.0f);
+  for (size_t i = 0; i < kLanes; ++i) {
+    const V steps = v_max(least, v_min(most, a[i / kWidth]));
+    p[i] = static_cast<int8_t>((bits_of(steps.lane[i % kWidth] + kRound) + offset) & 255);
+  }
 }
 inline void f16_load_int8(const int8_t *p, V (&a)[4]) {
   for (size_t i = 0; i < kLanes; ++i) a[i / kWidth].lane[i % kWidth] = p[i];

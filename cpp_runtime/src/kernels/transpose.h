@@ -26,5 +26,14 @@ inline void transpose(Words (&rows)[4]) {
   rows[3] = __builtin_shufflevector(b, d, 2, 6, 3, 7);
 }
 
+// to[i][j] = rows[j][i], 4 by 4; kStep words from row to row of `to`.
+template <size_t kStep>
+inline void store_transposed(float *to, const float *const (&rows)[4]) {
+  Words words[4];
+  for (size_t i = 0; i < 4; ++i) words[i] = load_words(rows[i]);
+  transpose(words);
+  for (size_t i = 0; i < 4; ++i) copy_bytes(to + i * kStep, &words[i], sizeof words[i]);
+}
+
 }  // namespace
 }  // namespace slu

@@ -2,6 +2,7 @@
 //   slu-check products          every kernel against the plain one, exactly, on sizes that break kernels
 //   slu-check digest MODEL      for every kernel a hash of all logits of fixed inputs: the same everywhere
 //   slu-check threads MODEL N   N threads parse with one model; all must find the same
+//   slu-check lexicon MODEL N   N threads match while two others change the lists of the first two slots
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,9 +129,11 @@ int digests(const char *path) {
     uint64_t hash = 14695981039346656037u;
     state = 7;
     int32_t *ids = allocate<int32_t>(info.max_tokens);
+    float *flags = allocate<float>(size_t{info.max_tokens} * info.flag_count);
     for (uint32_t count = 1; count <= info.max_tokens; count += count < 20 ? 1 : 7) {
       for (uint32_t t = 0; t < count; ++t) ids[t] = static_cast<int32_t>(next_random() % info.vocab_size);
-      const slu_input input = {sizeof input, count, ids, nullptr};
+      for (size_t i = 0; i < size_t{count} * info.flag_count; ++i) flags[i] = next_random() % 5 ? 0.0f : 1.0f;
+      const slu_input input = {sizeof input, count, ids, info.flag_count ? flags : nullptr};
       const slu_logits *logits;
       if (slu_run(context, &input, &logits) != SLU_OK) return 1;
       hash = digest(hash, logits->intents, logits->intent_count * sizeof(float));
@@ -140,6 +143,7 @@ int digests(const char *path) {
     if (slu_parse(context, "ab 1c", 5, &result) != SLU_OK) return 1;
     hash = digest(hash, &result->score, sizeof result->score);
     free(ids);
+    free(flags);
     printf("digest %s %016llx\n", kernels->name, static_cast<unsigned long long>(hash));
     slu_context_free(context);
   }
@@ -192,12 +196,129 @@ int threads(const char *path, int count) {
   return !same;
 }
 
+constexpr const char *kLists[2][2] = {{"a b\nc", "b c\na"}, {"1\nc", "a\n1a b"}};
+constexpr const char *kListed = "a b c 1 a b";
+
+struct Changes {
+  pthread_t thread;
+  slu_model *model;
+  uint32_t slot;
+  bool failed;
+};
+
+// The first slots' lists, each the one or the other of two.
+void *change_lists(void *data) {
+  auto *changes = static_cast<Changes *>(data);
+  const char *slot = slu_model_info(changes->model)->slots[changes->slot];
+  for (int pass = 0; pass < 1001; ++pass) {
+    const char *list = kLists[changes->slot][pass % 2];
+    if (slu_model_change_lexicon(changes->model, SLU_LEXICON_REPLACE, slot, list, strlen(list), nullptr) !=
+        SLU_OK)
+      changes->failed = true;
+  }
+  return nullptr;
+}
+
+struct Matcher {
+  pthread_t thread;
+  const slu_model *model;
+  const float *expected[2][2];  // flags of each slot and list
+  size_t size;                  // of the flags
+  bool good;
+};
+
+// Whether the columns of the first two slots are those of the lists `first` and `second`.
+bool same_columns(const Matcher &matcher, const float *flags, int first, int second) {
+  const size_t columns = slu_model_info(matcher.model)->flag_count;
+  for (size_t i = 0; i < matcher.size; ++i) {
+    const size_t slot = i % columns / 4;
+    if (slot < 2 && flags[i] - matcher.expected[slot][slot ? second : first][i] != 0) return false;
+  }
+  return true;
+}
+
+void *match_lists(void *data) {
+  auto *matcher = static_cast<Matcher *>(data);
+  slu_context *context;
+  if (slu_context_create(matcher->model, nullptr, &context, nullptr) != SLU_OK) return nullptr;
+  auto *flags = allocate<float>(matcher->size);
+  matcher->good = true;
+  for (int pass = 0; pass < 2000; ++pass) {
+    matcher->good &= slu_flags(context, kListed, strlen(kListed), flags, matcher->size) == SLU_OK;
+    bool known = false;
+    for (int lists = 0; lists < 4; ++lists) known |= same_columns(*matcher, flags, lists / 2, lists % 2);
+    matcher->good &= known;
+  }
+  free(flags);
+  slu_context_free(context);
+  return nullptr;
+}
+
+int lexicons(const char *path, int count) {
+  slu_model *model;
+  slu_context *context;
+  slu_error error;
+  if (slu_model_open(path, &model, &error) != SLU_OK ||
+      slu_context_create(model, nullptr, &context, &error) != SLU_OK) {
+    printf("%s\n", error.message);
+    return 1;
+  }
+  Matcher matcher = {};
+  const slu_tokens *tokens;
+  if (slu_tokenize(context, kListed, strlen(kListed), &tokens) != SLU_OK) return 1;
+  matcher.model = model;
+  matcher.size = size_t{tokens->count} * slu_model_info(model)->flag_count;
+  float *expected[4];
+  for (uint32_t i = 0; i < 4; ++i) {
+    expected[i] = allocate<float>(matcher.size);
+    const char *list = kLists[i / 2][i % 2], *slot = slu_model_info(model)->slots[i / 2];
+    if (slu_context_change_lexicon(context, SLU_LEXICON_REPLACE, slot, list, strlen(list), &error) !=
+            SLU_OK ||
+        slu_flags(context, kListed, strlen(kListed), expected[i], matcher.size) != SLU_OK)
+      return 1;
+    matcher.expected[i / 2][i % 2] = expected[i];
+  }
+  slu_context_free(context);
+  Changes changes[2] = {{{}, model, 0, false}, {{}, model, 1, false}};
+  // So that lists are there from the beginning.
+  change_lists(&changes[0]);
+  change_lists(&changes[1]);
+  auto *matchers = allocate<Matcher>(static_cast<size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    matchers[i] = matcher;
+    pthread_create(&matchers[i].thread, nullptr, match_lists, &matchers[i]);
+  }
+  for (Changes &one : changes) pthread_create(&one.thread, nullptr, change_lists, &one);
+  bool good = true;
+  for (Changes &one : changes) {
+    pthread_join(one.thread, nullptr);
+    good &= !one.failed;
+  }
+  for (int i = 0; i < count; ++i) {
+    pthread_join(matchers[i].thread, nullptr);
+    good &= matchers[i].good;
+  }
+  // Both lists are the last ones that were said: no change was lost.
+  auto *flags = allocate<float>(matcher.size);
+  good &= slu_context_create(model, nullptr, &context, nullptr) == SLU_OK &&
+          slu_flags(context, kListed, strlen(kListed), flags, matcher.size) == SLU_OK &&
+          same_columns(matcher, flags, 0, 0);
+  slu_context_free(context);
+  free(flags);
+  free(matchers);
+  for (float *block : expected) free(block);
+  slu_model_close(model);
+  printf("lexicon %d %s\n", count, good ? "same" : "different");
+  return !good;
+}
+
 }  // namespace
 
 int main(int count, char **arguments) {
   if (count == 2 && !strcmp(arguments[1], "products")) return products();
   if (count == 3 && !strcmp(arguments[1], "digest")) return digests(arguments[2]);
   if (count == 4 && !strcmp(arguments[1], "threads")) return threads(arguments[2], atoi(arguments[3]));
-  fputs("usage: slu-check products | digest MODEL | threads MODEL N\n", stderr);
+  if (count == 4 && !strcmp(arguments[1], "lexicon")) return lexicons(arguments[2], atoi(arguments[3]));
+  fputs("usage: slu-check products | digest MODEL | threads MODEL N | lexicon MODEL N\n", stderr);
   return 2;
 }

@@ -6,13 +6,20 @@
 
 #include "slu/slu.h"
 
+inline slu_model *fuzz_model() {
+  static slu_model *model = nullptr;
+  slu_error error;
+  if (!model && slu_model_open(SLU_FUZZ_MODEL, &model, &error) != SLU_OK) {
+    fprintf(stderr, "%s\n", error.message);
+    abort();
+  }
+  return model;
+}
+
 inline slu_context *fuzz_context() {
   static slu_context *context = nullptr;
-  if (context) return context;
-  slu_model *model;
   slu_error error;
-  if (slu_model_open(SLU_FUZZ_MODEL, &model, &error) != SLU_OK ||
-      slu_context_create(model, nullptr, &context, &error) != SLU_OK) {
+  if (!context && slu_context_create(fuzz_model(), nullptr, &context, &error) != SLU_OK) {
     fprintf(stderr, "%s\n", error.message);
     abort();
   }

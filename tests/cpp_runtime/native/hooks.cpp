@@ -22,11 +22,12 @@ void copy_state(void *user, uint32_t layer, const float *hidden) {
 }  // namespace
 
 // Hidden states of the embedding and of every layer: [layers + 1][tokens][hidden_size].
-HOOK slu_status hook_states(slu_context *context, const int32_t *ids, uint32_t count, float *states) {
+HOOK slu_status hook_states(slu_context *context, const int32_t *ids, const float *flags, uint32_t count,
+                            float *states) {
   States target = {states, context->model.info.hidden_size, context->model.hidden_padded, count};
   context->encoder.observer = copy_state;
   context->encoder.observer_data = &target;
-  const slu_input input = {sizeof(slu_input), count, ids, nullptr};
+  const slu_input input = {sizeof(slu_input), count, ids, flags};
   const slu_logits *logits;
   const slu_status status = slu_run(context, &input, &logits);
   context->encoder.observer = nullptr;

@@ -1,0 +1,357 @@
+#include "lexicon.h"
+
+#include <new>
+
+#include "os.h"
+#include "utf8.h"
+
+namespace slu {
+namespace {
+
+// Honest tables have runs of some hundred places at most; a table that was made to be slow is not searched further.
+constexpr uint32_t kMostProbes = 4096;
+
+// The hash of a phrase, one code point at a time, so that a longer substring costs only its new ones.
+constexpr uint64_t kPhraseStart = 0xcbf29ce484222325u;
+inline uint64_t hash_code(uint64_t hash, uint32_t code) { return (hash ^ code) * 0x9e3779b97f4a7c15u; }
+inline uint64_t key_of(uint64_t hash) {
+  const uint64_t key = hash ^ hash >> 32;
+  return key ? key : 1;  // 0 is a free place
+}
+
+inline uint32_t slot_of(uint16_t mark) { return mark & static_cast<uint16_t>(~kRemoved); }
+
+// floor(key * capacity / 2^64), in parts, as not every processor has 128 bits.
+inline uint32_t home(uint64_t key, uint32_t capacity) {
+  const uint64_t low = (key & 0xffffffffu) * capacity >> 32;
+  return static_cast<uint32_t>(((key >> 32) * capacity + low) >> 32);
+}
+
+inline uint64_t key_at(const PhraseTable &table, uint32_t place) {
+  uint64_t key;
+  copy_bytes(&key, table.hashes + size_t{place} * sizeof key, sizeof key);
+  return key;
+}
+
+// Calls visit(mark) for the entries of `key` until one of the calls returns true, and returns whether one did. On the
+// way to an entry there are none with a greater key, as if they had been put in by ascending keys (Amble and Knuth,
+// 1974): so most searches in vain end after two or three places, although the table is three quarters full.
+template <class Visit>
+inline bool visit_entries(const PhraseTable &table, uint64_t key, Visit visit) {
+  if (!table.capacity) return false;
+  uint32_t place = home(key, table.capacity);
+  for (uint32_t probes = 0; probes < kMostProbes; ++probes) {
+    const uint64_t found = key_at(table, place);
+    if (found - 1 >= key) return false;  // greater, or a free place
+    if (found == key && visit(table.marks[place])) return true;
+    if (++place == table.capacity) place = 0;
+  }
+  return false;
+}
+
+// Whether `level` says anything about a phrase of a slot, so that those below it do not count.
+bool decides(const LexiconLevel &level, uint64_t key, uint32_t slot) {
+  if (level.replaced && level.replaced[slot]) return true;
+  return visit_entries(level.phrases, key, [slot](uint16_t mark) { return slot_of(mark) == slot; });
+}
+
+// Reads a list as slu.phrases.py does: a phrase a line, no white space around it, none of the lines that are empty
+// or begin with '#'. A phrase of which nothing is left when it is normalised is passed over.
+class ListReader {
+ public:
+  explicit ListReader(View text)
+      : next_(reinterpret_cast<const uint8_t *>(text.data)), end_(next_ + text.bytes) {
+    constexpr uint8_t kByteOrderMark[] = {0xef, 0xbb, 0xbf};
+    if (text.bytes >= sizeof kByteOrderMark && same_bytes(next_, kByteOrderMark, sizeof kByteOrderMark))
+      next_ += sizeof kByteOrderMark;
+  }
+  // The next phrase. False at the end and at an error, which *status tells apart.
+  bool phrase(uint64_t *key, uint32_t *length, slu_status *status, Message &message);
+
+ private:
+  const uint8_t *next_, *end_;
+  uint64_t line_ = 0;
+};
+
+bool ListReader::phrase(uint64_t *key, uint32_t *length, slu_status *status, Message &message) {
+  const auto white = [](uint8_t byte) { return byte == ' ' || byte == '\t' || byte == '\r'; };
+  *status = SLU_OK;
+  while (next_ != end_) {
+    const uint8_t *at = next_;
+    while (next_ != end_ && *next_ != '\n') ++next_;
+    const uint8_t *stop = next_;
+    if (next_ != end_) ++next_;
+    ++line_;
+    while (at != stop && white(*at)) ++at;
+    while (at != stop && white(stop[-1])) --stop;
+    if (at == stop || *at == '#') continue;
+    uint64_t hash = kPhraseStart, count = 0;
+    while (at != stop) {
+      uint32_t code;
+      const uint32_t bytes = utf8_decode(at, static_cast<size_t>(stop - at), &code);
+      if (!bytes) {
+        message << "line " << line_ << ": not UTF-8";
+        *status = SLU_ERROR_INVALID_UTF8;
+        return false;
+      }
+      at += bytes;
+      Normalised character;
+      normalise(code, &character);
+      for (uint32_t i = 0; i < character.bytes; ++count) {
+        i += utf8_decode(character.text + i, character.bytes - i, &code);
+        hash = hash_code(hash, code);
+      }
+    }
+    if (!count) continue;
+    if (count > kMostPhrase) {
+      message << "line " << line_ << ": " << count << " characters; at most " << uint64_t{kMostPhrase}
+              << " can be in a phrase";
+      *status = SLU_ERROR_ARGUMENT;
+      return false;
+    }
+    *key = key_of(hash);
+    *length = static_cast<uint32_t>(count);
+    return true;
+  }
+  return false;
+}
+
+// A level that is being made.
+struct NewLevel {
+  LexiconLevel *level;
+  uint8_t *replaced;  // [slot_count], or null
+  uint64_t *hashes;   // [capacity]
+  uint16_t *marks;    // [capacity]
+  uint32_t capacity;
+
+  NewLevel(Arena *arena, uint64_t places, uint32_t replaced_count)
+      : level(arena->take<LexiconLevel>(1)),
+        replaced(replaced_count ? arena->take<uint8_t>(replaced_count) : nullptr),
+        hashes(arena->take<uint64_t>(places)),
+        marks(arena->take<uint16_t>(places)),
+        capacity(static_cast<uint32_t>(places)) {}
+
+  // The later entry of a phrase and a slot counts. False when the phrases were made to collide.
+  bool put(uint64_t key, uint16_t mark) {
+    uint32_t place = home(key, capacity);
+    for (uint32_t probes = 0; probes < kMostProbes; ++probes) {
+      const uint64_t found = hashes[place];
+      const uint16_t found_mark = marks[place];
+      const bool same = found == key && slot_of(found_mark) == slot_of(mark);
+      if (same || found - 1 >= key) {
+        hashes[place] = key;
+        marks[place] = mark;
+        if (same || !found) return true;
+        key = found;  // the greater one goes on to another place
+        mark = found_mark;
+      }
+      if (++place == capacity) place = 0;
+    }
+    return false;
+  }
+};
+
+// Looks substrings up, many at a time: where each of them is to be found is fetched while others are computed.
+class Matcher {
+ public:
+  Matcher(const LexiconLevel *const *levels, uint32_t count, uint32_t slot_count, FlagBits flags)
+      : levels_(levels), level_count_(count), slot_count_(slot_count), flags_(flags) {}
+
+  // Tokens [first, last], of `length` characters.
+  void add(uint64_t key, uint32_t length, uint32_t first, uint32_t last) {
+    for (uint32_t i = 0; i < level_count_; ++i) {
+      const PhraseTable &table = levels_[i]->phrases;
+      if (table.lengths >> length & 1)
+        __builtin_prefetch(table.hashes + size_t{home(key, table.capacity)} * sizeof key);
+    }
+    waiting_[waiting_count_++] = {key, length, first, last};
+    if (waiting_count_ == kMostWaiting) finish();
+  }
+  // Look up what is waiting. Whether anything was found until now.
+  bool finish() {
+    for (uint32_t w = 0; w < waiting_count_; ++w)
+      for (uint32_t i = 0; i < level_count_; ++i) {
+        const Substring &substring = waiting_[w];
+        if (!(levels_[i]->phrases.lengths >> substring.length & 1)) continue;
+        visit_entries(levels_[i]->phrases, substring.key, [&](uint16_t mark) {
+          if (counts(substring.key, mark, i)) set(mark, substring.first, substring.last);
+          return false;
+        });
+      }
+    waiting_count_ = 0;
+    return any_;
+  }
+
+ private:
+  struct Substring {
+    uint64_t key;
+    uint32_t length, first, last;
+  };
+  static constexpr uint32_t kMostWaiting = 64;
+
+  // Whether an entry of a level is one: not a removed one, nor one of a damaged file, nor hidden by a higher level.
+  bool counts(uint64_t key, uint16_t slot, uint32_t level) const {
+    if (slot >= slot_count_) return false;
+    for (uint32_t above = 0; above < level; ++above)
+      if (decides(*levels_[above], key, slot)) return false;
+    return true;
+  }
+  void set(uint16_t slot, uint32_t first, uint32_t last) {
+    const size_t column = size_t{4} * slot;
+    any_ = true;
+    if (first == last) return flags_.set(first, column + 3);
+    flags_.set(first, column);
+    for (uint32_t inside = first + 1; inside < last; ++inside) flags_.set(inside, column + 1);
+    flags_.set(last, column + 2);
+  }
+
+  const LexiconLevel *const *levels_;
+  uint32_t level_count_, slot_count_;
+  FlagBits flags_;
+  bool any_ = false;
+  Substring waiting_[kMostWaiting];
+  uint32_t waiting_count_ = 0;
+};
+
+}  // namespace
+
+void level_free(LexiconLevel *level) {
+  if (level) os_free(level, level->own_bytes);
+}
+
+slu_status level_change(const LexiconLevel *old, const LexiconChange &change, uint32_t slot_count,
+                        LexiconLevel **result, Message &message) {
+  const bool replaces = change.what == SLU_LEXICON_REPLACE, resets = change.what == SLU_LEXICON_RESET;
+  const auto stays = [&](uint32_t slot) {
+    return !(replaces || resets) || (slot != change.slot && change.slot != kAllSlots);
+  };
+  // All of the list is read before anything is made, so that an error in it changes nothing.
+  uint64_t entries = 0, key;
+  uint32_t length;
+  slu_status status = SLU_OK;
+  if (!resets)
+    for (ListReader reader(change.phrases); reader.phrase(&key, &length, &status, message);) ++entries;
+  if (status != SLU_OK) return status;
+  const PhraseTable before = old ? old->phrases : PhraseTable();
+  for (uint32_t place = 0; place < before.capacity; ++place)
+    entries += key_at(before, place) && stays(slot_of(before.marks[place]));
+  const auto was_replaced = [&](uint32_t slot) { return old && old->replaced && old->replaced[slot]; };
+  bool any_replaced = replaces;
+  for (uint32_t slot = 0; slot < slot_count; ++slot) any_replaced |= was_replaced(slot) && stays(slot);
+
+  *result = nullptr;
+  if (!entries && !any_replaced) return SLU_OK;
+  const uint64_t capacity = entries + entries / 3 + 1;  // at most three quarters full, and never full
+  if (capacity > kMostPhrases) {
+    message << entries << " phrases are too many";
+    return SLU_ERROR_MEMORY;
+  }
+  Arena needed(nullptr);
+  const uint32_t replaced_count = any_replaced ? slot_count : 0;
+  NewLevel(&needed, capacity, replaced_count);
+  void *memory = os_allocate(needed.used());
+  if (!memory) {
+    message << "no memory for " << entries << " phrases, " << uint64_t{needed.used()} << " bytes";
+    return SLU_ERROR_MEMORY;
+  }
+  Arena arena(memory);
+  NewLevel made(&arena, capacity, replaced_count);
+  bool good = true, kept = false;
+  for (uint32_t place = 0; good && place < before.capacity; ++place)
+    if (key_at(before, place) && stays(slot_of(before.marks[place]))) {
+      good = made.put(key_at(before, place), before.marks[place]);
+      kept = true;
+    }
+  uint64_t lengths = kept ? before.lengths : 0;
+  if (!resets) {
+    const bool removes = change.what == SLU_LEXICON_REMOVE;
+    const auto mark = static_cast<uint16_t>(change.slot | (removes ? kRemoved : 0u));
+    ListReader reader(change.phrases);
+    while (good && reader.phrase(&key, &length, &status, message)) {
+      good = made.put(key, mark);
+      if (!removes) lengths |= uint64_t{1} << length;
+    }
+  }
+  if (!good) {
+    os_free(memory, needed.used());
+    message << "the phrases were made to collide";
+    return SLU_ERROR_ARGUMENT;
+  }
+  for (uint32_t slot = 0; slot < replaced_count; ++slot)
+    made.replaced[slot] = (replaces && slot == change.slot) || (was_replaced(slot) && stays(slot));
+  auto *level = new (made.level) LexiconLevel();
+  level->phrases = {reinterpret_cast<const uint8_t *>(made.hashes), made.marks, made.capacity, lengths};
+  level->replaced = made.replaced;
+  level->own_bytes = needed.used();
+  *result = level;
+  return SLU_OK;
+}
+
+void SharedLevel::lock() {
+  while (__atomic_exchange_n(&locked_, 1u, __ATOMIC_ACQUIRE)) os_yield();
+}
+
+LexiconLevel *SharedLevel::acquire() {
+  if (!__atomic_load_n(&present_, __ATOMIC_RELAXED)) return nullptr;  // most models, always
+  lock();
+  LexiconLevel *level = __atomic_load_n(&present_, __ATOMIC_RELAXED);
+  if (level) ++level->references;
+  unlock();
+  return level;
+}
+
+void SharedLevel::release(LexiconLevel *level) {
+  if (!level) return;
+  lock();
+  const bool last = --level->references == 0;
+  unlock();
+  if (last) level_free(level);
+}
+
+bool SharedLevel::exchange(LexiconLevel *old, LexiconLevel *next) {
+  lock();
+  const bool done = __atomic_load_n(&present_, __ATOMIC_RELAXED) == old;
+  if (done) __atomic_store_n(&present_, next, __ATOMIC_RELAXED);
+  if (done && old) --old->references;  // the caller has one more
+  unlock();
+  return done;
+}
+
+const uint64_t *FlagBits::read(const float *values, size_t tokens, size_t columns) const {
+  clear(tokens);
+  for (size_t token = 0; token < tokens; ++token)
+    for (size_t column = 0; column < columns; ++column, ++values) {
+      if (!(*values >= 0 && *values <= 0) && !(*values >= 1 && *values <= 1)) return nullptr;
+      if (*values > 0) set(token, column);
+    }
+  return bits;
+}
+
+void FlagBits::write(float *values, size_t tokens, size_t columns) const {
+  for (size_t token = 0; token < tokens; ++token)
+    for (size_t column = 0; column < columns; ++column, ++values)
+      *values = static_cast<float>(bits[token * words + column / 64] >> column % 64 & 1);
+}
+
+bool lexicon_match(const LexiconLevel *const *levels, uint32_t count, uint32_t slot_count,
+                   const Tokens &tokens, FlagBits flags) {
+  uint64_t lengths = 0;
+  for (uint32_t i = 0; i < count; ++i) lengths |= levels[i]->phrases.lengths;
+  if (!lengths) return false;
+  const auto longest = static_cast<uint32_t>(63 - __builtin_clzll(lengths));
+  Matcher matcher(levels, count, slot_count, flags);
+  for (uint32_t first = 1; first + 1 < tokens.count; ++first) {
+    uint64_t hash = kPhraseStart;
+    const uint32_t begin = tokens.character_ends[first - 1];
+    uint32_t at = begin;
+    for (uint32_t last = first; last + 1 < tokens.count; ++last) {
+      for (; at < tokens.character_ends[last]; ++at) hash = hash_code(hash, tokens.characters[at]);
+      const uint32_t length = at - begin;
+      if (length > longest) break;
+      if (lengths >> length & 1) matcher.add(key_of(hash), length, first, last);
+    }
+  }
+  return matcher.finish();
+}
+
+}  // namespace slu

@@ -1,0 +1,80 @@
+// Phrases of the slots, such as names of contacts, and where they stand in a text; the same as slu/lexicon.py.
+//
+// There are three levels: the lists in the model file, what was said for all contexts of the model, what was said for
+// one context. For a phrase and a slot the highest level counts that says anything. A level never changes while it is
+// in use: a change makes a new one.
+#pragma once
+
+#include "tokenizer.h"
+
+namespace slu {
+
+// A set of (hash of a phrase, slot) by open addressing: 10 bytes a place, nothing of the phrase itself.
+struct PhraseTable {
+  const uint8_t *hashes = nullptr;  // [capacity] of 64 bits, 0 where the place is free; aligned to 4
+  const uint16_t *marks = nullptr;  // [capacity] slots; in levels above the file's with kRemoved
+  uint32_t capacity = 0;
+  uint64_t lengths = 0;  // bit n: there are phrases of n code points
+};
+constexpr uint16_t kRemoved = 0x8000;
+constexpr uint32_t kMostPhrases = 1u << 30;  // places of a table
+
+// What is said at one level.
+struct LexiconLevel {
+  PhraseTable phrases;
+  const uint8_t *replaced = nullptr;  // [slot_count] 1 where the levels below do not count; null: nowhere
+  uint32_t references = 1;            // of the level of a model; under the lock of SharedLevel
+  size_t own_bytes = 0;               // of this allocation
+};
+void level_free(LexiconLevel *level);  // null is allowed
+
+struct LexiconChange {
+  slu_lexicon_change what;
+  uint32_t slot;  // kAllSlots for a reset
+  View phrases;   // a phrase a line
+};
+constexpr uint32_t kAllSlots = UINT32_MAX;
+
+// *result = `old` with the change, null when it then says nothing. `old` stays; on failure there is no result.
+slu_status level_change(const LexiconLevel *old, const LexiconChange &change, uint32_t slot_count,
+                        LexiconLevel **result, Message &message);
+
+// The level of a model. Threads match against it while others change it.
+class SharedLevel {
+ public:
+  // The present level, null when it says nothing. It stays until it is released.
+  LexiconLevel *acquire();
+  void release(LexiconLevel *level);
+  // `next` becomes the present level if `old`, which was acquired, still is it.
+  bool exchange(LexiconLevel *old, LexiconLevel *next);
+  // Nobody uses it any more.
+  void free() { level_free(present_); }
+
+ private:
+  void lock();
+  void unlock() { __atomic_store_n(&locked_, 0u, __ATOMIC_RELEASE); }
+  uint32_t locked_ = 0;
+  LexiconLevel *present_ = nullptr;
+};
+
+// Bits [tokens][words]: flags of the tokens, column c of a token is bit c % 64 of its word c / 64.
+struct FlagBits {
+  uint64_t *bits;
+  size_t words;
+  void set(size_t token, size_t column) const {
+    bits[token * words + column / 64] |= uint64_t{1} << column % 64;
+  }
+  void clear(size_t tokens) const {
+    for (size_t i = 0; i < tokens * words; ++i) bits[i] = 0;
+  }
+  // From and to floats [tokens][columns]. read: null when one of them is neither 0 nor 1.
+  const uint64_t *read(const float *values, size_t tokens, size_t columns) const;
+  void write(float *values, size_t tokens, size_t columns) const;
+};
+
+// Set the flags of every place where a phrase stands: columns 4 * slot + 0 for its first token, 1 for those inside, 2
+// for the last one, 3 for the only one. `levels`: [count], the highest first. Whether there was any.
+bool lexicon_match(const LexiconLevel *const *levels, uint32_t count, uint32_t slot_count,
+                   const Tokens &tokens, FlagBits flags);
+
+}  // namespace slu

@@ -1,0 +1,134 @@
+#include "weights.h"
+
+#include "tensor_name.h"
+
+namespace slu {
+namespace {
+
+class Weights {
+ public:
+  Weights(const Gguf &gguf, slu_model *model, Message &message)
+      : gguf_(gguf), model_(model), message_(message) {}
+  slu_status read();
+
+ private:
+  slu_status damaged(const char *what, View name) {
+    message_ << what << " " << name << "; export the model again";
+    return SLU_ERROR_FORMAT;
+  }
+  slu_status linear(const Name &name, uint32_t in, uint32_t out, Linear *linear);
+  slu_status table(const Name &name, uint32_t rows, Table *table);
+  slu_status norm(const Name &name, Norm *norm);
+  const float *floats(const Name &name, uint64_t count) {
+    return reinterpret_cast<const float *>(gguf_.tensor(name.view(), TensorType::kFloat32, &count, 1));
+  }
+  bool positive(const float *values, size_t count) const {
+    for (size_t i = 0; i < count; ++i)
+      if (!(values[i] > 0 && values[i] < 1e30f)) return false;
+    return true;
+  }
+  const slu_info &info() const { return model_->info; }
+
+  const Gguf &gguf_;
+  slu_model *model_;
+  Message &message_;
+};
+
+slu_status Weights::table(const Name &name, uint32_t rows, Table *table) {
+  const uint64_t shape[] = {rows, info().hidden_size};
+  const Name weight = name.with(".weight"), scale = name.with(".scale");
+  table->values =
+      reinterpret_cast<const float *>(gguf_.tensor(weight.view(), TensorType::kFloat32, shape, 2));
+  if (table->values) return SLU_OK;
+  table->quantised =
+      reinterpret_cast<const int8_t *>(gguf_.tensor(weight.view(), TensorType::kInt8, shape, 2));
+  table->scale = floats(scale, rows);
+  if (!table->quantised || !table->scale || !positive(table->scale, rows))
+    return damaged("missing or of wrong shape, type or scale: the tensor", weight.view());
+  return SLU_OK;
+}
+
+slu_status Weights::norm(const Name &name, Norm *norm) {
+  norm->weight = floats(name.with(".weight"), model_->hidden_padded);
+  norm->bias = floats(name.with(".bias"), model_->hidden_padded);
+  if (!norm->weight || !norm->bias)
+    return damaged("missing or of wrong shape or type: the layer norm", name.view());
+  return SLU_OK;
+}
+
+slu_status Weights::linear(const Name &name, uint32_t in, uint32_t out, Linear *linear) {
+  const Name weight = name.with(".weight");
+  TensorType type;
+  if (!gguf_.tensor_type(weight.view(), &type)) return damaged("missing: the tensor", weight.view());
+  linear->in = in;
+  linear->out = out;
+  linear->out_padded = static_cast<uint32_t>(round_up(out, kLanes));
+  linear->in_padded = type == TensorType::kInt8 ? static_cast<uint32_t>(round_up(in, 2 * kGroup)) : in;
+  const uint64_t panels = linear->out_padded / kLanes;
+  bool good;
+  if (type == TensorType::kInt8) {
+    const uint64_t shape[] = {panels, linear->in_padded / kGroup, kLanes, kGroup},
+                   outputs = linear->out_padded;
+    linear->weight = reinterpret_cast<const int8_t *>(gguf_.tensor(weight.view(), type, shape, 4));
+    linear->scale = floats(name.with(".scale"), outputs);
+    linear->sums = reinterpret_cast<const int32_t *>(
+        gguf_.tensor(name.with(".sums").view(), TensorType::kInt32, &outputs, 1));
+    const float *input_scale = floats(name.with(".input_scale"), 1);
+    // Padding has scale 0.
+    good = linear->weight && linear->scale && linear->sums && input_scale && positive(input_scale, 1) &&
+           positive(linear->scale, out);
+    if (good) {
+      linear->input_scale = *input_scale;
+      linear->input_inverse = static_cast<float>(1.0 / static_cast<double>(*input_scale));
+    }
+  } else {
+    const uint64_t shape[] = {panels, in, kLanes};
+    linear->weight_float =
+        reinterpret_cast<const float *>(gguf_.tensor(weight.view(), TensorType::kFloat32, shape, 3));
+    good = linear->weight_float != nullptr;
+  }
+  linear->bias = floats(name.with(".bias"), linear->out_padded);
+  if (!good || !linear->bias) return damaged("wrong shape, type or scale of the linear layer", name.view());
+  return SLU_OK;
+}
+
+slu_status Weights::read() {
+  const uint32_t hidden = info().hidden_size, inner = info().heads * info().head_size;
+  slu_status status = table(Name("token_embd"), info().vocab_size, &model_->tokens);
+  if (status == SLU_OK) status = table(Name("position_embd"), info().max_tokens, &model_->positions);
+  if (status == SLU_OK && info().flag_count)
+    status = table(Name("flag_embd"), info().flag_count, &model_->flags);
+  model_->constant = floats(Name("constant_embd.weight"), model_->hidden_padded);
+  if (status == SLU_OK && !model_->constant)
+    status = damaged("missing or of wrong shape:", "constant_embd.weight");
+  if (status == SLU_OK) status = norm(Name("embd_norm"), &model_->embedding_norm);
+  for (uint32_t i = 0; i < info().layers && status == SLU_OK; ++i) {
+    Layer &layer = model_->layers[i];
+    const auto name = [i](const char *part) { return Name("blk.", i, part); };
+    status = linear(name(".attn_qkv"), hidden, 3 * inner, &layer.qkv);
+    if (status == SLU_OK) status = linear(name(".attn_out"), inner, hidden, &layer.attention_out);
+    if (status == SLU_OK) status = norm(name(".attn_norm"), &layer.attention_norm);
+    if (status == SLU_OK) status = linear(name(".ffn_up"), hidden, info().intermediate_size, &layer.up);
+    if (status == SLU_OK) status = linear(name(".ffn_down"), info().intermediate_size, hidden, &layer.down);
+    if (status == SLU_OK) status = norm(name(".ffn_norm"), &layer.down_norm);
+  }
+  model_->info.quantised = 1;
+  for (uint32_t i = 0; i < info().layers; ++i) {
+    const Layer &layer = model_->layers[i];
+    if (!layer.qkv.quantised() || !layer.attention_out.quantised() || !layer.up.quantised() ||
+        !layer.down.quantised())
+      model_->info.quantised = 0;
+  }
+  if (status == SLU_OK) status = linear(Name("pooler"), hidden, hidden, &model_->pooler);
+  if (status == SLU_OK) status = linear(Name("intent"), hidden, info().intent_count, &model_->intent);
+  if (status == SLU_OK) status = linear(Name("slot"), hidden, model_->tag_count, &model_->slot);
+  return status;
+}
+
+}  // namespace
+
+slu_status weights_read(const Gguf &gguf, slu_model *model, Message &message) {
+  return Weights(gguf, model, message).read();
+}
+
+}  // namespace slu
