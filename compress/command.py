@@ -17,7 +17,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Compress a checkpoint. Without STEP, all steps that the recipe has, into DIR/vocab, DIR/width and "
         "so on, skipping those that are up to date; with STEP, that one alone, into DIR.",
     )
-    parser.add_argument("step", metavar="STEP", nargs="?", choices=STEPS, help=" | ".join(STEPS))
+    parser.add_argument("step", metavar="STEP", nargs="?", type=_step, choices=STEPS, help=" | ".join(STEPS))
     parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path)
     add_recipe_arguments(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True)
@@ -26,7 +26,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    from compress.steps import run_step
+    from compress.steps import chain, run_step
     from slu.recipe import load_recipe
     from slu.stage import load_data
 
@@ -35,9 +35,10 @@ def run(args: argparse.Namespace) -> int:
     if args.step:
         run_step(args.step, recipe, data, args.checkpoint, args.out)
         return 0
-    source = args.checkpoint
-    for step in STEPS:
-        if recipe.has(step):
-            run_step(step, recipe, data, source, args.out / step)
-            source = args.out / step
+    for step, before in chain(recipe):
+        run_step(step, recipe, data, args.out / before if before else args.checkpoint, args.out / step)
     return 0
+
+
+def _step(name: str) -> str:
+    return "calibration" if name == "calibrate" else name

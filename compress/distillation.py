@@ -9,7 +9,7 @@ import numpy as np
 from slu.batching import IGNORED, Batch
 from slu.checkpoint import Checkpoint
 from slu.errors import ConfigError
-from slu.training import Objective, TrainingSettings, joint_loss
+from slu.training import Objective, TrainingSettings, inputs, joint_loss
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ def distillation_loss(teacher: Checkpoint, weights: DistillationSettings, traini
     model = load_model(teacher)
 
     def objective(student: nn.Layer, batch: Batch) -> paddle.Tensor:
-        ids = paddle.to_tensor(batch.ids)
+        given = inputs(batch)
         with paddle.no_grad():
-            want_intent, want_slots, want_states = model.run(ids, batch.padded, hidden=weights.hidden > 0)
-        intent, slots, states = student.run(ids, batch.padded, hidden=weights.hidden > 0)
+            want_intent, want_slots, want_states = model.run(*given, hidden=weights.hidden > 0)
+        intent, slots, states = student.run(*given, hidden=weights.hidden > 0)
         counted = (paddle.to_tensor(batch.tags) != IGNORED).astype("float32")
         loss = weights.labels * joint_loss(intent, slots, batch, training.label_smoothing)
         soft_intent = -(F.softmax(want_intent) * F.log_softmax(intent)).sum() / batch.utterances

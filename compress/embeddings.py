@@ -1,8 +1,8 @@
-"""INT8 embeddings: every row of the word, position and token type matrices on a grid of its own."""
+"""INT8 embeddings: every row of the word, position, token type and flag matrices on a grid of its own."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,5 +28,4 @@ def quantise_embeddings(checkpoint: Checkpoint) -> tuple[Checkpoint, dict[str, A
             largest = max(largest, float(np.abs(steps * scale[:, None] - tensor).max()))
         else:
             tensors[name] = tensor
-    quantised = Checkpoint(checkpoint.config, tensors, checkpoint.vocab, checkpoint.labels, checkpoint.manifest)
-    return quantised, {"largest_error": largest}
+    return replace(checkpoint, tensors=tensors), {"largest_error": largest}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from compress import STEPS
 from slu import distributed
 from slu.checkpoint import Checkpoint
 from slu.errors import ConfigError
@@ -13,6 +14,21 @@ from slu.recipe import Recipe
 from slu.stage import Data, file_hash, run_stage
 
 Made = tuple[Checkpoint, dict[str, Any], Sequence[Path]]
+
+
+def chain(recipe: Recipe) -> list[tuple[str, str | None]]:
+    """The steps a recipe has, in their order, each with the step it starts from (None: what is to be compressed).
+
+    Each starts from the one before, but ``ptq`` and ``qat`` both make INT8 of the same float checkpoint: with both in a
+    recipe the first is there to be compared, and what follows goes on from ``qat``.
+    """
+    steps: list[tuple[str, str | None]] = []
+    before = None
+    for step in STEPS:
+        if recipe.has(step):
+            steps.append((step, before))
+            before = before if step == "ptq" and recipe.has("qat") else step
+    return steps
 
 
 def run_step(
@@ -31,7 +47,7 @@ def run_step(
         raise ConfigError(f"{step}: {out} is the checkpoint to be compressed; choose another --out")
     before = load_checkpoint(source)
     settings = settings_of(step, recipe)
-    make = _step(step, settings, data, before)
+    make = _step(step, settings, data, before, say)
     run_stage(step, out, settings, {"checkpoint": file_hash(source)}, data, make, before, say=say)
 
 
@@ -45,16 +61,26 @@ def settings_of(step: str, recipe: Recipe) -> Any:
         from compress.width import WidthSettings
 
         return recipe.section(step, WidthSettings)
+    if step == "ptq":
+        from compress.ptq import PtqSettings
+
+        return recipe.section(step, PtqSettings)
     if step == "qat":
         from compress.qat import QatSettings
 
         return recipe.section(step, QatSettings)
-    from compress.embeddings import EmbeddingSettings
+    if step == "embeddings":
+        from compress.embeddings import EmbeddingSettings
 
-    return recipe.section(step, EmbeddingSettings)
+        return recipe.section(step, EmbeddingSettings)
+    from compress.calibration import CalibrationSettings
+
+    return recipe.section(step, CalibrationSettings)
 
 
-def _step(step: str, settings: Any, data: Data, before: Checkpoint) -> Callable[[Path], Made]:
+def _step(
+    step: str, settings: Any, data: Data, before: Checkpoint, say: Callable[[str], None]
+) -> Callable[[Path], Made]:
     if step == "vocab":
         from compress.vocab import prune_vocab
 
@@ -63,10 +89,18 @@ def _step(step: str, settings: Any, data: Data, before: Checkpoint) -> Callable[
         from compress.width import prune_width
 
         return lambda workspace: prune_width(before, data, settings, workspace)
+    if step == "ptq":
+        from compress.ptq import quantise_after_training
+
+        return lambda workspace: quantise_after_training(before, data, settings, say)
     if step == "qat":
         from compress.qat import train_quantised
 
         return lambda workspace: train_quantised(before, data, settings, workspace)
-    from compress.embeddings import quantise_embeddings
+    if step == "embeddings":
+        from compress.embeddings import quantise_embeddings
 
-    return lambda workspace: (*quantise_embeddings(before), [])
+        return lambda workspace: (*quantise_embeddings(before), [])
+    from compress.calibration import calibrate
+
+    return lambda workspace: (*calibrate(before, data.dev), [])

@@ -6,8 +6,7 @@ the important ones come first, cut to the requested ratio, and what is left is t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from compress.distillation import DistillationSettings, check_float, distillation_loss
-from slu.batching import Batch, Example, epoch_order, make_examples, make_shards
+from slu.batching import epoch_order, make_examples, make_shards
 from slu.checkpoint import Checkpoint, ModelConfig
 from slu.errors import ConfigError
+from slu.flags import FlagColumns
 from slu.stage import Data
 from slu.train import run_training
 from slu.training import TrainingSettings
@@ -84,22 +84,21 @@ def measure_importance(checkpoint: Checkpoint, data: Data, batches: int = 100) -
     summed over tokens; and that is the sum over a row of W · ∂L/∂W. So no mask has to be put in, and no activation
     kept: the gradients of ``out_proj`` (rows grouped by head) and ``linear2`` (a row a neuron) have it all.
     """
-    import paddle
-
     from slu.model import load_model
-    from slu.training import joint_loss
+    from slu.training import inputs, joint_loss
 
     config = checkpoint.config
     tokenizer = checkpoint.tokenizer()
-    examples: Sequence[Example] = make_examples(data.train, tokenizer, checkpoint.labels, config.max_length)
+    columns = FlagColumns.of(config.flags, checkpoint.labels)
+    examples = make_examples(data.train, tokenizer, checkpoint.labels, config.max_length, checkpoint.lexicon)
     model = load_model(checkpoint)
     layers = model.ernie.encoder.layers
     heads = np.zeros((config.num_hidden_layers, config.num_attention_heads))
     neurons = np.zeros((config.num_hidden_layers, config.intermediate_size))
     order = epoch_order(np.array([len(e.ids) for e in examples]), 64, seed=0, epoch=0)[:batches]
     for indices in order:
-        batch: Batch = make_shards(examples, indices, tokenizer.pad_id, 1)[0]
-        intent, slots = model(paddle.to_tensor(batch.ids), batch.padded)
+        [batch] = make_shards(examples, indices, tokenizer.pad_id, 1, columns)
+        intent, slots = model(*inputs(batch))
         joint_loss(intent, slots, batch).backward()
         for i, layer in enumerate(layers):
             rows = _gradient_times_weight(layer.self_attn.out_proj.weight)
@@ -125,7 +124,7 @@ def cut(checkpoint: Checkpoint, importance: Importance, config: ModelConfig) -> 
         _take(tensors, f"{layer}.linear1.weight", neurons, 1)
         _take(tensors, f"{layer}.linear1.bias", neurons, 0)
         _take(tensors, f"{layer}.linear2.weight", neurons, 0)
-    return Checkpoint(config, tensors, checkpoint.vocab, checkpoint.labels, checkpoint.manifest)
+    return replace(checkpoint, config=config, tensors=tensors)
 
 
 def _take(tensors: dict[str, np.ndarray], name: str, indices: np.ndarray, axis: int) -> None:

@@ -27,7 +27,7 @@ def batch(trained: Checkpoint, data: Data) -> Batch:
 
 
 def student(trained: Checkpoint, labels: Labels, **changes: int) -> JointErnie:
-    model = new_model(trained.config.replace(**changes), len(labels.intents), len(labels.tags), seed=3)
+    model = new_model(trained.config.replace(**changes), labels, seed=3)
     model.eval()
     return model
 
@@ -39,7 +39,7 @@ def log_softmax(x: np.ndarray) -> np.ndarray:
 def parts(one: JointErnie, two: JointErnie, batch: Batch) -> tuple[float, float]:
     """What imitating ``two`` costs ``one``, in logits and in hidden states."""
     with paddle.no_grad():
-        results = [model.run(paddle.to_tensor(batch.ids), True, hidden=True) for model in (one, two)]
+        results = [model.run(paddle.to_tensor(batch.ids), None, True, hidden=True) for model in (one, two)]
     (intent, slots, states), (want_intent, want_slots, want_states) = (
         (a.numpy().astype(np.float64), b.numpy().astype(np.float64), [s.numpy().astype(np.float64) for s in c])
         for a, b, c in results
@@ -54,7 +54,7 @@ def parts(one: JointErnie, two: JointErnie, batch: Batch) -> tuple[float, float]
 def test_each_part_is_what_it_says(trained: Checkpoint, labels: Labels, batch: Batch) -> None:
     pupil = student(trained, labels)
     soft, distance = parts(pupil, load_model(trained), batch)
-    hard = float(joint_loss(*pupil(paddle.to_tensor(batch.ids), True), batch))
+    hard = float(joint_loss(*pupil(paddle.to_tensor(batch.ids), None, True), batch))
     assert min(soft, distance, hard) > 0.1
     for weights in ((1, 0, 0), (0, 1, 0), (0, 0, 1), (0.5, 2.0, 3.0)):
         objective = distillation_loss(trained, DistillationSettings(*map(float, weights)), TRAINING)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from compress import STEPS
 from slu import cli
 from slu.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from slu.corpus import write_corpus
@@ -17,6 +16,7 @@ from slu.loading import load
 from slu.manifest import Manifest
 from slu.stage import Data, workspace_of
 
+STEPS = ("vocab", "width", "qat", "embeddings")
 RECIPE = """\
 [data]
 corpus = "corpus.txt"

@@ -19,7 +19,7 @@ from slu.errors import ConfigError
 from slu.loading import load
 from slu.model import load_model
 from slu.stage import Data
-from slu.training import TrainingSettings, joint_loss
+from slu.training import TrainingSettings, inputs, joint_loss
 
 LAYERS, HEADS, HEAD_SIZE, NEURONS = 2, 4, 8, 48
 
@@ -44,7 +44,7 @@ def batch_losses(checkpoint: Checkpoint, data: Data, batches: int) -> list[float
     with paddle.no_grad():
         for indices in order:
             batch = make_shards(examples, indices, tokenizer.pad_id, 1)[0]
-            losses.append(float(joint_loss(*model(paddle.to_tensor(batch.ids), batch.padded), batch)))
+            losses.append(float(joint_loss(*model(*inputs(batch)), batch)))
     return losses
 
 

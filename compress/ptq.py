@@ -1,0 +1,250 @@
+"""Post-training quantisation: INT8 without training, by PaddleSlim's observers.
+
+Some utterances are run through the float network, and an observer a layer chooses from its inputs the largest absolute
+value that INT8 shall reach; what is beyond is clipped. Which algorithm chooses best, and from how many utterances,
+depends on the model: every pair of a grid is tried on the development data, and the best is kept.
+
+PaddleSlim's observers are given all inputs of a layer at once, as absolute values:
+
+* Utterances are run one by one, so no padding is counted.
+* The grid of INT8 is symmetric, so only absolute values matter. `KLObserver` reads a histogram of signed values as if
+  it began at 0, and chose a limit twice the largest value there is.
+* `MSEObserver` forgets its choice with every batch that it cannot serve better than the best batch before.
+
+(``paddle.static.quantization.PostTrainingQuantization`` has the same algorithms. On the graph of this network with
+Paddle 2.6.2 its ``avg`` fails on a tensor without dimensions, its ``mse`` keeps the limit of the batch that it served
+best, and its ``KL`` takes minutes, as it searches the inputs and outputs of every operator.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compress.distillation import check_float
+from compress.qat import KEPT_FLOAT
+from slu.batching import Example, collate, make_examples
+from slu.checkpoint import Checkpoint
+from slu.corpus import Utterance
+from slu.errors import ConfigError
+from slu.evaluation import evaluate
+from slu.flags import FlagColumns
+from slu.parser import ParseResult
+from slu.progress import Progress
+from slu.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, quantise
+from slu.stage import Data, checkpoint_parser
+from slu.table import markdown_table
+from slu.training import CHOOSABLE, inputs
+
+ALGORITHMS = ("hist", "KL", "mse", "avg", "abs_max", "min_max")
+"""In Paddle's names; see `input_limit`."""
+AGREEMENT = "agreement"
+"""Percentage of utterances that are answered as the float model answers them: it needs no labels."""
+TABLE = ("exact", "seed_accuracy", AGREEMENT)
+
+
+@dataclass(frozen=True)
+class PtqSettings:
+    """``algorithms`` and ``utterances`` (how many to calibrate with): the grid.
+
+    ``hist_percent``: share of the inputs, 0 to 1, that ``hist`` does not clip. ``measure``: what chooses, on the
+    development data; "agreement" compares with the answers of the float model. ``seed``: which utterances are drawn.
+    """
+
+    algorithms: tuple[str, ...] = ALGORITHMS
+    utterances: tuple[int, ...] = (16, 64, 256, 1024)
+    hist_percent: float = 0.9999
+    measure: str = "exact"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("algorithms", "utterances"):
+            values = getattr(self, name)
+            if not values or len(set(values)) != len(values):
+                raise ConfigError(f"{name} is {list(values)}; it must name at least one, each once")
+        for algorithm in self.algorithms:
+            if algorithm not in ALGORITHMS:
+                raise ConfigError(f"algorithms has {algorithm!r}; choose of {', '.join(ALGORITHMS)}")
+        if min(self.utterances) < 1:
+            raise ConfigError(f"utterances has {min(self.utterances)}; it must be at least 1")
+        if not 0 < self.hist_percent < 1:
+            raise ConfigError(f"hist_percent is {self.hist_percent}; it must be above 0 and below 1")
+        if self.measure not in (*CHOOSABLE, AGREEMENT):
+            raise ConfigError(f"measure is {self.measure!r}; choose one of {', '.join((*CHOOSABLE, AGREEMENT))}")
+        if self.seed < 0:
+            raise ConfigError("seed must not be negative")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A pair of the grid: the INT8 checkpoint it makes, and what that measures on the development data, percent."""
+
+    algorithm: str
+    utterances: int
+    checkpoint: Checkpoint
+    measured: dict[str, float]
+
+
+def quantise_after_training(
+    checkpoint: Checkpoint, data: Data, settings: PtqSettings, say: Callable[[str], None] = print
+) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
+    """Quantise a float checkpoint in every way of the grid and return the best.
+
+    Reports which one it is, and as ``grid`` what each measured: algorithm, number of utterances, measure. Of equal ones
+    the one that agrees best with the float model is kept, then the first of the grid.
+    """
+    check_float(checkpoint, "ptq")
+    largest = max(settings.utterances)
+    if largest > len(data.train):
+        raise ConfigError(f"ptq: {largest} utterances are wanted, of {len(data.train)}; set ptq.utterances lower")
+    drawn = np.random.default_rng(settings.seed).permutation(len(data.train))[:largest]
+    tokenizer, length = checkpoint.tokenizer(), checkpoint.config.max_length
+    examples = make_examples(data.train, tokenizer, checkpoint.labels, length, checkpoint.lexicon)
+    read = layer_inputs(checkpoint, [examples[i] for i in drawn])
+    _, wanted = evaluate(checkpoint_parser(checkpoint), data.dev)
+    weights = _int8_weights(checkpoint, list(read))
+    tried: list[Candidate] = []
+    with Progress("ptq", len(settings.algorithms) * len(settings.utterances), unit="candidate") as progress:
+        for count in settings.utterances:
+            for algorithm in settings.algorithms:
+                limits = _limits(algorithm, read, count, settings.hist_percent)
+                made = _with_limits(checkpoint, weights, limits)
+                measured = next((c.measured for c in tried if _same(c.checkpoint, made)), None)
+                tried.append(Candidate(algorithm, count, made, measured or _measure(made, data.dev, wanted)))
+                values = [candidate.measured[settings.measure] for candidate in tried]
+                progress.measure(settings.measure, values[-1], max(values))
+                progress.advance()
+    tried.sort(key=lambda c: settings.algorithms.index(c.algorithm))  # stable: utterances stay in their order
+    best = max(tried, key=lambda c: (c.measured[settings.measure], c.measured[AGREEMENT]))
+    for line in _table(tried, best, settings.measure):
+        say(line)
+    report = {
+        "algorithm": best.algorithm,
+        "calibration_utterances": best.utterances,
+        AGREEMENT: best.measured[AGREEMENT],
+        "grid": {
+            name: {str(c.utterances): c.measured for c in tried if c.algorithm == name} for name in settings.algorithms
+        },
+    }
+    return best.checkpoint, report, []
+
+
+def layer_inputs(checkpoint: Checkpoint, examples: Sequence[Example]) -> dict[str, list[np.ndarray]]:
+    """What every linear layer that is to be quantised reads: by its name, float32 ``[tokens, in]`` an utterance.
+
+    Key and value projections read what the query's does, and share its arrays. (A nano model of 3/4 width makes 0.25 MB
+    of an utterance of the mean length.)
+    """
+    import paddle
+
+    from slu.model import load_model
+
+    model = load_model(checkpoint)
+    names = {
+        name: layer
+        for name, layer in model.named_sublayers()
+        if isinstance(layer, paddle.nn.Linear) and name not in KEPT_FLOAT
+    }
+    found: dict[str, list[np.ndarray]] = {}
+    for name, layer in names.items():
+        query = _query(name)
+        found[name] = found.setdefault(query, [])
+        if name == query:
+            layer.register_forward_pre_hook(lambda _, read, to=found[name]: to.append(_rows(read[0].numpy())))
+    columns = FlagColumns.of(checkpoint.config.flags, checkpoint.labels)
+    with Progress("ptq: calibration", len(examples), unit="utterance") as progress, paddle.no_grad():
+        for example in examples:
+            model(*inputs(collate([example], checkpoint.config.pad_token_id, columns=columns)))
+            progress.advance()
+    return found
+
+
+def input_limit(algorithm: str, read: Sequence[np.ndarray], percent: float) -> float:
+    """The largest absolute value that INT8 is to reach, always positive. ``read``: float32 ``[tokens, in]`` each.
+
+    * ``hist``: ``percent`` of the values are below it.
+    * ``KL``: the histograms before and after rounding differ least.
+    * ``mse``: the mean squared error of rounding and clipping is least.
+    * ``avg``: mean over the utterances of their largest absolute values.
+    * ``abs_max``: the largest absolute value.
+    * ``min_max``: smallest and largest value, the range between them widened to one that is symmetric around 0, which
+      is PaddleSlim's rule where there is no zero point (`UniformObserver.cal_scales_zero_points`). It clips nothing,
+      and so is ``abs_max`` by another way. (Half the range would clip much of what GELU gives: -0.17 to 5.6.)
+    """
+    import paddle
+    from paddleslim.quant import observers
+
+    together = np.concatenate([_rows(values) for values in read])
+    smallest, largest = float(together.min()), float(together.max())
+    together = np.abs(together)
+    if algorithm == "min_max" or together.min() == together.max():  # of a single value there is no histogram
+        return max(-smallest, largest) or 1.0
+    batches = [values[None] for values in read] if algorithm == "avg" else [together[None]]
+    observer = {
+        "hist": observers.HistObserver(percent=percent),
+        "KL": observers.KLObserver(),
+        "mse": observers.MSEObserver(),
+        "avg": observers.AVGObserver(),
+        "abs_max": observers.AbsmaxObserver(),
+    }[algorithm]._instance(None)
+    for batch in batches:
+        observer(paddle.to_tensor(batch))
+    return float(observer.scales())
+
+
+def _limits(algorithm: str, read: dict[str, list[np.ndarray]], count: int, percent: float) -> dict[str, float]:
+    """Of every layer, by the first ``count`` utterances. Layers that read the same have the same limit."""
+    limits: dict[str, float] = {}
+    for name, values in read.items():
+        query = _query(name)
+        limits[name] = limits[query] if query in limits else input_limit(algorithm, values[:count], percent)
+    return limits
+
+
+def _query(name: str) -> str:
+    """The query projection in place of the key's and the value's."""
+    return name.replace(".k_proj", ".q_proj").replace(".v_proj", ".q_proj")
+
+
+def _rows(values: np.ndarray) -> np.ndarray:
+    return values.reshape(-1, values.shape[-1])
+
+
+def _int8_weights(checkpoint: Checkpoint, names: Sequence[str]) -> dict[str, np.ndarray]:
+    weights = {}
+    for name in names:
+        weights[f"{name}.weight"], weights[f"{name}.{WEIGHT_SCALE}"] = quantise(
+            checkpoint.tensors[f"{name}.weight"], axis=1
+        )
+    return weights
+
+
+def _with_limits(checkpoint: Checkpoint, weights: dict[str, np.ndarray], limits: dict[str, float]) -> Checkpoint:
+    steps = {f"{name}.{INPUT_SCALE}": np.array([limit / LEVELS], np.float32) for name, limit in limits.items()}
+    tensors = {**checkpoint.tensors, **weights, **steps}
+    return replace(checkpoint, tensors=tensors)
+
+
+def _same(one: Checkpoint, two: Checkpoint) -> bool:
+    return all(
+        np.array_equal(tensor, two.tensors[name]) for name, tensor in one.tensors.items() if name.endswith(INPUT_SCALE)
+    )
+
+
+def _measure(candidate: Checkpoint, dev: Sequence[Utterance], wanted: Sequence[ParseResult]) -> dict[str, float]:
+    measured, answers = evaluate(checkpoint_parser(candidate), dev)
+    same = sum((a.intent, a.slots) == (b.intent, b.slots) for a, b in zip(answers, wanted))
+    return {**{name: measured[name] for name in CHOOSABLE}, AGREEMENT: 100.0 * same / len(dev)}
+
+
+def _table(tried: Sequence[Candidate], best: Candidate, chosen_by: str) -> list[str]:
+    columns = list(dict.fromkeys((*TABLE, chosen_by)))
+    rows = [
+        [c.algorithm, str(c.utterances), *(f"{c.measured[name]:.2f}" for name in columns), "kept" if c is best else ""]
+        for c in tried
+    ]
+    return markdown_table([["algorithm", "utterances", *columns, ""], *rows])

@@ -1,0 +1,103 @@
+"""``slu eval --noise`` and ``--reject``: what else is measured with the answers of a file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slu.corpus import Utterance
+    from slu.parser import Parser, ParseResult
+
+COLUMNS = ("exact", "seed_accuracy", "intent_accuracy", "slot_f1", "understood")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``slu eval`` that this module knows."""
+    parser.add_argument(
+        "--noise",
+        metavar="KIND=RATE[,KIND=RATE]",
+        action="append",
+        default=[],
+        help="measure again with such errors of a speech recogniser: homophone, drop; may be given several times",
+    )
+    parser.add_argument(
+        "--reject",
+        metavar="FILE",
+        nargs="?",
+        const="",
+        help="measure how much nonsense is not understood, and the sentences of other domains in FILE, one a line "
+        "(without FILE: 150 that come with the program)",
+    )
+    parser.add_argument(
+        "--keep",
+        metavar="PERCENT",
+        type=float,
+        default=95.0,
+        help="of the utterances that --reject also measures at (default: 95)",
+    )
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of noise and nonsense (default: 0)")
+
+
+def check_arguments(args: argparse.Namespace) -> None:
+    """Raise `ConfigError` for what cannot be measured, before a model is loaded."""
+    from slu.errors import ConfigError
+    from slu.noise import check_installed, parse_noise
+
+    for noise in map(parse_noise, args.noise):
+        check_installed(noise)
+    if not 0 < args.keep <= 100:
+        raise ConfigError(f"--keep {args.keep:g}: a share of the utterances, above 0 to 100, is expected")
+
+
+def measure_robustness(
+    args: argparse.Namespace,
+    parser: Parser,
+    utterances: Sequence[Utterance],
+    result: dict[str, Any],
+    answers: Sequence[ParseResult],
+) -> tuple[dict[str, Any], list[str]]:
+    """What the options ask for: fields for the JSON object, and lines to print."""
+    scores = result["calibration"]
+    fields: dict[str, Any] = {}
+    lines = ["", f"score: expected calibration error {scores['ece']:.2f} %, AUROC right/wrong {scores['auroc']:.2f} %"]
+    if args.noise:
+        fields["noise"] = _noise(args, parser, utterances)
+        head = f"{'noise':<28} changed" + "".join(f"{name:>17}" for name in COLUMNS)
+        rows = [{"noise": "none", "changed_utterances": 0, **result}, *fields["noise"]]
+        lines += ["", head]
+        for row in rows:
+            numbers = "".join(f"{row[name]:17.2f}" for name in COLUMNS)
+            lines.append(f"{row['noise']:<28} {row['changed_utterances']:7d}{numbers}")
+    if args.reject is not None:
+        from slu.rejection import OTHER_DOMAINS, measure_rejection, negatives, rejection_table
+
+        groups = negatives(utterances, Path(args.reject) if args.reject else OTHER_DOMAINS, args.seed)
+        fields["rejection"] = {"seed": args.seed, **measure_rejection(parser, utterances, answers, groups, args.keep)}
+        lines += rejection_table(fields["rejection"])
+    return fields, lines
+
+
+def _noise(args: argparse.Namespace, parser: Parser, utterances: Sequence[Utterance]) -> list[dict[str, Any]]:
+    from slu.evaluation import evaluate, summary
+    from slu.noise import add_noise, parse_noise
+
+    rows = []
+    for noise in map(parse_noise, args.noise):
+        noisy = add_noise(utterances, noise, args.seed)
+        result, _ = evaluate(parser, noisy.utterances)
+        rows.append(
+            {
+                "noise": str(noise),
+                "seed": args.seed,
+                "changed_utterances": noisy.changed,
+                "replaced_characters": noisy.replaced_characters,
+                "dropped_characters": noisy.dropped_characters,
+                "vanished_slots": noisy.vanished_slots,
+                **summary(result),
+                "ece": result["calibration"]["ece"],
+            }
+        )
+    return rows
