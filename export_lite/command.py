@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slu.corpus import Utterance
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -11,30 +16,86 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = subparsers.add_parser(
         "export",
         help="turn a checkpoint into what devices run",
-        description="Write a bundle: the model in the formats asked for, each of them run and compared with the "
-        "checkpoint as far as this machine can. An export that disagrees fails and leaves nothing behind.",
+        description="Write a bundle: the model in the formats asked for, each of them run by every engine of this "
+        "machine that can, and compared with the checkpoint. An export that disagrees fails and leaves nothing behind.",
     )
     parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path)
-    parser.add_argument("--out", metavar="BUNDLE", type=Path, required=True)
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument("--out", metavar="BUNDLE", type=Path)
+    task.add_argument(
+        "--check",
+        metavar="BUNDLE",
+        type=Path,
+        nargs="*",
+        help="write nothing, but compare bundles of CHECKPOINT with it; without any, all that could be exported",
+    )
     parser.add_argument(
         "--format",
         metavar="LIST",
-        default="paddle,lite-x86,lite-arm",
-        help="of gguf, paddle, lite-x86 and lite-arm, separated by commas (%(default)s)",
+        help="of gguf, paddle, paddle-int8, lite-x86, lite-arm, lite-arm-fp16, lite-arm-int8, onnx and onnx-int8, "
+        "separated by commas (all that make sense for CHECKPOINT and can be written with what is installed)",
     )
     parser.add_argument(
         "--length", metavar="N", type=int, help="tokens that the graphs take (as many as a text may have)"
     )
     parser.add_argument("--data", metavar="FILE", type=Path, help="a tagged corpus whose texts are compared as well")
+    parser.add_argument("--json", metavar="F", type=Path, help="write the comparison there")
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     from export_lite.bundle import export_bundle
-    from slu.corpus import read_corpus
+    from export_lite.parity import matrix_table
+    from slu.errors import BundleError, ConfigError
 
-    texts = [utterance.text for utterance in read_corpus(args.data)] if args.data else []
-    formats = [name.strip() for name in args.format.split(",")]
-    export_bundle(args.checkpoint, args.out, formats, args.length, texts)
-    print(f"{args.out}: {', '.join(formats)}")
+    if args.check and (args.format or args.length):
+        raise ConfigError("--format and --length are for --out, or for --check without a bundle")
+    formats = [name.strip() for name in args.format.split(",")] if args.format is not None else None
+    data = _utterances(args.checkpoint, args.data)
+    matrices: dict[str, dict[str, Any]] = {}
+    problems: list[str] = []
+    if args.out:
+        matrices[str(args.out)] = export_bundle(args.checkpoint, args.out, formats, args.length, data).metrics["parity"]
+    else:
+        matrices, problems = _check(args, formats, data)
+    for name, matrix in matrices.items():
+        print("\n".join(["", f"{name}, compared on {matrix['texts']} texts:", "", *matrix_table(matrix)]))
+    if args.json:
+        from slu.files import write_file
+
+        written = {"parity": matrices, "data": str(args.data or "")}
+        write_file(args.json, json.dumps(written, ensure_ascii=False, indent=1) + "\n")
+    if problems:
+        raise BundleError(problems[0])
     return 0
+
+
+def _utterances(checkpoint: Path, data: Path | None) -> list[Utterance]:
+    if data is None:
+        return []
+    from slu.commands.evaluate import check_labels
+    from slu.corpus import read_corpus
+    from slu.labels import Labels
+
+    utterances = read_corpus(data)
+    check_labels(utterances, Labels.load(checkpoint / "labels.json"), data)
+    return utterances
+
+
+def _check(
+    args: argparse.Namespace, formats: list[str] | None, data: list[Utterance]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Compare the bundles of ``--check``, or one that is thrown away."""
+    import tempfile
+
+    from export_lite.bundle import check_bundle, export_bundle
+
+    if not args.check:
+        with tempfile.TemporaryDirectory() as temporary:
+            manifest = export_bundle(args.checkpoint, Path(temporary) / "bundle", formats, args.length, data)
+        return {str(args.checkpoint): manifest.metrics["parity"]}, []
+    matrices, problems = {}, []
+    for bundle in args.check:
+        matrices[str(bundle)], found = check_bundle(args.checkpoint, bundle, data)
+        problems += [f"{bundle}: {problem}" for problem in found]
+    return matrices, problems

@@ -1,118 +1,147 @@
-"""``model.x86.nb`` and ``model.arm.nb``: the static graph, optimised by Paddle Lite for one kind of processor, in FP32.
+"""``.nb`` files: a static graph, optimised by Paddle Lite for one kind of processor and one precision.
 
-There is no INT8 file for x86: of the operators a quantised linear layer can be, Paddle Lite 2.13 turns ``matmul_v2``
-back into floats with one scale for all channels, and its INT8 ``fc`` is off by a tenth of its outputs' spread; neither
-says so. A quantised checkpoint is exported with its quantisation simulated in floats (`export_lite.static_graph`).
+ARM has FP32, FP16 and INT8. There is no INT8 for x86: of the operators a quantised linear layer can be, Paddle Lite
+2.13 turns ``matmul_v2`` back into floats with one scale for all channels, and its INT8 ``fc`` is off by a tenth of its
+outputs' spread; neither says so.
+
+The INT8 file keeps what the checkpoint has: every quantised linear layer becomes an INT8 ``fc`` with a scale a column,
+and the rows of INT8 embeddings are looked up, made floats and multiplied by their own scale. That is exact, which
+PaddleSlim's ways are not: "log" rounds to other levels (``dequantize_log`` is used here with the levels 0 to 127), and
+"abs_max" has one scale for the whole table and no kernel on ARM. The
+products within the attention stay FP32, and no dropout is in the graph, so that ``transformer_attention_fuse_pass``,
+which ends the optimiser when it finds only the linear layers quantised, does not match.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import re
-import struct
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from export_lite.process import run_python
-from slu.backends.paddle_lite import nb_version, require_lite_version
-from slu.bundle import GRAPH, INPUT, OUTPUTS, PARAMETERS
-from slu.errors import BundleError, ConfigError
+import numpy as np
 
-TARGETS = {"x86": "X86", "arm": "ARM"}
-"""Names of `paddlelite.lite.TargetType`."""
-TARGET_NUMBERS = {1: "Host", 2: "X86", 4: "ARM"}
-"""``TargetType`` in the names of kernels (paddle_place.h)."""
-HEADER_BYTES = 2 + 16 + 8
-"""Version of the layout, version of Paddle Lite, size of the topology."""
+from export_lite.process import run_python
+from slu.bundle import FLAGS, GRAPH, INPUT, OUTPUTS, PARAMETERS
+from slu.checkpoint import Checkpoint
+from slu.errors import BundleError
+from slu.formats.contents import Contents, Operator
+from slu.formats.naive_buffer import read_naive_buffer
+from slu.quantization import quantised_layers
 
 
 @dataclass(frozen=True)
-class NbSummary:
-    """What a ``.nb`` file says of itself. ``kernels``: a line an operator, ``type/alias/target/precision/layout``."""
+class Target:
+    """``place``: a ``TargetType`` of Paddle Lite. ``precisions``: that kernels may have, the one wanted first.
 
-    version: str
-    topology_bytes: int
-    parameter_bytes: int
-    kernels: tuple[str, ...]
-    names: frozenset[str]
+    ``linear``: operator and kernel that linear layers must become, as `slu.formats.contents.Operator` has them.
+    """
 
-    @property
-    def targets(self) -> frozenset[str]:
-        """Kinds of processors its kernels are for."""
-        numbers = {int(kernel.split("/")[2]) for kernel in self.kernels}
-        return frozenset(TARGET_NUMBERS.get(number, f"target {number}") for number in numbers)
+    place: str
+    precisions: tuple[str, ...]
+    linear: Operator
 
 
-def require_paddle_lite() -> None:
-    """Raise `ConfigError` unless the library is installed."""
-    if importlib.util.find_spec("paddlelite") is None:
-        raise ConfigError('--format: paddlelite is not installed; pip install "slu[lite]" brings it')
+TARGETS = {
+    "lite-x86": Target("X86", ("FP32",), Operator("matmul_v2", "x86 float32")),
+    "lite-arm": Target("ARM", ("FP32",), Operator("fc", "arm float32")),
+    "lite-arm-fp16": Target("ARM", ("FP16", "FP32"), Operator("fc", "arm float16")),
+    "lite-arm-int8": Target("ARM", ("INT8", "FP32"), Operator("fc", "arm int8 fp32out")),
+}
+"""By the names of the formats."""
 
 
-def write_nb(graph_directory: Path, target: str, path: Path) -> NbSummary:
-    """Convert the static graph in ``graph_directory`` to ``path`` for ``target``, "x86" or "arm".
+def write_nb(graph_directory: Path, format_: str, path: Path, checkpoint: Checkpoint) -> Contents:
+    """Convert the static graph of ``checkpoint`` in ``graph_directory`` to ``path``, and check what was written.
 
     The optimiser ends its process when it meets something unexpected, so it has one of its own. Raises `BundleError`.
     """
-    run_python(
-        "export_lite.paddle_lite", [str(graph_directory), target, str(path)], f"{path.name}: Paddle Lite's optimiser"
-    )
-    summary = read_nb(path)
-    check_nb(path, summary, target, (graph_directory / PARAMETERS).stat().st_size)
-    return summary
+    target = TARGETS[format_]
+    arguments = [str(graph_directory), target.place, ",".join(target.precisions), str(path)]
+    run_python("export_lite.paddle_lite", arguments, f"{path.name}: Paddle Lite's optimiser")
+    _clean_header(path)
+    contents = read_naive_buffer(path, metadata.version("paddlelite"))
+    check_nb(path, contents, format_, checkpoint)
+    return contents
 
 
-def read_nb(path: Path) -> NbSummary:
-    """Read the head and the names in a ``.nb`` file without running it; raise `BundleError` when it is not whole."""
-    version = nb_version(path)
-    data = path.read_bytes()
-    if len(data) < HEADER_BYTES:
-        raise BundleError(f"{path}: ends within its header; export it again")
-    (topology_bytes,) = struct.unpack_from("<Q", data, HEADER_BYTES - 8)
-    if HEADER_BYTES + topology_bytes > len(data):
-        raise BundleError(f"{path}: ends within its topology; export it again")
-    topology = data[HEADER_BYTES : HEADER_BYTES + topology_bytes]
-    kernels = re.findall(rb"\w+/\w+/\d+/\d+/\d+", topology)
-    return NbSummary(
-        version,
-        topology_bytes,
-        len(data) - HEADER_BYTES - topology_bytes,
-        tuple(kernel.decode() for kernel in kernels),
-        frozenset(name.decode() for name in re.findall(rb"[\w.]{4,}", topology)),
-    )
+def _clean_header(path: Path) -> None:
+    """Zero what follows the version in its 16 bytes: the library writes memory there, other bytes each time."""
+    with path.open("r+b") as file:
+        file.seek(2)
+        version = file.read(16).split(b"\0")[0]
+        file.seek(2)
+        file.write(version.ljust(16, b"\0"))
 
 
-def check_nb(path: Path, summary: NbSummary, target: str, parameter_bytes: int) -> None:
-    """What can be known of a file without the processor it is for; raises `BundleError`.
+def check_nb(path: Path, contents: Contents, format_: str, checkpoint: Checkpoint) -> None:
+    """What can be known of a file without the processor that it is for; raises `BundleError`.
 
-    ``parameter_bytes``: size of the parameters that went into it. In FP32 they cannot have become much less.
+    Inputs and outputs, the processor of every kernel, the precision of the linear layers' kernels and weights, and that
+    an INT8 file has the very numbers of the checkpoint.
     """
-    require_lite_version(path, metadata.version("paddlelite"))
-    if not summary.kernels:
-        raise BundleError(f"{path}: no operator in it has a kernel")
-    foreign = summary.targets - {"Host", TARGETS[target]}
-    if foreign or TARGETS[target] not in summary.targets:
-        raise BundleError(f"{path}: has kernels for {', '.join(sorted(summary.targets))}, not for {target}")
-    absent = [name for name in (INPUT, *OUTPUTS) if name not in summary.names]
+    target = TARGETS[format_]
+    names = [port.name for port in (*contents.inputs, *contents.outputs)]
+    inputs = (INPUT, FLAGS) if checkpoint.config.flags else (INPUT,)
+    absent = [name for name in (*inputs, *OUTPUTS) if name not in names]
     if absent:
         raise BundleError(f"{path}: {absent[0]} is not in it")
-    if summary.parameter_bytes < 0.98 * parameter_bytes:
-        raise BundleError(f"{path}: {summary.parameter_bytes} bytes of parameters, {parameter_bytes} were expected")
+    if contents.facts["targets"] != [target.place.lower()]:
+        raise BundleError(f"{path}: has kernels for {', '.join(contents.facts['targets'])}, {target.place} was wanted")
+    weights = {name: tensor for name, tensor in checkpoint.tensors.items() if _is_linear(name, tensor)}
+    wanted = len(quantised_layers(checkpoint.tensors)) if format_ == "lite-arm-int8" else len(weights)
+    found = contents.operators.count(target.linear)
+    if found < wanted:
+        raise BundleError(
+            f"{path}: {found} of {wanted} linear layers became {target.linear.type} with the kernel "
+            f"{target.linear.kernel}; is Paddle Lite of another version?"
+        )
+    if format_ == "lite-arm-int8":
+        _check_int8(path, contents, checkpoint)
+    else:
+        _check_floats(path, contents, weights)
 
 
-def _convert(graph_directory: Path, target: str, path: Path) -> None:
+def _check_int8(path: Path, contents: Contents, checkpoint: Checkpoint) -> None:
+    from export_lite.static_graph import sign_and_magnitude
+
+    stored = {tensor.name: tensor for tensor in contents.tensors}
+    data = path.read_bytes()
+    for name, tensor in checkpoint.tensors.items():
+        in_positions = name.endswith("_embeddings.weight") and ".word_embeddings" not in name
+        if tensor.dtype != np.int8 or in_positions:
+            continue
+        if name not in stored or stored[name].precision != "int8":
+            raise BundleError(
+                f"{path}: {name} is {stored[name].precision if name in stored else 'not there'}, not int8"
+            )
+        if (tensor if _is_linear(name, tensor) else sign_and_magnitude(tensor)).tobytes() not in data:
+            raise BundleError(f"{path}: {name} does not hold the numbers of the checkpoint")
+
+
+def _check_floats(path: Path, contents: Contents, weights: dict[str, np.ndarray]) -> None:
+    stored = {tensor.name: tensor for tensor in contents.tensors}
+    for name, tensor in weights.items():
+        if name not in stored or stored[name].bytes != 4 * tensor.size:
+            raise BundleError(f"{path}: {name} is not there as {4 * tensor.size} bytes of floats")
+
+
+def _is_linear(name: str, tensor: np.ndarray) -> bool:
+    return tensor.ndim == 2 and not name.endswith("_embeddings.weight")
+
+
+def _convert(graph_directory: Path, place: str, precisions: Sequence[str], path: Path) -> None:
     from paddlelite.lite import CxxConfig, Place, PrecisionType, TargetType, create_paddle_predictor
 
     config = CxxConfig()
     config.set_model_file(str(graph_directory / GRAPH))
     config.set_param_file(str(graph_directory / PARAMETERS))
-    places = [getattr(TargetType, TARGETS[target]), TargetType.Host]
-    config.set_valid_places([Place(place, PrecisionType.FP32) for place in places])
+    places = [Place(getattr(TargetType, place), getattr(PrecisionType, name)) for name in precisions]
+    config.set_valid_places([*places, Place(TargetType.Host, PrecisionType.FP32)])
     # The library adds the ending itself.
     create_paddle_predictor(config).save_optimized_model(str(path.with_suffix("")))
 
 
 if __name__ == "__main__":
-    _convert(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    _convert(Path(sys.argv[1]), sys.argv[2], sys.argv[3].split(","), Path(sys.argv[4]))

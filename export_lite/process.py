@@ -13,8 +13,11 @@ TIMEOUT_SECONDS = 600
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run_python(module: str, arguments: list[str], what: str) -> None:
-    """Run ``python -m module arguments`` silently; raise `BundleError` with ``what`` and the last words if it fails."""
+def run_python(module: str, arguments: list[str], what: str, timeout: float = TIMEOUT_SECONDS) -> None:
+    """Run ``python -m module arguments`` silently; raise `BundleError` with ``what`` and the last words if it fails.
+
+    ``timeout``: seconds after which it is ended.
+    """
     # Found wherever the caller is, and also when the package is not installed but only on its path.
     code = f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module({module!r}, None, '__main__', True)"
     try:
@@ -23,10 +26,10 @@ def run_python(module: str, arguments: list[str], what: str) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=TIMEOUT_SECONDS,
+            timeout=timeout,
         )
     except subprocess.TimeoutExpired as error:
-        raise BundleError(f"{what} took longer than {TIMEOUT_SECONDS} s and was ended") from error
+        raise BundleError(f"{what} took longer than {timeout:g} s and was ended") from error
     if result.returncode:
         raise BundleError(f"{what} failed ({_how(result.returncode)}): {_last_words(result.stdout)}")
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from slu.commands.train import add_set_argument
+from slu.table import markdown_table
 
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """``formats``: what the bundle holds, as for ``slu export --format``."""
+    """``formats``: what the bundle holds, as for ``slu export --format``.
+
+    ``length``: tokens that its graphs take; 0 for as many as a text may have.
+    """
 
     formats: tuple[str, ...] = ("paddle",)
+    length: int = 0
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -35,8 +39,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    from compress import STEPS
-    from compress.steps import run_step, settings_of
+    from compress.steps import chain, run_step, settings_of
     from export_lite.bundle import check_formats, export_up_to_date
     from slu.corpus import write_corpus
     from slu.evaluation import evaluate, write_evaluation
@@ -48,17 +51,18 @@ def run(args: argparse.Namespace) -> int:
     recipe = load_recipe(args.config, args.set)
     data = load_data(recipe)
     out: Path = args.out
-    stages = ["fp32", *(step for step in STEPS if recipe.has(step))]
+    steps = chain(recipe)
+    stages = ["fp32", *(step for step, _ in steps)]
     export = recipe.section("export", ExportSettings)
     check_formats(export.formats)
     for step in stages[1:]:
         settings_of(step, recipe)  # a wrong setting of the last step must not wait for the training to end
     train_stage(recipe, data, out / "fp32", resume=True)
     write_corpus(data.dev, out / "dev.txt")
-    for before, stage in pairwise(stages):
-        run_step(stage, recipe, data, out / before, out / stage)
+    for step, before in steps:
+        run_step(step, recipe, data, out / (before or "fp32"), out / step)
     if recipe.has("export"):
-        export_up_to_date(out / stages[-1], out / "bundle", export.formats)
+        export_up_to_date(out / stages[-1], out / "bundle", export.formats, export.length or None)
     rows = write_results(out, stages)
     parser = load(out / stages[-1])
     write_evaluation(out / "evaluation.json", out / stages[-1], out / "dev.txt", parser, evaluate(parser, data.dev)[0])
@@ -98,7 +102,4 @@ def results_table(rows: list[dict[str, Any]]) -> list[str]:
     for row in rows:
         values = {**row, "size_bytes": row["size_bytes"] / 1e6}
         cells.append([form.format(values[name]) for name, _, form in COLUMNS])
-    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in cells]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return lines
+    return markdown_table(cells)

@@ -1,60 +1,112 @@
-"""``model.pdmodel`` and ``model.pdiparams``: a checkpoint as a static graph.
+"""A checkpoint as a static graph of Paddle: a program and its parameters, two files.
 
-The graph is for Paddle Inference, for Paddle Lite and for FastDeploy's engines, so it keeps to what all of them run
+The graphs are for Paddle Inference, for Paddle Lite and for FastDeploy's engines, so they keep to what all of them run
 (tried with the versions in the lock file):
 
 * No comparison (Paddle Lite aborts on the constant it exports) and no ``abs`` (OpenVINO has none) in the mask.
 * Positions and token types are one constant ``[length, hidden]``, added to the word embeddings.
 * No dropout: a graph is for inference, and Paddle Lite's attention fusion expects one to be quantised.
-* The INT8 inputs of a quantised checkpoint are simulated by scale, clip and floor, and its weights stored as floats.
-  ``quantize_linear`` and ``dequantize_linear`` would keep them INT8, but Paddle Lite on x86 and FastDeploy's Paddle
-  Inference run those without an error and compute something else (logits off by 30 and 70 % of the largest).
-  ``round`` is missing in OpenVINO. floor(x + 0.5) differs from it only where a negative x is exactly between two steps.
+
+`Numerics` says what becomes of a quantised checkpoint.
 """
 
 from __future__ import annotations
 
+import enum
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
 from paddle import nn
+from paddle.base.layer_helper import LayerHelper
 from paddle.base.proto import framework_pb2
 from paddle.nn import functional as F
 
-from slu.bundle import GRAPH, INPUT, OUTPUTS, PARAMETERS
-from slu.checkpoint import Checkpoint
+from slu.bundle import FILES_OF_FORMAT, OUTPUTS, graph_inputs
+from slu.checkpoint import FLAG_EMBEDDINGS, Checkpoint
+from slu.flags import FlagColumns
 from slu.model import MASKED
-from slu.quantization import INPUT_SCALE, LEVELS, dequantise
+from slu.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, dequantise
+
+VarType = framework_pb2.VarType
 
 EMBEDDINGS = "ernie.embeddings"
+WORDS = f"{EMBEDDINGS}.word_embeddings"
 POSITIONS = f"{EMBEDDINGS}.positions"
+KEPT_EMBEDDINGS = (f"{WORDS}.", f"{EMBEDDINGS}.layer_norm.", FLAG_EMBEDDINGS)
+"""What is not in the constant rows of positions."""
+RANGE = "range"
+"""What Paddle calls a scale: the value of level 127, not the step between two levels."""
+
+ZERO_POINT = "zero_point"
+
+
+class Numerics(enum.Enum):
+    """How a graph of a quantised checkpoint computes; of a float one they are all the same.
+
+    SIMULATED: in floats, linear layers' inputs rounded to their INT8 levels by scale, clip and floor, which every
+    engine runs as it should. ``round`` is missing in OpenVINO; floor(x + 0.5) differs from it only where a negative x
+    is exactly between two levels.
+
+    FLOAT: in floats, without that rounding: what INT8 ONNX is made of. As it is, it answers otherwise than the
+    checkpoint (7 of 3,427 texts of a nano model's development set; more where inputs are clipped).
+
+    HALF: as FLOAT, for what computes in FP16, which is too coarse for the rounding. Without the casts at its end Paddle
+    Lite renames the outputs.
+
+    INT8: weights are stored as INT8, and ``quantize_linear`` and ``dequantize_linear`` around the matrix products say
+    how an engine may compute them in INT8; the rows of INT8 embeddings are looked up, made floats and multiplied by
+    their scale. Paddle Lite on x86 and FastDeploy's Paddle Inference run this without an error and compute something
+    else (logits off by 30 and 70 % of the largest).
+    """
+
+    SIMULATED = "simulated"
+    FLOAT = "float"
+    HALF = "half"
+    INT8 = "int8"
+
+
+NUMERICS_OF_FORMAT = {
+    "paddle": Numerics.SIMULATED,
+    "paddle-int8": Numerics.INT8,
+    "lite-x86": Numerics.SIMULATED,
+    "lite-arm": Numerics.SIMULATED,
+    "lite-arm-fp16": Numerics.HALF,
+    "lite-arm-int8": Numerics.INT8,
+    "onnx": Numerics.SIMULATED,
+    "onnx-int8": Numerics.FLOAT,
+}
+"""The graph that each format is, or is made of. INT8 ONNX has its weights put in afterwards."""
 
 
 class StaticErnie(nn.Layer):
     """The network of a checkpoint in plain operators, for utterances padded to ``length`` tokens.
 
-    ``forward(ids int32 [n, length])`` → ``[n, intents]`` and ``[n, length, tags]``. Parameters carry their names of
-    the checkpoint into the graph.
+    ``forward(ids int32 [n, length])`` → ``[n, intents]`` and ``[n, length, tags]``; of a model with flags, they are
+    the second input. Parameters carry their names of the checkpoint into the graph.
     """
 
-    def __init__(self, checkpoint: Checkpoint, length: int):
+    def __init__(self, checkpoint: Checkpoint, length: int, numerics: Numerics = Numerics.SIMULATED):
         super().__init__()
         self.config = checkpoint.config
         self.length = length
-        tensors = dequantise(checkpoint.tensors)
+        self.numerics = numerics
+        tensors = checkpoint.tensors
         self._input_scales = {
             name.removesuffix(f".{INPUT_SCALE}"): float(scale[0])
-            for name, scale in checkpoint.tensors.items()
+            for name, scale in tensors.items()
             if name.endswith(f".{INPUT_SCALE}")
         }
-        constants = {
-            POSITIONS: _position_rows(tensors, checkpoint, length),
-            **{name: value for name, value in tensors.items() if not name.startswith(EMBEDDINGS)},
-        }
-        for name in ("word_embeddings.weight", "layer_norm.weight", "layer_norm.bias"):
-            constants[f"{EMBEDDINGS}.{name}"] = tensors[f"{EMBEDDINGS}.{name}"]
+        self._int8_words = numerics is Numerics.INT8 and tensors[f"{WORDS}.weight"].dtype == np.int8
+        floats = dequantise(tensors)
+        constants = {POSITIONS: _position_rows(floats, checkpoint, length)}
+        for name, value in floats.items():
+            if not name.startswith(EMBEDDINGS) or name.startswith(KEPT_EMBEDDINGS):
+                constants[name] = value
+        if numerics is Numerics.INT8:
+            constants |= self._int8_constants(tensors)
         self._names = {}
         for i, (name, value) in enumerate(constants.items()):
             tensor = paddle.to_tensor(value)
@@ -62,10 +114,26 @@ class StaticErnie(nn.Layer):
             self._names[name] = f"constant_{i}"
             self.register_buffer(self._names[name], tensor)
 
-    def forward(self, ids: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
+    def _int8_constants(self, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        constants = {}
+        for name in self._input_scales:
+            constants[f"{name}.weight"] = tensors[f"{name}.weight"]
+            for scale in (f"{name}.{WEIGHT_SCALE}", f"{name}.{INPUT_SCALE}"):
+                constants[f"{scale}.{RANGE}"] = tensors[scale] * np.float32(LEVELS)
+                # Paddle Lite's optimiser removes it with its operator, so that none can be shared.
+                constants[f"{scale}.{ZERO_POINT}"] = np.zeros(1, np.float32)
+        if self._int8_words:
+            constants[f"{WORDS}.weight"] = sign_and_magnitude(tensors[f"{WORDS}.weight"])
+            constants[f"{WORDS}.levels"] = np.arange(LEVELS + 1, dtype=np.float32)
+            constants[f"{WORDS}.{WEIGHT_SCALE}"] = tensors[f"{WORDS}.{WEIGHT_SCALE}"][:, None]
+        return constants
+
+    def forward(self, ids: paddle.Tensor, flags: paddle.Tensor | None = None) -> tuple[paddle.Tensor, paddle.Tensor]:
         config = self.config
         mask = self._mask(ids)
-        x = F.embedding(ids, self._constant(f"{EMBEDDINGS}.word_embeddings.weight")) + self._constant(POSITIONS)
+        x = self._words(ids) + self._constant(POSITIONS)
+        if flags is not None:
+            x = x + paddle.matmul(flags, self._constant(FLAG_EMBEDDINGS))
         x = self._norm(f"{EMBEDDINGS}.layer_norm", x)
         for i in range(config.num_hidden_layers):
             layer = f"ernie.encoder.layers.{i}"
@@ -74,7 +142,10 @@ class StaticErnie(nn.Layer):
             x = self._norm(f"{layer}.norm2", x + self._linear(f"{layer}.linear2", inner))
         first = paddle.slice(x, [1], [0], [1]).squeeze(1)
         pooled = paddle.tanh(self._linear("ernie.pooler.dense", first))
-        return self._linear("intent_classifier", pooled), self._linear("slot_classifier", x)
+        intent, slots = self._linear("intent_classifier", pooled), self._linear("slot_classifier", x)
+        if self.numerics is Numerics.HALF:
+            return _to_float(intent), _to_float(slots)
+        return intent, slots
 
     def _constant(self, name: str) -> paddle.Tensor:
         return getattr(self, self._names[name])
@@ -85,12 +156,39 @@ class StaticErnie(nn.Layer):
         sign = paddle.clip(distance, -1.0, 1.0)
         return paddle.scale(sign * sign, scale=-MASKED, bias=MASKED).unsqueeze([1, 2])
 
+    def _words(self, ids: paddle.Tensor) -> paddle.Tensor:
+        """Rows of the word embeddings, ``[n, length, hidden]``."""
+        weight = self._constant(f"{WORDS}.weight")
+        if not self._int8_words:
+            return F.embedding(ids, weight)
+        # Paddle's functions refuse INT8; the operators that they make do not.
+        rows = _operator(
+            "lookup_table_v2",
+            {"W": weight, "Ids": ids},
+            {"padding_idx": -1, "is_sparse": False, "is_distributed": False, "remote_prefetch": False},
+            "int8",
+        )
+        # Not a cast: Paddle Lite's goes by way of `char`, which has no sign on ARM.
+        floats = _operator("dequantize_log", {"X": rows, "Dict": self._constant(f"{WORDS}.levels")}, {})
+        return floats * F.embedding(ids, self._constant(f"{WORDS}.{WEIGHT_SCALE}"))
+
     def _linear(self, name: str, x: paddle.Tensor) -> paddle.Tensor:
+        weight = self._constant(f"{name}.weight")
         step = self._input_scales.get(name)
-        if step is not None:
+        if step is not None and self.numerics is Numerics.SIMULATED:
             shifted = paddle.scale(x, scale=1.0 / step, bias=0.5)
             x = paddle.floor(paddle.clip(shifted, 0.5 - LEVELS, 0.5 + LEVELS)) * step
-        return paddle.matmul(x, self._constant(f"{name}.weight")) + self._constant(f"{name}.bias")
+        if step is not None and self.numerics is Numerics.INT8:
+            x = self._convert("quantize_linear", x, f"{name}.{INPUT_SCALE}", -1)
+            x = self._convert("dequantize_linear", x, f"{name}.{INPUT_SCALE}", -1)
+            weight = self._convert("dequantize_linear", weight, f"{name}.{WEIGHT_SCALE}", 1)
+        return paddle.matmul(x, weight) + self._constant(f"{name}.bias")
+
+    def _convert(self, kind: str, x: paddle.Tensor, scale: str, axis: int) -> paddle.Tensor:
+        """``quantize_linear`` or ``dequantize_linear``, with a scale for each index of ``axis``, or one for -1."""
+        zero_point = self._constant(f"{scale}.{ZERO_POINT}")
+        inputs = {"X": x, "Scale": self._constant(f"{scale}.{RANGE}"), "ZeroPoint": zero_point}
+        return _operator(kind, inputs, {"quant_axis": axis, "bit_length": 8}, output="Y")
 
     def _norm(self, name: str, x: paddle.Tensor) -> paddle.Tensor:
         weight, bias = self._constant(f"{name}.weight"), self._constant(f"{name}.bias")
@@ -107,19 +205,49 @@ class StaticErnie(nn.Layer):
         return self._linear(f"{name}.out_proj", mixed.reshape([0, self.length, heads * size]))
 
 
-def write_static_graph(checkpoint: Checkpoint, length: int, directory: Path) -> None:
-    """Write `GRAPH` and `PARAMETERS` into ``directory``. The same checkpoint gives the same bytes."""
+def _operator(
+    kind: str, inputs: dict[str, paddle.Tensor], attributes: dict[str, Any], dtype: str = "float32", output: str = "Out"
+) -> paddle.Tensor:
+    """Append an operator to the graph that is being traced; returns its ``output``."""
+    helper = LayerHelper(kind)
+    result = helper.create_variable_for_type_inference(dtype)
+    helper.append_op(type=kind, inputs=inputs, outputs={output: result}, attrs=attributes)
+    return result
+
+
+def _to_float(x: paddle.Tensor) -> paddle.Tensor:
+    """A cast, also where `paddle.cast` finds it needless."""
+    return _operator("cast", {"X": x}, {"in_dtype": VarType.FP32, "out_dtype": VarType.FP32})
+
+
+def sign_and_magnitude(values: np.ndarray) -> np.ndarray:
+    """int8 -127..127 as ``dequantize_log`` reads them: the lower 7 bits are the place in its table, here the value."""
+    return np.where(values < 0, -values - (LEVELS + 1), values).astype(np.int8)
+
+
+def write_static_graph(
+    checkpoint: Checkpoint,
+    length: int,
+    directory: Path,
+    numerics: Numerics = Numerics.SIMULATED,
+    names: tuple[str, ...] = FILES_OF_FORMAT["paddle"],
+) -> None:
+    """Write program and parameters into ``directory`` under ``names``. The same checkpoint gives the same bytes."""
     with tempfile.TemporaryDirectory() as temporary, paddle.utils.unique_name.guard():
-        network = StaticErnie(checkpoint, length)
+        network = StaticErnie(checkpoint, length, numerics)
         network.eval()
         prefix = Path(temporary) / "model"
-        ids = paddle.static.InputSpec([None, length], "int32", INPUT)
-        paddle.jit.save(network, str(prefix), input_spec=[ids])
+        inputs = [
+            paddle.static.InputSpec([None if size < 0 else size for size in given.shape], given.type, given.name)
+            for given in graph_inputs(length, FlagColumns.of(checkpoint.config.flags, checkpoint.labels).count)
+        ]
+        paddle.jit.save(network, str(prefix), input_spec=inputs)
         program = framework_pb2.ProgramDesc.FromString(prefix.with_suffix(".pdmodel").read_bytes())
         _name_outputs(program)
         _remove_origins(program)
-        (directory / GRAPH).write_bytes(program.SerializeToString(deterministic=True))
-        (directory / PARAMETERS).write_bytes(prefix.with_suffix(".pdiparams").read_bytes())
+        graph, parameters = (directory / name for name in names)
+        graph.write_bytes(program.SerializeToString(deterministic=True))
+        parameters.write_bytes(prefix.with_suffix(".pdiparams").read_bytes())
 
 
 def _position_rows(tensors: dict[str, np.ndarray], checkpoint: Checkpoint, length: int) -> np.ndarray:

@@ -1,8 +1,9 @@
 """A bundle: one directory with a model as devices run it, in one format or several. What is in it, and opening it.
 
 ``vocab.txt``, ``labels.json``, ``config.json`` and ``manifest.json``, and the files of each format. All formats of a
-bundle compute the same: ``input_ids`` int32 ``[n, length]``, padded with the id of [PAD], to ``intent_logits``
-float32 ``[n, intents]`` and ``slot_logits`` float32 ``[n, length, tags]``.
+bundle compute the same: ``input_ids`` int32 ``[n, length]``, padded with the id of [PAD], and of a model that takes
+flags ``flags`` float32 ``[n, length, columns]``, to ``intent_logits`` float32 ``[n, intents]`` and ``slot_logits``
+float32 ``[n, length, tags]``.
 """
 
 from __future__ import annotations
@@ -18,21 +19,48 @@ from slu.manifest import Manifest, read_json
 from slu.tokenizer import Tokenizer, read_vocab
 
 INPUT = "input_ids"
+FLAGS = "flags"
 OUTPUTS = ("intent_logits", "slot_logits")
 
 GGUF = "model.gguf"
 GRAPH = "model.pdmodel"
 PARAMETERS = "model.pdiparams"
+INT8_GRAPH = "model.int8.pdmodel"
+INT8_PARAMETERS = "model.int8.pdiparams"
 LITE_X86 = "model.x86.nb"
 LITE_ARM = "model.arm.nb"
+LITE_ARM_FP16 = "model.arm.fp16.nb"
+LITE_ARM_INT8 = "model.arm.int8.nb"
+ONNX = "model.onnx"
+ONNX_INT8 = "model.int8.onnx"
 
 FILES_OF_FORMAT = {
     "gguf": (GGUF,),
     "paddle": (GRAPH, PARAMETERS),
+    "paddle-int8": (INT8_GRAPH, INT8_PARAMETERS),
     "lite-x86": (LITE_X86,),
     "lite-arm": (LITE_ARM,),
+    "lite-arm-fp16": (LITE_ARM_FP16,),
+    "lite-arm-int8": (LITE_ARM_INT8,),
+    "onnx": (ONNX,),
+    "onnx-int8": (ONNX_INT8,),
 }
 """Formats as ``slu export --format`` calls them, and the files each of them is made of."""
+
+
+@dataclass(frozen=True)
+class GraphInput:
+    """One input of an exported graph. ``type``: as NumPy calls it. ``shape``: -1 is the number of utterances."""
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+
+
+def graph_inputs(length: int, columns: int = 0) -> tuple[GraphInput, ...]:
+    """What a graph takes, in its order, for utterances padded to ``length`` tokens. ``columns``: of the flags."""
+    ids = GraphInput(INPUT, "int32", (-1, length))
+    return (ids, GraphInput(FLAGS, "float32", (-1, length, columns))) if columns else (ids,)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from slu.backends.native import NativeBackend, NativeParser, load_native, open_native
 from slu.backends.native_api import LIBRARY, find_library
 from slu.bundle import FILES_OF_FORMAT, ModelDirectory, open_directory
-from slu.checkpoint import WEIGHTS
+from slu.checkpoint import WEIGHTS, read_lists
 from slu.errors import BundleError, ConfigError
 from slu.parser import Backend, Parser
 
@@ -41,7 +41,10 @@ BACKENDS = {
     "native": Runner("gguf", "slu", ""),
     "dygraph": Runner(None, "paddlenlp", "train"),
     "paddle": Runner("paddle", "paddle", "train"),
+    "paddle-int8": Runner("paddle-int8", "paddle", "train"),
     "lite": Runner("lite-x86", "paddlelite", "lite"),
+    "onnxruntime": Runner("onnx", "onnxruntime", "onnx"),
+    "onnxruntime-int8": Runner("onnx-int8", "onnxruntime", "onnx"),
     "fastdeploy-onnxruntime": Runner("paddle", "fastdeploy", "fastdeploy"),
     "fastdeploy-openvino": Runner("paddle", "fastdeploy", "fastdeploy"),
     "fastdeploy-paddle": Runner("paddle", "fastdeploy", "fastdeploy"),
@@ -62,10 +65,16 @@ def load(path: str | Path, backend: str | None = None, threads: int = 1) -> Pars
     if Path(path).is_file():
         return _load_file(Path(path), backend, threads)
     directory = open_directory(path)
-    opened = open_backend(directory, backend or _default(directory.path), threads)
+    return parser_of(open_backend(directory, backend or _default(directory.path), threads), directory, threads)
+
+
+def parser_of(opened: Backend, directory: ModelDirectory, threads: int = 1) -> Parser:
+    """The parser over a backend that runs the model of ``directory``, with its lists and threshold."""
     if isinstance(opened, NativeBackend):
         return NativeParser(opened, directory.labels, directory.manifest.threshold, threads)
-    return Parser(opened, directory.tokenizer, directory.labels, directory.manifest.threshold)
+    lists = read_lists(directory.path, directory.config, directory.labels)
+    threshold, flags = directory.manifest.threshold, directory.config.flags
+    return Parser(opened, directory.tokenizer, directory.labels, threshold, flags, lists)
 
 
 def open_backend(model: ModelDirectory, name: str, threads: int = 1) -> Backend:
@@ -85,10 +94,14 @@ def open_backend(model: ModelDirectory, name: str, threads: int = 1) -> Backend:
         return open_native(model)
     if name == "dygraph":
         return _dygraph(model.path)
-    if name == "paddle":
+    if name in ("paddle", "paddle-int8"):
         from slu.backends.paddle_inference import PaddleInferenceBackend
 
-        return PaddleInferenceBackend(model, threads)
+        return PaddleInferenceBackend(model, name, threads)
+    if name in ("onnxruntime", "onnxruntime-int8"):
+        from slu.backends.onnxruntime import OnnxRuntimeBackend
+
+        return OnnxRuntimeBackend(model, name, threads)
     if name == "lite":
         from slu.backends.paddle_lite import PaddleLiteBackend
 

@@ -6,8 +6,9 @@ import os
 
 import numpy as np
 
-from slu.backends.fixed_length import FixedLengthBackend, output_order
-from slu.bundle import GRAPH, INPUT, PARAMETERS, ModelDirectory
+from slu.backends.fixed_length import FixedLengthBackend, output_order, refusals_explained
+from slu.bundle import GRAPH, PARAMETERS, ModelDirectory
+from slu.formats.paddle_program import read_paddle
 from slu.platform import native_output_on_stderr, prepare_paddle
 
 ENGINES = {
@@ -25,6 +26,8 @@ class FastDeployBackend(FixedLengthBackend):
         super().__init__(model)
         self.name = engine
         model.require(GRAPH, PARAMETERS)
+        # The engines end the process on some files that are not whole or do not fit each other.
+        read_paddle(model.path / GRAPH, model.path / PARAMETERS)
         prepare_paddle()
         # OpenVINO computes in bfloat16 where the processor can: twice as fast, but logits are off by 1 % and decisions
         # with them. Whoever wants that sets the variable to DEFAULT.
@@ -33,16 +36,17 @@ class FastDeployBackend(FixedLengthBackend):
             import fastdeploy
 
             fastdeploy.set_logger(False, False)
-            option = fastdeploy.RuntimeOption()
-            option.use_cpu()
-            option.set_cpu_thread_num(threads)
-            option.set_model_path(str(model.path / GRAPH), str(model.path / PARAMETERS))
-            getattr(option, ENGINES[engine])()
-            self._runtime = fastdeploy.Runtime(option)
-            count = self._runtime.num_outputs()
-            self._order = output_order([self._runtime.get_output_info(i).name for i in range(count)], model)
-            self.warm_up()
+            with refusals_explained(model.path / GRAPH, "FastDeploy"):
+                option = fastdeploy.RuntimeOption()
+                option.use_cpu()
+                option.set_cpu_thread_num(threads)
+                option.set_model_path(str(model.path / GRAPH), str(model.path / PARAMETERS))
+                getattr(option, ENGINES[engine])()
+                self._runtime = fastdeploy.Runtime(option)
+                count = self._runtime.num_outputs()
+                self._order = output_order([self._runtime.get_output_info(i).name for i in range(count)], model)
+                self.warm_up()
 
-    def infer(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        outputs = self._runtime.infer({INPUT: ids})
+    def infer(self, *inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        outputs = self._runtime.infer({given.name: array for given, array in zip(self.inputs, inputs)})
         return outputs[self._order[0]], outputs[self._order[1]]

@@ -6,29 +6,43 @@ import shutil
 from pathlib import Path
 
 import pytest
-from exporting import FORMATS, Exported, random_checkpoint
+from exporting import FORMATS_OF, Exported, random_checkpoint
 
 from export_lite.bundle import export_bundle
 from slu.checkpoint import save_checkpoint
 from slu.labels import Labels
 
 
-@pytest.fixture(scope="session", params=["float", "compressed"])
+@pytest.fixture(scope="session")
+def _exports() -> dict[str, Exported]:
+    """What was exported already. A session's fixture with parameters would be made again for every file of tests."""
+    return {}
+
+
+@pytest.fixture(params=["float", "compressed"])
 def exported(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, vocab: list[str], labels: Labels
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    vocab: list[str],
+    labels: Labels,
+    _exports: dict[str, Exported],
 ) -> Exported:
-    place = tmp_path_factory.mktemp("exported")
-    save_checkpoint(random_checkpoint(vocab, labels, request.param == "compressed"), place / "checkpoint")
-    said: list[str] = []
-    export_bundle(place / "checkpoint", place / "bundle", FORMATS, say=said.append)
-    return Exported(place / "checkpoint", place / "bundle", said)
+    kind = request.param
+    if kind not in _exports:
+        place = tmp_path_factory.mktemp(kind)
+        save_checkpoint(random_checkpoint(vocab, labels, kind == "compressed"), place / "checkpoint")
+        said: list[str] = []
+        export_bundle(place / "checkpoint", place / "bundle", FORMATS_OF[kind], say=said.append)
+        _exports[kind] = Exported(place / "checkpoint", place / "bundle", said)
+    return _exports[kind]
 
 
 @pytest.fixture
 def copied(exported: Exported, tmp_path: Path) -> Exported:
     """A model and its bundle, where a test may break them."""
+    place = tmp_path / exported.checkpoint.parent.name
     return Exported(
-        Path(shutil.copytree(exported.checkpoint, tmp_path / "checkpoint")),
-        Path(shutil.copytree(exported.bundle, tmp_path / "bundle")),
+        Path(shutil.copytree(exported.checkpoint, place / "checkpoint")),
+        Path(shutil.copytree(exported.bundle, place / "bundle")),
         exported.said,
     )

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from slu.bundle import FILES_OF_FORMAT
 from slu.checkpoint import Checkpoint, ModelConfig, parameter_shapes
 from slu.labels import Labels
 from slu.manifest import Manifest
 from slu.quantization import INPUT_SCALE, WEIGHT_SCALE, quantise
 
-FORMATS = ("gguf", "paddle", "lite-x86", "lite-arm")
 LENGTH = 16
+FLOAT_FORMATS = ("gguf", "paddle", "lite-x86", "lite-arm", "lite-arm-fp16", "onnx")
+FORMATS_OF = {"float": None, "compressed": tuple(FILES_OF_FORMAT)}
+"""What the models are exported to; None for all that makes sense."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class Exported:
     checkpoint: Path
     bundle: Path
     said: list[str]
+
+    @property
+    def compressed(self) -> bool:
+        """Whether it is the INT8 one."""
+        return self.checkpoint.parent.name.startswith("compressed")
 
 
 def random_checkpoint(vocab: list[str], labels: Labels, compressed: bool = False, **changes: object) -> Checkpoint:

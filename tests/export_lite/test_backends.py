@@ -20,7 +20,8 @@ from slu.loading import BACKENDS
 from slu.manifest import Manifest
 
 TEXTS = ["来一首周华健的花心", "取消", "", "播放mp3里的100首歌🎵", "导航去最近的加油站" * 3, "第2首"]
-RUNNING_BUNDLES = [name for name, runner in BACKENDS.items() if runner.format in ("paddle", "lite-x86")]
+RUNNING_BUNDLES = [name for name, runner in BACKENDS.items() if runner.format not in (None, "gguf")]
+FLOAT_BACKENDS = [name for name in RUNNING_BUNDLES if not name.endswith("-int8")]
 
 only_float = pytest.mark.parametrize("exported", ["float"], indirect=True)
 
@@ -35,14 +36,21 @@ def answers_of(arguments: list[str]) -> list[dict]:
 
 @pytest.mark.parametrize("backend", RUNNING_BUNDLES)
 def test_every_backend_answers_as_the_checkpoint(backend: str, exported: Exported) -> None:
+    if backend not in FLOAT_BACKENDS and not exported.compressed:
+        with pytest.raises(BundleError, match=f"which the backend {backend} runs; `slu export CHECKPOINT --out DIR --"):
+            slu.load(exported.bundle, backend)
+        return
     parser = slu.load(exported.checkpoint)
     expected = [result.to_dict() for result in parser.parse_batch(TEXTS)]
     assert [answer.get("truncated") for answer in expected] == [None, None, None, None, True, None]
     answers = answers_of([str(exported.bundle), "--backend", backend])
     bound = 0.1 if load_checkpoint(exported.checkpoint).quantised else 1e-4
+    differ = 0
     for answer, wanted in zip(answers, expected, strict=True):
-        assert answer.pop("score") == pytest.approx(wanted.pop("score"), rel=bound, abs=2e-6)
-        assert answer == wanted
+        score, wanted_score = answer.pop("score"), wanted.pop("score")
+        differ += answer != wanted
+        assert answer != wanted or score == pytest.approx(wanted_score, rel=bound, abs=2e-6)
+    assert differ <= (backend not in FLOAT_BACKENDS)  # random weights know no margins: a last bit may decide
 
 
 @only_float
@@ -63,7 +71,7 @@ def test_a_batch_is_answered_as_its_parts_and_stays_as_it_was(exported: Exported
         "numpy.savez(sys.argv[3], *whole)\n"
     )
     expected = slu.load(exported.checkpoint).backend.run(rng.integers(5, 1000, (5, 7), np.int32))
-    for backend in RUNNING_BUNDLES:
+    for backend in FLOAT_BACKENDS:
         path = exported.bundle.parent / f"{backend}.npz"
         command = [sys.executable, "-c", code, str(exported.bundle), backend, str(path)]
         done = subprocess.run(command, capture_output=True, check=False, timeout=120)

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from export_lite.gguf import FORMAT_VERSION, network_tensors, pack_float, pack_int8, write_gguf
-from slu.checkpoint import Checkpoint
+from slu.checkpoint import FLAG_EMBEDDINGS, Checkpoint
 from slu.errors import CheckpointError, OutputError
+from slu.flags import KINDS, FlagColumns
+from slu.lexicon import compile_lexicon
 from slu.quantization import quantise
 
 LINEAR = "ernie.encoder.layers.0.self_attn"
@@ -102,6 +104,26 @@ def test_tensors_of_the_file_are_those_of_the_checkpoint(checkpoint: Checkpoint,
     np.testing.assert_array_equal(
         expected["blk.0.attn_qkv.sums"][outputs : 2 * outputs], weight.astype(np.int32).sum(0)
     )
+
+
+def test_the_second_input_is_in_the_file(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    slots = checkpoint.labels.slots
+    shape = (FlagColumns.of(KINDS, checkpoint.labels).count, checkpoint.config.hidden_size)
+    checkpoint.config = checkpoint.config.replace(flags=KINDS)
+    checkpoint.tensors[FLAG_EMBEDDINGS] = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    checkpoint.lexicon = compile_lexicon({slots[0]: ["花心", "a"], slots[-1]: ["花心"]}, slots)
+    quantised(checkpoint, "flag_embeddings")
+    write_gguf(checkpoint, tmp_path / "model.gguf")
+    found = metadata(tmp_path / "model.gguf")
+    assert (found["ernie-slu.inputs"], found["ernie-slu.flags"]) == (["tokens", "flags"], list(KINDS))
+    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(tmp_path / "model.gguf").tensors}
+    np.testing.assert_array_equal(tensors["flag_embd.weight"].data, checkpoint.tensors[FLAG_EMBEDDINGS])
+    assert tensors["flag_embd.scale"].shape.tolist() == [shape[0]]
+    lists = checkpoint.lexicon.tensors()
+    for name, kind in (("hashes", "I64"), ("slots", "I16"), ("lengths", "I64"), ("counts", "I32")):
+        tensor = tensors[f"lexicon.{name}"]
+        assert tensor.tensor_type.name == kind
+        np.testing.assert_array_equal(tensor.data.view(lists[name].dtype), lists[name])
 
 
 def test_positions_that_no_text_reaches_are_left_out(checkpoint: Checkpoint) -> None:
