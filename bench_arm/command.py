@@ -15,7 +15,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "host",
         help="on this machine, against the engines that could run the model instead",
         description="Compare the native engine with every other one that can run the bundle here, on the same "
-        "utterances in turn, one utterance at a time. Each engine runs in a process of its own.",
+        "utterances, one utterance at a time, block by block in turn. Each engine runs in a process of its own.",
     )
     host.add_argument("bundle", metavar="BUNDLE", type=Path)
     host.add_argument("--data", metavar="FILE", type=Path, required=True, help="a tagged corpus")
@@ -24,6 +24,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     host.add_argument("--threads", metavar="N", type=int, default=1, help="of the other engines (%(default)s)")
     host.add_argument("--repeat", metavar="N", type=int, default=5, help="rounds over the utterances (%(default)s)")
     host.add_argument("--limit", metavar="N", type=int, help="utterances to time (all)")
+    host.add_argument("--cold", action="store_true", help="empty the caches before every call, as after a pause")
     host.add_argument("--json", metavar="F", type=Path, help="write the measurements there")
     host.add_argument("--plot", metavar="F", type=Path, help="draw them there, as PNG or SVG by the name's ending")
     host.set_defaults(func=run_host)
@@ -38,7 +39,7 @@ def run_host(args: argparse.Namespace) -> int:
     if args.plot and args.plot.suffix not in (".png", ".svg"):
         raise ConfigError(f"--plot {args.plot}: the name must end in .png or .svg")
     names = [name.strip() for name in args.backend.split(",") if name.strip()]
-    result = bench_host([args.bundle, *args.also], args.data, names, args.threads, args.repeat, args.limit)
+    result = bench_host([args.bundle, *args.also], args.data, names, args.threads, args.repeat, args.limit, args.cold)
     print("\n" + "\n".join(table(result)))
     if args.json:
         write_file(args.json, json.dumps(result, ensure_ascii=False, indent=1) + "\n")

@@ -1,14 +1,14 @@
 """``slu bench host``: the native engine and what it could be swapped for, on this machine, on the same utterances.
 
-Every engine runs in a process of its own. Memory and accuracy are measured one engine after the other; then each
-utterance goes through all of them in turn, several rounds long, so that what else the machine does hits all alike.
+Every engine runs in a process of its own. Memory and accuracy are measured one engine after the other; then each block
+of utterances goes through all of them in turn, several rounds long, so that what else the machine does hits all alike.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,21 +16,24 @@ from pathlib import Path
 from typing import Any
 
 from bench_arm import measurement
-from bench_arm.onnx_models import PRECISIONS, onnx_file
-from bench_arm.target import NAMES, WARM_UP, Target, Worker
-from export_lite.process import run_python
-from slu.bundle import FILES_OF_FORMAT, GGUF, ModelDirectory, open_directory
+from bench_arm.target import MKL, NAMES, USE_MKL, WARM_UP, Target, Worker
+from slu.bundle import GGUF, ModelDirectory, open_directory
 from slu.commands.evaluate import check_labels
 from slu.corpus import read_corpus
 from slu.errors import BundleError, ConfigError, SluError
 from slu.files import sha256
 from slu.loading import BACKENDS
+from slu.platform import prepare_paddle
 from slu.progress import Progress
 
+BLOCK = 64
+"""Utterances that an engine takes at a time: enough to find its own data in the caches, as when it runs alone."""
 TIMER = (
     "time.perf_counter_ns around slu_parse and slu_run, called through ctypes (native), and around Parser.parse and "
-    "the library's own call for one padded sequence (others); each timed call follows an untimed one of the same text"
+    "the library's own call for one padded sequence (others)"
 )
+WARM = f"{BLOCK} utterances an engine at a time, the first few of them once more before, not timed"
+COLD = "before every call the engine's process writes twice the processor's largest cache"
 
 
 def bench_host(
@@ -40,14 +43,16 @@ def bench_host(
     threads: int = 1,
     rounds: int = 5,
     limit: int | None = None,
+    cold: bool = False,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Measure; returns the object that ``--json`` writes. The first of ``bundles`` is the model it is about.
 
     ``names``: of `NAMES`, each of which must run; without them all are tried, and ``left_out`` says what did not run.
-    ``limit``: time that many utterances, chosen by a fixed seed, instead of all. Raises a `SluError` when there is
-    nothing to measure.
+    ``limit``: time that many utterances, chosen by a fixed seed, instead of all. ``cold``: with caches that hold
+    nothing of the engine, as after a pause. Raises a `SluError` when there is nothing to measure.
     """
+    prepare_paddle()
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         raise ConfigError(f"--backend {unknown[0]}: there is no such engine; choose from {', '.join(NAMES)}")
@@ -58,26 +63,23 @@ def bench_host(
     for directory in directories:
         check_labels(utterances, directory.labels, data)
     left_out: dict[str, str] = {}
-    with tempfile.TemporaryDirectory() as temporary:
-        found: dict[Target, dict[str, Any]] = {}
-        for number, directory in enumerate(directories):
-            scratch = Path(temporary) / str(number)
-            scratch.mkdir()
-            for name in names or NAMES:
-                try:
-                    found |= _examine(directory, name, str(data), threads, scratch, say)
-                except SluError as error:
-                    if names:
-                        raise
-                    left_out[f"{directory.path}: {name}" if number else name] = str(error)
-                    say(f"{name}: left out: {error}")
-        if not found:
-            raise BundleError(f"{bundles[0]}: nothing in it can be measured here")
-        chosen = list(range(len(utterances)))
-        if limit is not None and limit < len(chosen):
-            chosen = sorted(random.Random(0).sample(chosen, limit))
-        times = _take_turns(list(found), chosen, rounds)
-        rows = [_row(target, found[target], times[target]) for target in found]
+    found: dict[Target, dict[str, Any]] = {}
+    for number, directory in enumerate(directories):
+        for name in names or NAMES:
+            try:
+                found |= _examine(directory, name, str(data), threads, say)
+            except SluError as error:
+                if names:
+                    raise
+                left_out[f"{directory.path}: {name}" if number else name] = str(error)
+                say(f"{name}: left out: {error}")
+    if not found:
+        raise BundleError(f"{bundles[0]}: nothing in it can be measured here")
+    chosen = list(range(len(utterances)))
+    if limit is not None and limit < len(chosen):
+        chosen = sorted(random.Random(0).sample(chosen, limit))
+    times = _take_turns(list(found), chosen, rounds, cold)
+    rows = [_row(target, found[target], times[target]) for target in found]
     model = directories[0].path
     return {
         "processor": measurement.processor(),
@@ -89,7 +91,8 @@ def bench_host(
         "utterances": len(utterances),
         "threads": threads,
         "rounds": rounds,
-        "warm_up": f"{WARM_UP} utterances, and one untimed call before each timed one",
+        "warm_up": f"{WARM_UP} utterances",
+        "caches": COLD if cold else WARM,
         "timer": TIMER,
         "libraries": {k: v for facts in found.values() for k, v in facts["libraries"].items()},
         "left_out": left_out,
@@ -98,62 +101,69 @@ def bench_host(
 
 
 def _examine(
-    directory: ModelDirectory, name: str, data: str, threads: int, scratch: Path, say: Callable[[str], None]
+    directory: ModelDirectory, name: str, data: str, threads: int, say: Callable[[str], None]
 ) -> dict[Target, dict[str, Any]]:
     """What one engine on one bundle needs to start, in how much memory, and how right it is.
 
-    ``onnxruntime`` may be two, as it runs every precision. Raises `SluError` when it does not run.
+    What uses MKL may be two: as it comes, and as this project sets it. Raises `SluError` when it does not run.
     """
     target = Target(str(directory.path), name, data, 1 if name == "native" else threads, whole=True)
     if importlib.util.find_spec(target.module) is None:
         raise ConfigError(f"{target.module} is not installed")
     targets = [target]
-    if name == "onnxruntime":
-        directory.require(*FILES_OF_FORMAT["paddle"])
-        run_python("bench_arm.onnx_models", [str(directory.path), str(scratch)], f"{directory.path}: making ONNX files")
-        files = [scratch / onnx_file(precision) for precision in PRECISIONS]
-        targets = [replace(target, onnx=str(file)) for file in files if file.is_file()]
+    if name in USE_MKL:
+        # What the user has set stays; where it is not set, MKL chooses well itself.
+        set_here = os.environ.get(MKL, "")
+        targets = [replace(target, mkl=kind) for kind in dict.fromkeys(("", set_here))]
     found = {}
     for target in targets:
         with Worker(target) as worker:
             found[replace(target, whole=False)] = facts = worker.facts
-        say(f"{name} {facts['precision']}: exact {facts['exact']:.2f} %, load {facts['load_ms']:.1f} ms")
+        words = " ".join(filter(None, (name, facts["precision"], target.setting)))
+        say(f"{words}: exact {facts['exact']:.2f} %, load {facts['load_ms']:.1f} ms")
     return found
 
 
-def _take_turns(targets: list[Target], chosen: list[int], rounds: int) -> dict[Target, list[tuple[int, int]]]:
-    """Nanoseconds of every utterance of ``chosen`` in every round, from text to answer and of the network alone."""
-    times: dict[Target, list[tuple[int, int]]] = {target: [] for target in targets}
+def _take_turns(
+    targets: list[Target], chosen: list[int], rounds: int, cold: bool
+) -> dict[Target, dict[str, list[int]]]:
+    """Nanoseconds of every utterance of ``chosen`` in every round, by what was timed.
+
+    Each block goes through all engines before the next one does, in another order every time.
+    """
+    times: dict[Target, dict[str, list[int]]] = {target: {} for target in targets}
+    order, shuffle = list(targets), random.Random(0).shuffle
     with ExitStack() as stack:
         workers = {target: stack.enter_context(Worker(target)) for target in targets}
         with Progress("bench", rounds * len(chosen), unit="utterance") as progress:
-            for turn in range(rounds):
-                order = targets[turn % len(targets) :] + targets[: turn % len(targets)]
-                for index in chosen:
+            for _ in range(rounds):
+                for first in range(0, len(chosen), BLOCK):
+                    block = chosen[first : first + BLOCK]
+                    shuffle(order)
                     for target in order:
-                        times[target].append(workers[target].time(index))
-                    progress.advance()
+                        for part, taken in workers[target].time(block, cold).items():
+                            times[target].setdefault(part, []).extend(taken)
+                    progress.advance(count=len(block))
     return times
 
 
-def _row(target: Target, facts: dict[str, Any], times: list[tuple[int, int]]) -> dict[str, Any]:
+def _row(target: Target, facts: dict[str, Any], times: dict[str, list[int]]) -> dict[str, Any]:
     """One of the ``measurements``."""
-    if target.onnx:
-        form, files = "onnx", [Path(target.onnx)]
-    else:
-        form = BACKENDS[target.backend].format or ""
-        files = [Path(target.bundle) / name for name in BACKENDS[target.backend].files]
-    whole, network = zip(*times)
+    runner = BACKENDS[target.backend]
+    files = [Path(target.bundle) / name for name in runner.files]
+    python = {"python_ms": measurement.milliseconds(times["python"])} if "python" in times else {}
     return {
         "backend": target.backend,
-        "format": form,
+        "format": runner.format,
         "precision": facts["precision"],
+        "setting": target.setting,
         "bundle": target.bundle,
         "threads": target.threads,
         "padded_to": facts["padded_to"],
-        "utterances": len(times),
-        "end_to_end_ms": measurement.milliseconds(whole),
-        "model_ms": measurement.milliseconds(network),
+        "utterances": len(times["whole"]),
+        "end_to_end_ms": measurement.milliseconds(times["whole"]),
+        "model_ms": measurement.milliseconds(times["network"]),
+        **python,
         **{key: facts[key] for key in ("load_ms", "rss_growth_bytes", "pss_bytes", "pss_before_bytes")},
         "size_bytes": sum(file.stat().st_size for file in files),
         "exact": facts["exact"],
@@ -170,6 +180,7 @@ def table(result: dict[str, Any]) -> list[str]:
     for row in rows:
         whole, network = row["end_to_end_ms"], row["model_ms"]
         name = f"{row['backend']} ({row['bundle']})" if several else row["backend"]
+        name += f", {row['setting']}" if row["setting"] else ""
         cells.append(
             [name, row["precision"], str(row["padded_to"] or "-")]
             + [f"{whole['mean']:.3f}", f"{whole['p50']:.3f}", f"{whole['p99']:.3f}", f"{whole['mean'] / first:.1f}"]
@@ -182,4 +193,10 @@ def table(result: dict[str, Any]) -> list[str]:
         " ".join(cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths)))
         for row in cells
     ]
-    return [*lines, f"ratio: to the whole path of {rows[0]['backend']} {rows[0]['precision']}, means"]
+    lines.append(f"ratio: to the whole path of {rows[0]['backend']} {rows[0]['precision']}, means")
+    lines += [
+        f"{row['backend']} {row['precision']} called from Python (Parser.parse): {row['python_ms']['mean']:.3f} ms"
+        for row in rows
+        if "python_ms" in row
+    ]
+    return lines

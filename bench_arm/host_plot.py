@@ -33,7 +33,12 @@ def draw(result: dict[str, Any], form: str) -> bytes:
                 number(whole["mean"]), (place, y), (8, 0), textcoords="offset points", va="center", color=theme.ink
             )
         several = len({row["bundle"] for row in rows}) > 1
-        labels = [f"{row['backend']} · {row['precision']}" + f" · {Path(row['bundle']).name}" * several for row in rows]
+        labels = [
+            f"{row['backend']} · {row['precision']}"
+            + f" · {Path(row['bundle']).name}" * several
+            + f" · {row['setting']}" * bool(row["setting"])
+            for row in rows
+        ]
         axes.set_yticks(range(len(rows)), labels, color=theme.ink)
         axes.set(xscale="log", ylim=(len(rows) - 0.4, -0.6))
         axes.margins(x=0.12)

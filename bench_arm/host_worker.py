@@ -1,8 +1,10 @@
 """One engine in a process of its own, measured as `bench_arm.host` asks: memory, accuracy, and the time of one text.
 
 Run as ``python -m bench_arm.host_worker JSON``; ``JSON`` is that of a `Target`. The first line that it prints is the
-JSON of what it found out; then, for the number of an utterance on a line of standard input, it prints the nanoseconds
-from text to answer and those of the network alone. It ends with its input.
+JSON of what it found out. Then it takes orders, each a JSON object on a line of standard input: ``utterances``, numbers
+of them, and ``cold``. It answers with nanoseconds, a list of as many for each of ``whole`` (from text to answer),
+``network`` (that alone) and, of the native engine, ``python`` (`Parser.parse`, which others have in ``whole``). It ends
+with its input.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cache, partial
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,17 +28,19 @@ from bench_arm import measurement
 from bench_arm.target import WARM_UP, Target
 from slu.backends import native_api
 from slu.backends.fixed_length import FixedLengthBackend
-from slu.backends.native import NativeBackend, NativeParser, utf8
+from slu.backends.native import NativeBackend, utf8
 from slu.bundle import ModelDirectory, open_directory
 from slu.corpus import read_corpus
 from slu.errors import BundleError, SluError
-from slu.loading import BACKENDS, open_backend
+from slu.loading import BACKENDS, open_backend, parser_of
 from slu.metrics import compare, percent
 from slu.parser import Backend, Parser
 from slu.platform import prepare_paddle
 
 LIBRARIES = {"paddle": "paddlepaddle", "paddlelite": "paddlelite", "fastdeploy": "fastdeploy-python"}
 """Modules and the names of the packages that they are from."""
+AGAIN = 8
+"""Calls of a block that come before it, not timed: what the engine before left in the caches is gone then."""
 
 
 def serve(target: Target) -> None:
@@ -51,7 +55,7 @@ def serve(target: Target) -> None:
     start = time.perf_counter_ns()
     backend = _open(target, directory)
     facts["load_ms"] = round((time.perf_counter_ns() - start) / 1e6, 3)
-    parser = _parser(backend, directory)
+    parser = parser_of(backend, directory)
     selected = utterances if target.whole else utterances[:WARM_UP]
     # One at a time, as a user speaks, and no answer is kept: memory is that of one utterance.
     right = [compare(u, parser.parse(u.text), parser.labels).exact for u in selected]
@@ -66,18 +70,19 @@ def serve(target: Target) -> None:
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()
     with ExitStack() as stack:
-        timer = _timer(parser, directory, stack)
+        prepare = _preparer(parser, directory, stack)
         for line in sys.stdin:
-            whole, network = timer(utterances[int(line)].text)
-            sys.stdout.write(f"{whole} {network}\n")
+            order = json.loads(line)
+            calls = [prepare(utterances[number].text) for number in order["utterances"]]
+            sys.stdout.write(json.dumps({part: _times([c[part] for c in calls], order["cold"]) for part in calls[0]}))
+            sys.stdout.write("\n")
             sys.stdout.flush()
 
 
 def _checked(target: Target) -> ModelDirectory:
     """The bundle, its files compared with their hashes now, so that opening it is not timed with that."""
     directory = open_directory(target.bundle)
-    if target.backend != "onnxruntime":
-        directory.require(*BACKENDS[target.backend].files)
+    directory.require(*BACKENDS[target.backend].files)
     config = {**directory.manifest.config, "files": {}}
     return replace(directory, manifest=replace(directory.manifest, config=config))
 
@@ -91,25 +96,16 @@ def _load_library(target: Target) -> None:
 
 
 def _open(target: Target, directory: ModelDirectory) -> Backend:
-    if target.backend != "onnxruntime":
-        return open_backend(directory, target.backend, target.threads)
-    from bench_arm.onnx_models import OnnxBackend
-
-    return OnnxBackend(directory, Path(target.onnx), target.threads)
-
-
-def _parser(backend: Backend, directory: ModelDirectory) -> Parser:
-    if isinstance(backend, NativeBackend):
-        return NativeParser(backend, directory.labels, directory.manifest.threshold)
-    return Parser(backend, directory.tokenizer, directory.labels, directory.manifest.threshold)
+    return open_backend(directory, target.backend, target.threads)
 
 
 def _precision(target: Target, directory: ModelDirectory) -> str:
-    """What is computed in: Paddle's graphs of a quantised model simulate INT8 in floats."""
-    if target.onnx:
-        return Path(target.onnx).suffixes[0][1:]
+    """What is computed in: some graphs of a quantised model simulate INT8 in floats."""
+    form = BACKENDS[target.backend].format or ""
+    if form.endswith("-int8"):
+        return "int8"
     stages = [directory.manifest.stage, *(past.get("stage") for past in directory.manifest.history)]
-    if "qat" not in stages:
+    if not {"qat", "ptq"} & set(stages):
         return "fp32"
     return "int8" if target.backend == "native" else "fp32 simulating int8"
 
@@ -121,42 +117,66 @@ def _libraries(target: Target, backend: Backend) -> dict[str, str]:
     return {package: metadata.version(package)}
 
 
-def _timer(parser: Parser, directory: ModelDirectory, stack: ExitStack) -> Callable[[str], tuple[int, int]]:
-    """A function that returns the nanoseconds from ``text`` to answer, and those of the network on its tokens.
+Call = Callable[[], object]
 
-    Each is run once before it is timed, so that all engines begin with what they left in the caches themselves.
-    """
-    backend, now = parser.backend, time.perf_counter_ns
 
-    def tokens(text: str) -> np.ndarray:
-        return directory.tokenizer.encode(text, backend.max_length).ids
-
-    def timed(function: Callable[..., object], *arguments: object) -> int:
-        function(*arguments)
-        start = now()
-        function(*arguments)
-        return now() - start
+def _preparer(parser: Parser, directory: ModelDirectory, stack: ExitStack) -> Callable[[str], dict[str, Call]]:
+    """A function that returns what is to be timed of a text, by name, with all that Python can do before done."""
+    backend = parser.backend
 
     if isinstance(backend, NativeBackend):
         context = stack.enter_context(backend.context())
 
-        def time_native(text: str) -> tuple[int, int]:
-            ids = np.ascontiguousarray(tokens(text), np.int32)
+        def prepare_native(text: str) -> dict[str, Call]:
+            ids = np.ascontiguousarray(directory.tokenizer.encode(text, backend.max_length).ids, np.int32)
             pointer = ids.ctypes.data_as(native_api.POINTER(native_api.c_int32))
-            return timed(context.parse, utf8(text)), timed(context.run, pointer, len(ids))
+            # The network alone is timed without flags: adding their rows is part of the whole path.
+            return {
+                "whole": partial(context.parse, utf8(text)),
+                "network": partial(context.run, pointer, len(ids)),
+                "python": partial(parser.parse, text),
+            }
 
-        return time_native
+        return prepare_native
 
     if not isinstance(backend, FixedLengthBackend):
         raise BundleError(f"{backend.name}: the bench has no way to time it")
 
-    def time_graph(text: str) -> tuple[int, int]:
-        ids = tokens(text)
-        padded = np.full((1, backend.max_length), directory.config.pad_token_id, np.int32)
-        padded[0, : len(ids)] = ids
-        return timed(parser.parse, text), timed(backend.infer, padded)
+    def prepare_graph(text: str) -> dict[str, Call]:
+        given: list[tuple[np.ndarray, ...]] = []
+        infer = backend.infer
 
-    return time_graph
+        def record(*inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            given.append(inputs)
+            return infer(*inputs)
+
+        vars(backend)["infer"] = record  # so that the inputs are those that a text has: tokens, padding, flags
+        parser.parse(text)
+        del vars(backend)["infer"]
+        return {"whole": partial(parser.parse, text), "network": partial(infer, *given[0])}
+
+    return prepare_graph
+
+
+def _times(calls: list[Call], cold: bool) -> list[int]:
+    """Nanoseconds of each call: after some that are not timed, or each after the caches were filled with other data."""
+    now, times = time.perf_counter_ns, []
+    if not cold:
+        for call in calls[:AGAIN]:
+            call()
+    for call in calls:
+        if cold:
+            other = _other_data()
+            np.add(other, 1, out=other)
+        start = now()
+        call()
+        times.append(now() - start)
+    return times
+
+
+@cache
+def _other_data() -> np.ndarray:
+    return np.zeros(2 * measurement.cache_bytes(), np.uint8)
 
 
 def main(arguments: list[str]) -> int:

@@ -58,6 +58,8 @@ def render(inputs: Inputs, command: str) -> str:
     """The page. ``command``: what was typed to make it. The same inputs give the same bytes."""
     import jinja2
 
+    from bench_arm.calibration_plot import calibrations
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -73,16 +75,18 @@ def render(inputs: Inputs, command: str) -> str:
         "ms": _ms,
         "duration": _duration,
     }
-    named = inputs.runs or inputs.evaluations + inputs.benches
+    named = inputs.runs or inputs.evaluations + inputs.benches + inputs.parities
     return environment.get_template("report.html.j2").render(
         title="Results of " + ", ".join(dict.fromkeys(item.name for item in named)),
         command=command,
         measures=MEASURES,
         runs=[_run_view(run, i) for i, run in enumerate(inputs.runs)],
         evaluations=inputs.evaluations,
+        calibrations=calibrations(inputs.evaluations),
         details=_details(inputs),
         benches=[_bench_view(bench.name, bench.data) for bench in inputs.benches],
         published=_published(),
+        parities=_parities(inputs),
         **_figures(inputs),
     )
 
@@ -90,8 +94,9 @@ def render(inputs: Inputs, command: str) -> str:
 def _figures(inputs: Inputs) -> dict[str, str]:
     """The drawings that the inputs allow, "" for those they do not."""
     from bench_arm import plots
+    from bench_arm.calibration_plot import calibration_figure, calibrations
 
-    figures = {"accuracy": "", "training": "", "latency": ""}
+    figures = {"accuracy": "", "training": "", "latency": "", "calibration": ""}
     if inputs.runs:
         pairs = [(run.name, run.rows) for run in inputs.runs]
         title = "Accuracy against size of the parameters"
@@ -107,6 +112,10 @@ def _figures(inputs: Inputs) -> dict[str, str]:
             groups.setdefault(bench.data["processor"], []).extend(rows)
         bars = list(groups.items())
         figures["latency"] = _both("latency", "Latency", lambda width: plots.latency_figure(bars, width))
+    curves = calibrations(inputs.evaluations)
+    if curves:
+        title = "Reliability of the score, risk and coverage"
+        figures["calibration"] = _both("calibration", title, lambda width: calibration_figure(curves, width))
     return figures
 
 
@@ -242,7 +251,16 @@ def _label(row: dict[str, Any]) -> str:
     parts = [row["backend"], row["format"], row["precision"], f"{row['threads']} thread" + "s" * (row["threads"] > 1)]
     if row.get("padded_to"):
         parts.append(f"padded to {row['padded_to']}")
+    if row.get("setting"):
+        parts.append(row["setting"])
     return " · ".join(parts)
+
+
+def _parities(inputs: Inputs) -> list[dict[str, Any]]:
+    from bench_arm.report_parity import view
+
+    of_runs = [(run.name, run.parity) for run in inputs.runs if run.parity]
+    return [view(name, matrix) for name, matrix in (*of_runs, *((p.name, p.data) for p in inputs.parities))]
 
 
 def _published() -> list[dict[str, Any]]:

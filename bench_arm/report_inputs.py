@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench_arm.report_parity import check_matrices, matrix_of_run
 from slu.errors import SluError
 from slu.files import MARK
 
@@ -28,12 +29,16 @@ class ResultsError(SluError):
 
 @dataclass(frozen=True)
 class Run:
-    """A recipe's results. ``rows``: one a stage. ``manifests``, ``curves``: by stage, of the stages that have them."""
+    """A recipe's results. ``rows``: one a stage. ``manifests``, ``curves``: by stage, of the stages that have them.
+
+    ``parity``: the matrix of its bundle, None without one.
+    """
 
     name: str
     rows: list[dict[str, Any]]
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
     curves: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    parity: dict[str, Any] | None = None
 
     @property
     def fp32(self) -> dict[str, Any] | None:
@@ -56,6 +61,7 @@ class Inputs:
     runs: list[Run]
     evaluations: list[Result]
     benches: list[Result]
+    parities: list[Result] = field(default_factory=list)
 
 
 def read_inputs(paths: Sequence[Path]) -> Inputs:
@@ -77,6 +83,7 @@ def read_inputs(paths: Sequence[Path]) -> Inputs:
         [_read_run(path, name, found[path]["rows"]) for path, name in named],
         _named(by_kind["evaluation"], found),
         _named(by_kind["bench"], found),
+        [Result(name, matrix) for file in by_kind["parity"] for name, matrix in found[file]["parity"].items()],
     )
 
 
@@ -111,6 +118,8 @@ def _kind(data: Any) -> str:
     if isinstance(data, dict):
         if "measurements" in data:
             return "bench"
+        if isinstance(data.get("parity"), dict):
+            return "parity"
         if "rows" in data:
             return "run"
         if "exact" in data and "model" in data:
@@ -145,7 +154,7 @@ def _read_run(path: Path, name: str, rows: list[dict[str, Any]]) -> Run:
         if (directory / TRAINING).is_file():
             curves[stage] = _load(directory / TRAINING)
             _check_curve(curves[stage], str(directory / TRAINING))
-    return Run(name, rows, manifests, curves)
+    return Run(name, rows, manifests, curves, matrix_of_run(path.parent, ResultsError))
 
 
 def _check_run(data: dict[str, Any], where: str) -> None:
@@ -207,7 +216,11 @@ def _check_bench(data: dict[str, Any], where: str) -> None:
         _numbers(row, [name for name in OPTIONAL if row.get(name) is not None], place)
 
 
-_CHECKS = {"run": _check_run, "evaluation": _check_evaluation, "bench": _check_bench}
+def _check_parity(data: dict[str, Any], where: str) -> None:
+    check_matrices(data, where, _numbers, ResultsError)
+
+
+_CHECKS = {"run": _check_run, "evaluation": _check_evaluation, "bench": _check_bench, "parity": _check_parity}
 
 
 def _table(value: Any, where: str) -> dict[str, Any]:

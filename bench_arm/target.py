@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,32 +18,44 @@ from slu.errors import BundleError
 from slu.loading import BACKENDS
 
 ROOT = Path(__file__).parents[1]
-NAMES = (*(name for name, runner in BACKENDS.items() if runner.format is not None), "onnxruntime")
-"""Engines that can be compared: those that run bundles, and a current ONNX Runtime on what is made of one."""
+NAMES = tuple(name for name, runner in BACKENDS.items() if runner.format is not None)
+"""Engines that can be compared: those that run bundles."""
 WARM_UP = 20
 """Utterances that a process runs before anything is timed."""
+MKL = "MKL_DEBUG_CPU_TYPE"
+"""Which instructions Intel's MKL may use; without it MKL takes a slow path on other makers' processors."""
+USE_MKL = ("lite", "paddle", "paddle-int8")
+"""Engines whose float products are MKL's; FastDeploy's Paddle Inference takes the same time with and without it."""
 TIMEOUT_SECONDS = 1800
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass(frozen=True)
 class Target:
-    """``backend`` on the bundle ``bundle``, on the texts of ``data``. ``onnx``: the file that ``onnxruntime`` runs.
+    """``backend`` on the bundle ``bundle``, on the texts of ``data``.
 
-    ``whole``: measure over all of ``data`` before the first answer, not only over `WARM_UP` utterances.
+    ``mkl``: the value of `MKL`, "" as the library comes; None for an engine without it. ``whole``: measure over all of
+    ``data`` before the first answer, not only over `WARM_UP` utterances.
     """
 
     bundle: str
     backend: str
     data: str
     threads: int = 1
-    onnx: str = ""
+    mkl: str | None = None
     whole: bool = False
 
     @property
     def module(self) -> str:
         """What must be importable."""
-        return "onnxruntime" if self.backend == "onnxruntime" else BACKENDS[self.backend].module
+        return BACKENDS[self.backend].module
+
+    @property
+    def setting(self) -> str:
+        """What was set for it, in words; "" when there is nothing to set."""
+        if self.mkl is None:
+            return ""
+        return f"{MKL}={self.mkl}" if self.mkl else "MKL as it comes"
 
 
 class Worker:
@@ -54,14 +67,16 @@ class Worker:
     def __init__(self, target: Target):
         self._target = target
         self._errors = tempfile.TemporaryFile()
-        threads = dict.fromkeys(THREAD_VARIABLES, str(target.threads))
+        own = dict.fromkeys(THREAD_VARIABLES, str(target.threads))
+        if target.mkl is not None:
+            own[MKL] = target.mkl
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench_arm.host_worker", json.dumps(asdict(target))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={**os.environ, **threads, "PYTHONPATH": path},
+            env={**os.environ, **own, "PYTHONPATH": path},
         )
         try:
             self.facts: dict[str, Any] = json.loads(self._answer())
@@ -71,16 +86,19 @@ class Worker:
             self.close()
             raise
 
-    def time(self, index: int) -> tuple[int, int]:
-        """Nanoseconds that utterance ``index`` takes from text to answer, and in the network alone."""
+    def time(self, utterances: Sequence[int], cold: bool = False) -> dict[str, list[int]]:
+        """Nanoseconds of each of ``utterances``, by what was timed; see `bench_arm.host_worker`.
+
+        ``cold``: with caches that hold nothing of the engine.
+        """
         assert self._process.stdin
         try:
-            self._process.stdin.write(b"%d\n" % index)
+            self._process.stdin.write(json.dumps({"utterances": list(utterances), "cold": cold}).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._failure("ended") from None
-        whole, network = map(int, self._answer().split())
-        return whole, network
+        times: dict[str, list[int]] = json.loads(self._answer())
+        return times
 
     def close(self) -> None:
         """End the process."""
