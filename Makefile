@@ -6,11 +6,11 @@ SETUP := .venv/.installed
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install
 ENGINE := $(shell find cpp_runtime -name CMakeLists.txt -o -path '*/include/*.h' -o -path '*/src/*' -type f -o -path '*/cli/*' -type f)
 
-MODEL := models/nlpcc2018-nano
+MODELS := models/nlpcc2018-nano models/nlpcc2018-pico
 
 .PHONY: setup demo test test-slow lint format lock clean
 
-setup: $(SETUP) $(MODEL)/model.gguf
+setup: $(SETUP) $(MODELS:=/model.gguf)
 
 include cpp_runtime/build.mk
 
@@ -27,9 +27,9 @@ $(SETUP): $(PACKAGES) pyproject.toml $(ENGINE)
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The form of the default model that the engine maps; the committed one is the checkpoint it is made of.
-$(MODEL)/model.gguf: $(MODEL)/model.safetensors | $(SETUP)
-	$(BIN)/python -m export_lite.gguf $(MODEL)
+# The form of the models that the engine maps; the committed ones are the checkpoints they are made of.
+%/model.gguf: %/model.safetensors | $(SETUP)
+	$(BIN)/python -m export_lite.gguf $*
 
 demo: setup
 	$(BIN)/slu run configs/demo.toml --out runs/demo
@@ -56,4 +56,4 @@ lock:
 	  --no-annotate --no-header --no-emit-index-url --quiet --output-file requirements.lock
 
 clean:
-	rm -rf .venv build runs *.egg-info $(MODEL)/model.gguf
+	rm -rf .venv build runs *.egg-info $(MODELS:=/model.gguf)
