@@ -15,7 +15,7 @@ from typing import NoReturn
 from slu.errors import SluError
 from slu.platform import prepare_paddle
 
-ORDER = ("data", "train", "compress", "export", "eval", "parse", "run", "bench", "report", "inspect")
+ORDER = ("data", "lexicon", "train", "compress", "export", "eval", "parse", "run", "bench", "report", "inspect")
 """Commands as they are listed; others follow."""
 
 

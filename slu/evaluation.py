@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from slu.calibration import calibration
 from slu.corpus import Utterance, format_tagged
 from slu.errors import CorpusError
 from slu.files import write_file
+from slu.flags import FIRST_TURN
 from slu.metrics import compare, measure
 from slu.parser import Parser, ParseResult
+from slu.sessions import by_turn, turns_before
 
 MEASURES = (
     "exact",
@@ -26,14 +29,35 @@ MEASURES = (
     "understood",
 )
 """The single numbers of an evaluation, in the order in which they are shown."""
+PARTS = ("classes", "confusion", "calibration", "noise", "rejection", "lexicon")
+"""Objects in the JSON of an evaluation; the last three only where they were asked for."""
 KEPT = 0.95
 """Share of right answers that the threshold lets pass."""
 
 
 def evaluate(parser: Parser, utterances: Sequence[Utterance]) -> tuple[dict[str, Any], list[ParseResult]]:
-    """Parse and measure; returns every measure (see `slu.metrics.measure`) and the answers."""
-    answers = parser.parse_batch([utterance.text for utterance in utterances])
-    return measure(utterances, answers, parser.labels), answers
+    """Parse and measure; returns every measure (see `slu.metrics.measure`, `slu.calibration`) and the answers."""
+    answers = parse_dialogues(parser, utterances)
+    result = measure(utterances, answers, parser.labels)
+    exact = [compare(u, a, parser.labels).exact for u, a in zip(utterances, answers)]
+    return {**result, "calibration": calibration([a.score for a in answers], exact)}, answers
+
+
+def parse_dialogues(parser: Parser, utterances: Sequence[Utterance]) -> list[ParseResult]:
+    """Answers in the order of ``utterances``.
+
+    A model that uses the intent of the turn before gets the one that it answered there itself, within each session: all
+    first turns are parsed at once, then all second ones, and so on.
+    """
+    if not parser.uses_previous_intent:
+        return parser.parse_batch([utterance.text for utterance in utterances])
+    before = turns_before(utterances)
+    answers: dict[int, ParseResult] = {}
+    for group in by_turn(before):
+        known = (before[i] for i in group)
+        previous = [FIRST_TURN if k is None else answers[k].intent for k in known]
+        answers.update(zip(group, parser.parse_batch([utterances[i].text for i in group], previous_intents=previous)))
+    return [answers[i] for i in range(len(utterances))]
 
 
 def choose_threshold(parser: Parser, utterances: Sequence[Utterance], answers: Sequence[ParseResult]) -> float:
@@ -79,7 +103,7 @@ def summary(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_evaluation(path: Path, model: Path, data: Path, parser: Parser, result: dict[str, Any]) -> None:
-    """Write what ``slu eval --json`` writes: the measures, a row a class, and the confusion between intents."""
+    """Write what ``slu eval --json`` writes: the measures and, of `PARTS`, what ``result`` has."""
     where = {"model": str(model), "backend": parser.backend.name, "data": str(data)}
-    whole = {**where, **summary(result), "classes": result["classes"], "confusion": result["confusion"]}
+    whole = {**where, **summary(result), **{name: result[name] for name in PARTS if name in result}}
     write_file(path, json.dumps(whole, ensure_ascii=False, indent=1) + "\n")

@@ -11,11 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SLU = Path(sys.executable).parent / "slu"
-STAGES = ["fp32", "vocab", "width", "qat", "embeddings"]
+STAGES = ["fp32", "vocab", "width", "ptq", "qat", "embeddings"]
 TINY = (
     "model.hidden_size=48", "model.num_hidden_layers=2", "model.num_attention_heads=4", "model.intermediate_size=96",
     "model.max_position_embeddings=64", "training.epochs=6", "training.learning_rate=4e-3", "training.average=0.9",
     "width.training.epochs=1", "width.training.learning_rate=2e-3", "width.training.average=0.9",
+    "ptq.utterances=[16]", "ptq.algorithms=[\"avg\"]",
     "qat.training.epochs=1", "qat.training.learning_rate=1e-3", "qat.training.average=0.9",
     "export.formats=[\"paddle\", \"lite-x86\"]",
 )  # fmt: skip
@@ -80,6 +81,25 @@ def test_a_bundle_answers_as_its_checkpoint(made: Path, backend: str) -> None:
         assert all(wanted["text"][s["start"] : s["end"]] == s["value"] for s in wanted["slots"])
 
 
+def test_a_contact_that_no_text_has_is_found_when_it_is_in_the_list(made: Path, sample_path: Path) -> None:
+    names = ["诸葛小明", "慕容青川", "丁一航", "高小琴", "罗辑", "章北海", "叶文洁", "史强", "程心", "欧阳春燕"]
+    corpus = sample_path.read_text(encoding="utf-8")
+    assert not any(name in corpus for name in names)
+    contacts = made.parent / "contacts.txt"
+    contacts.write_text("\n".join(names) + "\n", encoding="utf-8")
+    texts = [form.format(name) for name in names for form in ("给{}打个电话", "呼叫{}")]
+
+    def right(*options: str) -> int:
+        done = slu("parse", made / "bundle", "--backend", "paddle", *options, *texts)
+        assert done.returncode == 0, done.stderr
+        answers = map(json.loads, done.stdout.splitlines())
+        found = ([slot["value"] for slot in a["slots"] if slot["name"] == "contact_name"] for a in answers)
+        return sum(values == [name] for values, name in zip(found, [name for name in names for _ in "12"]))
+
+    without, with_list = right(), right("--lexicon", f"contact_name={contacts}")
+    assert with_list >= 18 > without
+
+
 @pytest.mark.parametrize(
     ("setting", "says"),
     [
@@ -99,7 +119,9 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(made: Path, setting: str, s
     assert (made / "results.json").is_file() and not list(made.glob(".*.tmp"))
 
 
-@pytest.mark.parametrize("setting", ["qat.training.epochs=0", "width.ration=1", 'export.formats=["tflite"]'])
+@pytest.mark.parametrize(
+    "setting", ["qat.training.epochs=0", "ptq.utterances=[0]", "width.ration=1", 'export.formats=["tflite"]']
+)
 def test_a_wrong_setting_of_a_late_stage_is_said_before_the_training(tmp_path: Path, setting: str) -> None:
     done = run_tiny(tmp_path / "run", setting)
     assert done.returncode == 2 and done.stderr.strip().splitlines()[-1].startswith("slu: error: ")

@@ -35,6 +35,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     sample.add_argument("--out", metavar="FILE", type=Path, required=True)
     sample.add_argument("--count", metavar="N", type=int, default=4000, help="utterances (default: 4000)")
     sample.add_argument("--seed", type=int, default=0)
+    sample.add_argument("--lists", metavar="DIR", type=Path, help="write lists of names for it there, SLOT.txt")
 
     for action in (check, split, sample):
         action.set_defaults(func=run)
@@ -94,8 +95,15 @@ def _split(args: argparse.Namespace) -> int:
 
 def _sample(args: argparse.Namespace) -> int:
     from slu.corpus import write_corpus
-    from slu.sample import generate_sample
+    from slu.files import write_file
+    from slu.sample import generate_lists, generate_sample
 
-    write_corpus(generate_sample(args.count, args.seed), args.out)
+    utterances = generate_sample(args.count, args.seed)
+    write_corpus(utterances, args.out)
     print(f"{args.out}: {args.count} utterances")
+    if args.lists:
+        for slot, names in generate_lists(utterances, args.seed).items():
+            path = args.lists / f"{slot}.txt"
+            write_file(path, "\n".join(names) + "\n")
+            print(f"{path}: {len(names)} names")
     return 0

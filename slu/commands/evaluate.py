@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slu.commands.lists import add_lexicon_argument, add_lists
+from slu.commands.robustness import add_arguments, check_arguments, measure_robustness
+
 if TYPE_CHECKING:
     from slu.corpus import Utterance
     from slu.labels import Labels
+    from slu.parser import Parser
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -18,8 +22,17 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("model", metavar="MODEL", type=Path, help="a checkpoint or a bundle")
     parser.add_argument("--data", metavar="FILE", type=Path, required=True, help="a tagged corpus")
     parser.add_argument("--backend", metavar="B", help="what computes it; MODEL decides if left out")
+    add_lexicon_argument(parser)
+    parser.add_argument(
+        "--lexicon-share",
+        metavar="X",
+        type=float,
+        default=1.0,
+        help="let only this share of all names in lists count, 0 to 1: to measure incomplete lists (default: 1)",
+    )
     parser.add_argument("--json", metavar="F", type=Path, help="write the measures there")
     parser.add_argument("--errors", metavar="F", type=Path, help="write every wrong utterance there")
+    add_arguments(parser)
     parser.set_defaults(func=run)
 
 
@@ -29,19 +42,44 @@ def run(args: argparse.Namespace) -> int:
     from slu.files import write_file
     from slu.loading import load
 
+    check_arguments(args)
     utterances = read_corpus(args.data)
     parser = load(args.model, args.backend)
+    add_lists(parser, args.lexicon)
+    if args.lexicon_share != 1:
+        _thin(parser, args.lexicon_share)
     check_labels(utterances, parser.labels, args.data)
     result, answers = evaluate(parser, utterances)
-    print("\n".join(class_table(result)))
+    more, lines = measure_robustness(args, parser, utterances, result, answers)
+    print("\n".join([*class_table(result), *lines]))
     if args.errors:
         lines = error_lines(utterances, answers, parser)
         head = "session\ttext\tintent\ttagged\tanswered intent\tanswered tagged\tscore"
         write_file(args.errors, "\n".join([head, *lines]) + "\n")
         print(f"{len(lines)} wrong utterances in {args.errors}")
+    if args.lexicon or args.lexicon_share != 1:
+        more = {**more, "lexicon": {"added": args.lexicon, "share": args.lexicon_share}}
     if args.json:
-        write_evaluation(args.json, args.model, args.data, parser, result)
+        write_evaluation(args.json, args.model, args.data, parser, {**result, **more})
     return 0
+
+
+def _thin(parser: Parser, share: float) -> None:
+    """Let only a share of the names count."""
+    from slu.errors import ConfigError
+    from slu.lexicon import Lexicon
+
+    if not 0 <= share <= 1:
+        raise ConfigError(f"--lexicon-share {share:g}: a share, 0 to 1, is expected")
+    if isinstance(parser.lexicon, Lexicon):
+        parser.lexicon.thin(share)
+    elif share == 0:
+        for slot in parser.labels.slots:
+            parser.lexicon.replace(slot, [])
+    else:
+        raise ConfigError(
+            f"--lexicon-share {share:g}: the backend {parser.backend.name} cannot; choose another --backend"
+        )
 
 
 def check_labels(utterances: Sequence[Utterance], labels: Labels, path: Path) -> None:

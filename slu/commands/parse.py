@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from slu.commands.lists import add_lexicon_argument, add_lists
+
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``parse`` to the commands."""
@@ -19,6 +21,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("model", metavar="MODEL", type=Path, help="a checkpoint or a bundle")
     parser.add_argument("text", metavar="TEXT", nargs="*", help="utterances")
     parser.add_argument("--backend", metavar="B", help="what computes it; MODEL decides if left out")
+    add_lexicon_argument(parser)
+    parser.add_argument(
+        "--session",
+        action="store_true",
+        help="the utterances are the turns of a dialogue, and an empty one begins another dialogue",
+    )
     parser.set_defaults(func=run)
     parser.intermixed = True  # type: ignore[attr-defined]
 
@@ -31,9 +39,18 @@ def run(args: argparse.Namespace) -> int:
     if sys.stdout is None:
         raise OutputError("standard output is closed; parse prints there")
     parser = load(args.model, args.backend)
+    add_lists(parser, args.lexicon)
+    session = parser.session() if args.session else None
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     for text in texts:
-        print(json.dumps(parser.parse(text).to_dict(), ensure_ascii=False), flush=True)
+        if session is None:
+            result = parser.parse(text)
+        elif text:
+            result = session.parse(text)
+        else:
+            session.restart()
+            continue
+        print(json.dumps(result.to_dict(), ensure_ascii=False), flush=True)
     return 0
 
 

@@ -11,13 +11,18 @@ from slu.checkpoint import Checkpoint
 _erf = np.vectorize(erf)
 
 
-def run(model: Checkpoint, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+def run(
+    model: Checkpoint, ids: np.ndarray, flags: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     """Intent logits ``[intents]``, slot logits ``[tokens, tags]`` and the hidden states after each layer.
 
-    Products of quantised layers are computed in integers, everything else in float64.
+    ``flags``: ``[tokens, columns]``, of a model that takes them. Products of quantised layers are computed in integers,
+    everything else in float64.
     """
     tensors, config = model.tensors, model.config
     x = _row(tensors, "word", ids) + _row(tensors, "position", np.arange(len(ids))) + _row(tensors, "token_type", [0])
+    if flags is not None:
+        x = x + flags.astype(float) @ _row(tensors, "flag", slice(None))
     x = _norm(tensors, "ernie.embeddings.layer_norm", x, config.layer_norm_eps)
     states = [x]
     for i in range(config.num_hidden_layers):

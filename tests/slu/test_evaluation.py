@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from slu.corpus import Slot, Utterance, parse_tagged
+from slu.errors import LexiconError
 from slu.evaluation import KEPT, MEASURES, choose_threshold, error_lines, evaluate, summary
+from slu.labels import Labels
 from slu.metrics import compare
 from slu.parser import Parser, ParseResult
+from slu.tokenizer import Tokenizer
 
 
 def test_a_parser_that_is_right_reaches_everything(settled: list[Utterance], knowing: Parser) -> None:
@@ -19,6 +23,47 @@ def test_a_parser_that_is_right_reaches_everything(settled: list[Utterance], kno
     row = summary(result)
     assert list(row) == ["utterances", *MEASURES]
     assert row["utterances"] == len(settled)
+
+
+class Following:
+    """Answers the intent after the one before, the fourth where that is not known; knows no slots."""
+
+    name = "following"
+    max_length = 40
+
+    def __init__(self, labels: Labels):
+        self.labels = labels
+        self.calls = 0
+
+    def run(self, ids: np.ndarray, flags: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        assert flags is not None and flags[:, 1:].sum() == 0
+        self.calls += 1
+        intents, tags = len(self.labels.intents), len(self.labels.tags)
+        after = np.where(flags[:, 0].any(1), (flags[:, 0].argmax(1) + 1) % (intents + 1), 3)
+        outside = np.zeros((*ids.shape, tags), np.float32)
+        outside[..., 0] = 20
+        return np.eye(intents, dtype=np.float32)[after] * 20, outside
+
+
+def test_a_model_is_told_its_own_answer_to_the_turn_before(
+    sample: list[Utterance], tokenizer: Tokenizer, labels: Labels
+) -> None:
+    backend = Following(labels)
+    parser = Parser(backend, tokenizer, labels, flags=("previous_intent",))
+    names, turn, session = [], 0, ""
+    for utterance in sample[:1000]:
+        turn = turn + 1 if utterance.session == session else 0
+        session = utterance.session
+        names.append(labels.intents[turn])
+    _, answers = evaluate(parser, sample[:1000])
+    assert [answer.intent for answer in answers] == names
+    assert backend.calls < 250  # turns of all sessions are computed together
+    dialogue = parser.session()
+    assert [dialogue.parse("嗯").intent for _ in range(3)] == list(labels.intents[:3])
+    assert parser.parse("嗯").intent == labels.intents[3]
+    assert parser.parse("嗯", previous_intent=labels.intents[6]).intent == labels.intents[7]
+    with pytest.raises(LexiconError, match="trained without lists"):
+        _ = parser.lexicon
 
 
 def test_every_wrong_utterance_has_its_line(settled: list[Utterance], knowing: Parser) -> None:

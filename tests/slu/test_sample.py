@@ -10,6 +10,7 @@ from slu.commands import data
 from slu.corpus import check_corpus, read_corpus, split_corpus
 from slu.errors import ConfigError
 from slu.labels import Labels
+from slu.phrases import check_list, read_list
 from slu.sample import generate_sample
 
 SAMPLE = Path(__file__).parents[2] / "data/sample/corpus.txt"
@@ -24,9 +25,23 @@ singer song style theme toplist""".split()
 def test_the_committed_corpus_comes_from_the_grammar(tmp_path: Path) -> None:
     parser = argparse.ArgumentParser()
     data.register(parser.add_subparsers(required=True))
-    args = parser.parse_args(["data", "sample", "--out", str(tmp_path / "corpus.txt")])
+    args = parser.parse_args(["data", "sample", "--out", str(tmp_path / "corpus.txt"), "--lists", str(tmp_path)])
     assert args.func(args) == 0
     assert (tmp_path / "corpus.txt").read_bytes() == SAMPLE.read_bytes()
+    committed = sorted((SAMPLE.parent / "lexicon").iterdir())
+    assert [path.stem for path in committed] == ["contact_name", "singer", "song"]
+    for path in committed:
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+        assert not check_list(path)
+
+
+def test_its_lists_lack_some_names_and_have_others() -> None:
+    corpus = read_corpus(SAMPLE)
+    for path in (SAMPLE.parent / "lexicon").iterdir():
+        listed = set(read_list(path))
+        spoken = {slot.correction or slot.value for u in corpus for slot in u.slots if slot.name == path.stem}
+        assert 0.65 < len(listed & spoken) / len(spoken) < 0.85
+        assert len(listed - spoken) > 40
 
 
 def test_it_has_the_label_set_and_no_errors() -> None:

@@ -367,7 +367,7 @@ def test_a_state_of_another_run_is_refused(run: Callable[..., Run], checkpoint: 
         checkpoint.config.replace(num_hidden_layers=3),
         checkpoint.config.replace(intermediate_size=48),
     ):
-        model = new_model(other, len(checkpoint.labels.intents), len(checkpoint.labels.tags), 0)
+        model = new_model(other, checkpoint.labels, 0)
         with pytest.raises(CheckpointError, match=refused):
             load_state(one.workspace, model)
 
