@@ -33,7 +33,8 @@ $(SETUP): $(PACKAGES) pyproject.toml $(ENGINE)
 
 demo: setup
 	$(BIN)/slu run configs/demo.toml --out runs/demo
-	$(BIN)/slu parse runs/demo/bundle 来一首周华健的花心 打电话给妈妈 导航到人民广场 今天天气怎么样
+	$(BIN)/slu parse runs/demo/bundle $(foreach slot,singer song contact_name,--lexicon $(slot)=data/sample/added/$(slot).txt) \
+	  来一首周华健的花心 打电话给诸葛小明 导航到人民广场 今天天气怎么样
 	$(BIN)/slu report runs/demo --out runs/demo/report.html
 
 test: lint

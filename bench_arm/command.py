@@ -27,6 +27,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     host.add_argument("--cold", action="store_true", help="empty the caches before every call, as after a pause")
     host.add_argument("--json", metavar="F", type=Path, help="write the measurements there")
     host.add_argument("--plot", metavar="F", type=Path, help="draw them there, as PNG or SVG by the name's ending")
+    host.add_argument("--curve", metavar="F", type=Path, help="draw exact of all bundles against size and time there")
     host.set_defaults(func=run_host)
 
 
@@ -36,8 +37,9 @@ def run_host(args: argparse.Namespace) -> int:
     from slu.errors import ConfigError
     from slu.files import write_file
 
-    if args.plot and args.plot.suffix not in (".png", ".svg"):
-        raise ConfigError(f"--plot {args.plot}: the name must end in .png or .svg")
+    for option, file in (("--plot", args.plot), ("--curve", args.curve)):
+        if file and file.suffix not in (".png", ".svg"):
+            raise ConfigError(f"{option} {file}: the name must end in .png or .svg")
     names = [name.strip() for name in args.backend.split(",") if name.strip()]
     result = bench_host([args.bundle, *args.also], args.data, names, args.threads, args.repeat, args.limit, args.cold)
     print("\n" + "\n".join(table(result)))
@@ -47,4 +49,8 @@ def run_host(args: argparse.Namespace) -> int:
         from bench_arm.host_plot import draw
 
         write_file(args.plot, draw(result, args.plot.suffix[1:]))
+    if args.curve:
+        from bench_arm.curve_plot import draw as draw_curve
+
+        write_file(args.curve, draw_curve(result, args.curve.suffix[1:]))
     return 0
