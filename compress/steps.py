@@ -47,12 +47,16 @@ def run_step(
         raise ConfigError(f"{step}: {out} is the checkpoint to be compressed; choose another --out")
     before = load_checkpoint(source)
     settings = settings_of(step, recipe)
-    make = _step(step, settings, data, before, say)
+    make = _step(step, settings, recipe, data, source, before, say)
     run_stage(step, out, settings, {"checkpoint": file_hash(source)}, data, make, before, say=say)
 
 
 def settings_of(step: str, recipe: Recipe) -> Any:
     """The recipe's settings for a step; raise `ConfigError` for what does not belong there."""
+    if step == "student":
+        from compress.student import StudentSettings
+
+        return recipe.section(step, StudentSettings)
     if step == "vocab":
         from compress.vocab import VocabSettings
 
@@ -79,8 +83,16 @@ def settings_of(step: str, recipe: Recipe) -> Any:
 
 
 def _step(
-    step: str, settings: Any, data: Data, before: Checkpoint, say: Callable[[str], None]
+    step: str, settings: Any, recipe: Recipe, data: Data, source: Path, before: Checkpoint, say: Callable[[str], None]
 ) -> Callable[[Path], Made]:
+    if step == "student":
+        from compress.student import new_student, train_student
+
+        # Made before the teachers are trained: sizes that do not fit must not wait for that.
+        student = new_student(before, settings)
+        return lambda workspace: train_student(
+            student, [before, *_other_teachers(recipe, data, source, settings.teachers)], data, settings, workspace
+        )
     if step == "vocab":
         from compress.vocab import prune_vocab
 
@@ -104,3 +116,13 @@ def _step(
     from compress.calibration import calibrate
 
     return lambda workspace: (*calibrate(before, data.dev), [])
+
+
+def _other_teachers(recipe: Recipe, data: Data, source: Path, count: int) -> list[Checkpoint]:
+    """The 2nd to ``count``-th teacher: beside the first one, where other students find them again."""
+    from slu.train import train_stage
+
+    return [
+        train_stage(recipe, data, source.with_name(f"{source.name}-{n + 1}"), resume=True, number=n)
+        for n in range(1, count)
+    ]

@@ -22,10 +22,19 @@ _POOL = 50
 
 
 @dataclass(frozen=True)
-class Example:
-    """``ids`` and ``tags``: int64 ``[tokens]``; ``intent``: index.
+class Soft:
+    """Probabilities instead of labels, float32: ``intents`` ``[intents]``, ``tags`` ``[tokens - 2, tags]``."""
 
-    ``spans``: matches with the model's lists, see `slu.flags.Found`; ``previous``: the intent of the turn before.
+    intents: np.ndarray
+    tags: np.ndarray
+
+
+@dataclass(frozen=True)
+class Example:
+    """``ids`` and ``tags``: int64 ``[tokens]``; ``intent``: index. All of its labels are `IGNORED` where nobody knows.
+
+    ``spans``: matches with the model's lists, see `slu.flags.Found`; ``previous``: the intent of the turn before;
+    ``soft``: what a teacher says.
     """
 
     ids: np.ndarray
@@ -33,25 +42,35 @@ class Example:
     intent: int
     spans: np.ndarray = field(default_factory=lambda: NO_SPANS)
     previous: int = UNKNOWN
+    soft: Soft | None = None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """``ids`` and ``tags``: int64 ``[n, length]``, ``intents``: int64 ``[n]``.
+    """``ids`` and ``tags``: int64 ``[n, length]``, ``intents``: int64 ``[n]``, ``lengths``: tokens of each, ``[n]``.
 
     ``padded``: whether any position is padding. ``utterances`` and ``tokens`` are counts over the whole global batch,
     so that the losses of its shards add up to the mean over it. ``flags``: float32 ``[n, length, columns]``, None for a
-    model without; ``found``: what they are made of.
+    model without; ``found``: what they are made of. ``soft``: what teachers say, float32 ``[n, intents]`` and ``[n,
+    length, tags]`` (0 for [CLS], [SEP] and padding); None unless they were asked about all of them.
     """
 
     ids: np.ndarray
     tags: np.ndarray
     intents: np.ndarray
+    lengths: np.ndarray
     padded: bool
     utterances: int
     tokens: int
     flags: np.ndarray | None = None
     found: Found | None = None
+    soft: Soft | None = None
+
+    @property
+    def scored(self) -> np.ndarray:
+        """Which positions are tokens of a text, bool ``[n, length]``: not [CLS], [SEP] or padding."""
+        position = np.arange(self.ids.shape[1])
+        return (position > 0) & (position < self.lengths[:, None] - 1)
 
 
 def make_examples(
@@ -81,6 +100,19 @@ def make_examples(
         previous = len(intents) if before is None else intents[utterances[before].intent]
         tagged, intent = tag_tokens(utterance, encoding, tags), intents[utterance.intent]
         examples.append(Example(encoding.ids.astype(np.int64), tagged, intent, spans, previous))
+    return examples
+
+
+def unlabelled_examples(
+    texts: Sequence[str], tokenizer: Tokenizer, max_length: int, lexicon: Entries | None = None
+) -> list[Example]:
+    """Tokenize and match texts of which nobody knows the labels, nor the turn before."""
+    examples = []
+    for text in texts:
+        encoding = tokenizer.encode(text, max_length)
+        spans = spans_of(find_matches(lexicon, text, encoding) if lexicon else [])
+        tags = np.full(len(encoding.ids), IGNORED, np.int64)
+        examples.append(Example(encoding.ids.astype(np.int64), tags, IGNORED, spans))
     return examples
 
 
@@ -142,9 +174,21 @@ def collate(
         ids,
         tags,
         np.array([e.intent for e in examples], np.int64),
+        np.array(lengths, np.int64),
         min(lengths, default=0) != longest,
         utterances or len(examples),
         tokens or sum(lengths) - 2 * len(examples),
         None if found is None else found.flags(columns, longest),
         found,
+        _padded_soft(examples, longest),
     )
+
+
+def _padded_soft(examples: Sequence[Example], longest: int) -> Soft | None:
+    asked = [example.soft for example in examples if example.soft is not None]
+    if not asked or len(asked) < len(examples):
+        return None
+    tags = np.zeros((len(asked), longest, asked[0].tags.shape[1]), np.float32)
+    for row, soft in enumerate(asked):
+        tags[row, 1 : 1 + len(soft.tags)] = soft.tags
+    return Soft(np.stack([soft.intents for soft in asked]), tags)

@@ -10,21 +10,39 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Numbers of these settings in <malloc.h>."""
 
 
 def prepare_paddle() -> None:
     """Set what Paddle reads when it is imported; call it before that. What the user has set stays.
 
     ``MKL_DEBUG_CPU_TYPE``: Paddle's MKL takes a slow path on AMD processors unless it is told which instructions
-    there are (18 against 72 GFLOP/s in a float matrix product on one Zen 5 core). ``GLOG_minloglevel``: warnings of
-    the native libraries and less are not printed, errors are.
+    there are (18 against 72 GFLOP/s in a float matrix product on one Zen 5 core). ``FLAGS_use_stride_kernel``: with
+    views instead of copies, Paddle 2.6 copies later, and more slowly (a training step takes 15 % longer).
+    ``GLOG_minloglevel``: warnings of the native libraries and less are not printed, errors are.
     """
     kind = mkl_cpu_type(_first_processor())
     if kind is not None:
         os.environ.setdefault("MKL_DEBUG_CPU_TYPE", kind)
+    os.environ.setdefault("FLAGS_use_stride_kernel", "0")
     os.environ.setdefault("GLOG_minloglevel", "2")
     # Paddle imports setuptools after distutils, which is no concern of who runs it.
     warnings.filterwarnings("ignore", message="Setuptools is replacing distutils")
+
+
+def keep_freed_memory() -> None:
+    """Let the allocator keep what is freed, for a process that trains: Paddle asks for the same blocks in every step.
+
+    glibc returns large blocks to the kernel, which has to clear them when they are asked for again (a tenth of the time
+    of a training step). Elsewhere than with glibc nothing happens.
+    """
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 def mkl_cpu_type(processor: str) -> str | None:

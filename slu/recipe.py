@@ -16,6 +16,7 @@ SECTIONS = (
     "lexicon",
     "model",
     "training",
+    "student",
     "vocab",
     "width",
     "ptq",

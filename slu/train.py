@@ -54,11 +54,12 @@ def run_training(
     title: str,
     prepare: Callable[[Any], Any] = lambda model: model,
     finish: Callable[[Any, Checkpoint], Checkpoint] | None = None,
+    examples: Sequence[Example] | None = None,
 ) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
     """Train a checkpoint with any objective.
 
     ``prepare`` may change the network before training (quantisation), ``finish`` turns the trained network into a
-    checkpoint.
+    checkpoint. ``examples``: what to train on instead of the training part as it is.
     """
     from slu.model import load_model, to_checkpoint
 
@@ -69,7 +70,7 @@ def run_training(
             f"the model takes the flags {', '.join(config.flags) or 'none'}; [lexicon] of the recipe is for another one"
         )
     model = prepare(load_model(start))
-    examples = training_examples(start, data)
+    examples = examples or training_examples(start, data)
     started = time.monotonic()
     log = fit(
         model, examples, settings, objective, _evaluator(model, start, data.dev), workspace,
@@ -122,16 +123,21 @@ def _evaluator(model: Any, checkpoint: Checkpoint, dev: Sequence[Utterance]) -> 
     return evaluate
 
 
-def train_stage(recipe: Recipe, data: Data, out: Path, resume: bool) -> Checkpoint:
-    """Make the first checkpoint of a recipe, unless it is up to date."""
+def train_stage(recipe: Recipe, data: Data, out: Path, resume: bool, number: int = 0) -> Checkpoint:
+    """Make the first checkpoint of a recipe, unless it is up to date.
+
+    ``number``: 0 for the recipe's own random numbers, others for models that differ by nothing else.
+    """
     model = recipe.section("model", ModelSettings)
+    model = replace(model, seed=model.seed + number)
     vocab = None if model.vocab == GENERIC else recipe.resolve(model.vocab)
     inputs = {"vocab": file_hash(vocab)} if vocab and model.init == "scratch" else {}
     if Path(model.init).is_dir():
         inputs["init"] = file_hash(Path(model.init))
     # Where the files lay is nobody else's concern, and no reason to train again: their hashes say what they were.
     named = replace(model, vocab=Path(model.vocab).name, init=Path(model.init).name)
-    settings = TrainSettings(named, recipe.section("training", TrainingSettings))
+    training = recipe.section("training", TrainingSettings)
+    settings = TrainSettings(named, replace(training, seed=training.seed + number))
 
     def make(workspace: Path) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
         labels = Labels.from_corpus(data.train)

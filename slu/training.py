@@ -25,6 +25,7 @@ from slu.curves import Curves
 from slu.errors import ConfigError, SluError
 from slu.evaluation import MEASURES
 from slu.flags import NO_FLAGS, Dropping, FlagColumns
+from slu.platform import keep_freed_memory
 from slu.progress import Progress
 from slu.training_state import State, load_state, save_state
 
@@ -149,6 +150,7 @@ def fit(
     )
     average = Average(model, settings.average) if settings.average else None
     state = load_state(workspace, model, optimizer, average) or State()
+    keep_freed_memory()
     model.train()
     order: list[np.ndarray] = []
     with contextlib.ExitStack() as stack:
@@ -244,7 +246,7 @@ def _with_random(batch: Batch, settings: TrainingSettings, step: int, shard: int
     paddle.seed(int(random.integers(1 << 31)))
     if not settings.unk_probability:
         return batch
-    hidden = (random.random(batch.ids.shape) < settings.unk_probability) & (batch.tags != IGNORED)
+    hidden = (random.random(batch.ids.shape) < settings.unk_probability) & batch.scored
     return replace(batch, ids=np.where(hidden, unk_id, batch.ids))
 
 

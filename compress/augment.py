@@ -1,0 +1,110 @@
+"""Texts that nobody has labelled, made of labelled ones: a student learns from them what its teachers say of them.
+
+Words are replaced by others of the same part of speech, and runs of words stand alone, as Tang et al. 2019
+(https://arxiv.org/abs/1903.12136) do; and names are replaced by others of the lists. Many of the results mean something
+else than before, or nothing. That does not matter, as their labels come from the teachers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+from slu.corpus import Utterance
+from slu.errors import ConfigError
+
+REPLACED = 0.15
+"""Probability that a word is replaced."""
+LONGEST_RUN = 5
+"""Words that a run has at most."""
+
+Cut = Callable[[str], list[tuple[str, str]]]
+"""Cuts text into (word, part of speech)."""
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """Texts made of each utterance of the training part: with another name, with other words, runs of its words.
+
+    Not all utterances have a name, or two words to choose from.
+    """
+
+    names: int = 1
+    words: int = 1
+    runs: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.names, self.words, self.runs) < 0:
+            raise ConfigError("names, words and runs must not be negative")
+
+
+def augment(
+    train: Sequence[Utterance], names: dict[str, Sequence[str]], settings: AugmentSettings, seed: int = 0
+) -> list[tuple[int, str]]:
+    """New texts, each with the index of the utterance it was made of. ``names``: by slot, to replace values by.
+
+    The same arguments give the same texts.
+    """
+    random = Random(seed)
+    made: list[tuple[int, str]] = []
+    if settings.words or settings.runs:
+        cut = word_cutter()
+        words = [cut_between_slots(utterance, cut) for utterance in train]
+        alike: defaultdict[str, list[str]] = defaultdict(list)
+        for of_one in words:
+            for word, part in of_one:
+                alike[part].append(word)
+        for _ in range(settings.words):
+            made += [(i, _with_other_words(random, of_one, alike)) for i, of_one in enumerate(words)]
+        for _ in range(settings.runs):
+            made += [(i, _run_of_words(random, of_one)) for i, of_one in enumerate(words) if len(of_one) > 1]
+    for _ in range(settings.names):
+        made += [(i, _with_other_name(random, utterance, names)) for i, utterance in enumerate(train)]
+    return [(i, text) for i, text in made if text.strip() and text != train[i].text]
+
+
+def word_cutter() -> Cut:
+    """jieba's segmentation with parts of speech, which PaddleNLP depends on as well."""
+    import jieba
+    import jieba.posseg
+
+    jieba.setLogLevel(logging.ERROR)
+
+    def cut(text: str) -> list[tuple[str, str]]:
+        return [(pair.word, pair.flag) for pair in jieba.posseg.lcut(text)]
+
+    return cut
+
+
+def cut_between_slots(utterance: Utterance, cut: Cut) -> list[tuple[str, str]]:
+    """The words of an utterance, each with its part of speech; none reaches over the end of a slot."""
+    limits = sorted({0, len(utterance.text), *(end for slot in utterance.slots for end in (slot.start, slot.end))})
+    return [pair for start, end in pairwise(limits) for pair in cut(utterance.text[start:end])]
+
+
+def _with_other_words(random: Random, words: list[tuple[str, str]], alike: dict[str, list[str]]) -> str:
+    return "".join(_one(random, alike[part]) if random.random() < REPLACED else word for word, part in words)
+
+
+def _run_of_words(random: Random, words: list[tuple[str, str]]) -> str:
+    length = 1 + int(random.random() * min(LONGEST_RUN, len(words) - 1))
+    first = int(random.random() * (len(words) - length + 1))
+    return "".join(word for word, _ in words[first : first + length])
+
+
+def _with_other_name(random: Random, utterance: Utterance, names: dict[str, Sequence[str]]) -> str:
+    slots = [slot for slot in utterance.slots if names.get(slot.name)]
+    if not slots:
+        return utterance.text
+    slot = _one(random, slots)
+    return utterance.text[: slot.start] + _one(random, names[slot.name]) + utterance.text[slot.end :]
+
+
+def _one(random: Random, choices: Sequence[Any]) -> Any:
+    # Not Random.choice: what it draws may change between versions of Python.
+    return choices[int(random.random() * len(choices))]

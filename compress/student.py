@@ -1,0 +1,135 @@
+"""A new model that learns from several: they are asked about labelled texts and about many that nobody has labelled.
+
+The mean of several models' probabilities is more often right than any of them, and a model that imitates the mean comes
+near it, if it is asked about enough texts that its teachers have not learned by heart (Hinton et al. 2015,
+https://arxiv.org/abs/1503.02531; Tang et al. 2019, https://arxiv.org/abs/1903.12136).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compress.augment import AugmentSettings, augment
+from compress.distillation import imitation_loss
+from slu.batching import Example, Soft, collate, unlabelled_examples
+from slu.checkpoint import Checkpoint
+from slu.errors import ConfigError
+from slu.flags import FlagColumns
+from slu.progress import Progress
+from slu.stage import Data
+from slu.train import run_training, training_examples
+from slu.training import TrainingSettings
+from slu.vocabulary import restore_rows, select_rows, select_used
+
+BATCH = 128
+"""Texts that the teachers are asked about at once."""
+
+
+@dataclass(frozen=True)
+class StudentSettings:
+    """``teachers``: the checkpoint, and others that are trained as it was, with other random numbers.
+
+    The sizes are the student's; 0: as the teachers'. ``labels``: weight of the cross entropy with the labels, where
+    there are any; ``logits``: with the teachers' mean probabilities.
+    """
+
+    teachers: int = 3
+    hidden_size: int = 0
+    num_hidden_layers: int = 0
+    num_attention_heads: int = 0
+    intermediate_size: int = 0
+    labels: float = 0.5
+    logits: float = 1.0
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        if self.teachers < 1:
+            raise ConfigError(f"teachers is {self.teachers}; it must be at least 1")
+
+
+def train_student(
+    student: Checkpoint, teachers: Sequence[Checkpoint], data: Data, settings: StudentSettings, workspace: Path
+) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
+    """Train ``student`` to imitate ``teachers``. Returns what `run_training` does.
+
+    Raises `ConfigError` when not all of them have the same vocabulary and the same labels.
+    """
+    if any(teacher.vocab != student.vocab or teacher.labels != student.labels for teacher in teachers):
+        raise ConfigError("student: the teachers have not all the same vocabulary and labels; train them by one recipe")
+    start, rows = select_used(student, [*data.train, *data.dev])
+    examples = training_examples(start, data)
+    labelled = len(examples)
+    examples += _new_examples(start, examples, data, settings)
+    positions = start.config.max_position_embeddings
+    examples = ask([select_rows(teacher, rows, positions) for teacher in teachers], examples)
+    objective = imitation_loss(settings.labels, settings.logits, settings.training)
+    trained, report, keep = run_training(
+        start, data, settings.training, objective, workspace, "student", examples=examples
+    )
+    report |= {"labelled": labelled, "unlabelled": len(examples) - labelled}
+    return restore_rows(trained, student, rows), report, keep
+
+
+def new_student(teacher: Checkpoint, settings: StudentSettings) -> Checkpoint:
+    """A model of the settings' sizes with random weights, and with the vocabulary, labels and lists of ``teacher``.
+
+    Raises `ConfigError` for sizes that do not fit.
+    """
+    from slu.model import new_model, tensors_of
+
+    names = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+    sizes = {name: getattr(settings, name) or getattr(teacher.config, name) for name in names}
+    hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]
+    if hidden % heads:
+        raise ConfigError(f"[student] hidden_size {hidden} does not divide into {heads} heads")
+    config = teacher.config.replace(**sizes, attention_head_size=hidden // heads)
+    tensors = tensors_of(new_model(config, teacher.labels, settings.training.seed))
+    return Checkpoint(config, tensors, teacher.vocab, teacher.labels, lexicon=teacher.lexicon)
+
+
+def ask(teachers: Sequence[Checkpoint], examples: Sequence[Example]) -> list[Example]:
+    """The examples with what ``teachers`` say of them in the mean: of the texts as they are, with all their flags."""
+    import paddle
+    import paddle.nn.functional as F
+
+    from slu.model import load_model
+    from slu.training import inputs
+
+    first = teachers[0]
+    pad, columns = first.tokenizer().pad_id, FlagColumns.of(first.config.flags, first.labels)
+    models = [load_model(teacher) for teacher in teachers]
+    asked = list(examples)
+    order = np.argsort([len(example.ids) for example in examples], kind="stable")
+    with Progress("ask the teachers", len(order), unit="text") as progress, paddle.no_grad():
+        for at in range(0, len(order), BATCH):
+            group = order[at : at + BATCH]
+            given = inputs(collate([examples[i] for i in group], pad, columns=columns))
+            answers = [[F.softmax(logits).numpy() for logits in model(*given)] for model in models]
+            intents, tags = (sum(parts) / np.float32(len(models)) for parts in zip(*answers))
+            for row, i in enumerate(group):
+                end = len(examples[i].ids) - 1
+                asked[i] = replace(examples[i], soft=Soft(intents[row].copy(), tags[row, 1:end].copy()))
+            progress.advance(count=len(group))
+    return asked
+
+
+def _new_examples(
+    checkpoint: Checkpoint, examples: Sequence[Example], data: Data, settings: StudentSettings
+) -> list[Example]:
+    """Texts without labels; the turn before is that of the utterance that a text was made of."""
+    names: dict[str, Sequence[str]] = {}
+    for utterance in data.train:
+        for slot in utterance.slots:
+            names.setdefault(slot.name, []).append(slot.value)  # type: ignore[attr-defined]
+    names.update(data.lists.files if data.lists else {})
+    made = augment(data.train, names, settings.augment)
+    found = unlabelled_examples(
+        [text for _, text in made], checkpoint.tokenizer(), checkpoint.config.max_length, checkpoint.lexicon
+    )
+    return [replace(example, previous=examples[i].previous) for (i, _), example in zip(made, found)]
