@@ -44,7 +44,7 @@ class AugmentSettings:
 
 
 def augment(
-    train: Sequence[Utterance], names: dict[str, Sequence[str]], settings: AugmentSettings, seed: int = 0
+    train: Sequence[Utterance], names: dict[str, list[str]], settings: AugmentSettings, seed: int = 0
 ) -> list[tuple[int, str]]:
     """New texts, each with the index of the utterance it was made of. ``names``: by slot, to replace values by.
 
@@ -66,6 +66,15 @@ def augment(
     for _ in range(settings.names):
         made += [(i, _with_other_name(random, utterance, names)) for i, utterance in enumerate(train)]
     return [(i, text) for i, text in made if text.strip() and text != train[i].text]
+
+
+def names_by_slot(train: Sequence[Utterance], files: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The names of each slot: those of its list file, or where there is none, its values in the training part."""
+    values: defaultdict[str, list[str]] = defaultdict(list)
+    for utterance in train:
+        for slot in utterance.slots:
+            values[slot.name].append(slot.value)
+    return {**values, **{name: phrases for name, phrases in files.items() if phrases}}
 
 
 def word_cutter() -> Cut:
@@ -97,7 +106,7 @@ def _run_of_words(random: Random, words: list[tuple[str, str]]) -> str:
     return "".join(word for word, _ in words[first : first + length])
 
 
-def _with_other_name(random: Random, utterance: Utterance, names: dict[str, Sequence[str]]) -> str:
+def _with_other_name(random: Random, utterance: Utterance, names: dict[str, list[str]]) -> str:
     slots = [slot for slot in utterance.slots if names.get(slot.name)]
     if not slots:
         return utterance.text

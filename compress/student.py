@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from compress.augment import AugmentSettings, augment
+from compress.augment import AugmentSettings, augment, names_by_slot
 from compress.distillation import imitation_loss
 from slu.batching import Example, Soft, collate, unlabelled_examples
 from slu.checkpoint import Checkpoint
@@ -123,11 +123,7 @@ def _new_examples(
     checkpoint: Checkpoint, examples: Sequence[Example], data: Data, settings: StudentSettings
 ) -> list[Example]:
     """Texts without labels; the turn before is that of the utterance that a text was made of."""
-    names: dict[str, Sequence[str]] = {}
-    for utterance in data.train:
-        for slot in utterance.slots:
-            names.setdefault(slot.name, []).append(slot.value)  # type: ignore[attr-defined]
-    names.update(data.lists.files if data.lists else {})
+    names = names_by_slot(data.train, data.lists.files if data.lists else {})
     made = augment(data.train, names, settings.augment)
     found = unlabelled_examples(
         [text for _, text in made], checkpoint.tokenizer(), checkpoint.config.max_length, checkpoint.lexicon

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +11,7 @@ from slu.corpus import Slot, Utterance
 from slu.errors import ConfigError
 from slu.stage import Data
 
-NAMES: dict[str, Sequence[str]] = {"song": ["候鸟不说话"], "singer": ["慕容青川", "上官雪"]}
+NAMES = {"song": ["候鸟不说话"], "singer": ["慕容青川", "上官雪"]}
 
 
 @st.composite
