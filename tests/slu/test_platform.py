@@ -85,3 +85,32 @@ def test_a_closed_standard_output_is_no_error() -> None:
     command = f'exec "{sys.executable}" -c "{code}" >&-'
     done = subprocess.run(["sh", "-c", command], capture_output=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_paddle_copies_at_once_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "FLAGS_use_stride_kernel"  # Paddle spells it so
+    monkeypatch.delenv(name, raising=False)
+    prepare_paddle()
+    assert os.getenv(name) == "0"
+    monkeypatch.setenv(name, "1")
+    prepare_paddle()
+    assert os.getenv(name) == "1"
+
+
+def test_a_process_that_trains_keeps_the_memory_that_it_frees() -> None:
+    script = """
+import ctypes, sys
+from slu.platform import keep_freed_memory
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+size = 64 << 20
+block = libc.malloc(ctypes.c_size_t(size))
+ctypes.memset(block, 1, size)
+libc.free(block)
+print(4096 * int(open("/proc/self/statm").read().split()[1]) > size)
+"""
+    for what, kept in (("keep", "True"), ("default", "False")):
+        done = subprocess.run([sys.executable, "-c", script, what], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == kept
