@@ -32,10 +32,12 @@ from slu.backends.native import NativeBackend, utf8
 from slu.bundle import ModelDirectory, open_directory
 from slu.corpus import read_corpus
 from slu.errors import BundleError, SluError
+from slu.flags import FIRST_TURN
 from slu.loading import BACKENDS, open_backend, parser_of
 from slu.metrics import compare, percent
 from slu.parser import Backend, Parser
 from slu.platform import prepare_paddle
+from slu.sessions import turns_before
 
 LIBRARIES = {"paddle": "paddlepaddle", "paddlelite": "paddlelite", "fastdeploy": "fastdeploy-python"}
 """Modules and the names of the packages that they are from."""
@@ -57,8 +59,12 @@ def serve(target: Target) -> None:
     facts["load_ms"] = round((time.perf_counter_ns() - start) / 1e6, 3)
     parser = parser_of(backend, directory)
     selected = utterances if target.whole else utterances[:WARM_UP]
-    # One at a time, as a user speaks, and no answer is kept: memory is that of one utterance.
-    right = [compare(u, parser.parse(u.text), parser.labels).exact for u in selected]
+    # One at a time, as a user speaks, and of an answer only the intent is kept: memory is that of one utterance.
+    right, intents = [], list[str]()
+    for utterance, before_it in zip(selected, turns_before(selected)):
+        answer = parser.parse(utterance.text, FIRST_TURN if before_it is None else intents[before_it])
+        right.append(compare(utterance, answer, parser.labels).exact)
+        intents.append(answer.intent)
     facts |= {
         "precision": _precision(target, directory),
         "padded_to": backend.max_length if isinstance(backend, FixedLengthBackend) else 0,
