@@ -88,11 +88,13 @@ def _step(
     if step == "student":
         from compress.student import new_student, train_student
 
-        # Made before the teachers are trained: sizes that do not fit must not wait for that.
-        student = new_student(before, settings)
-        return lambda workspace: train_student(
-            student, [before, *_other_teachers(recipe, data, source, settings.teachers)], data, settings, workspace
-        )
+        def teach(workspace: Path) -> Made:
+            # Made before the teachers are trained: sizes that do not fit must not wait for that.
+            student = new_student(before, settings)
+            teachers = [before, *_other_teachers(recipe, data, source, settings.teachers)]
+            return train_student(student, teachers, data, settings, workspace)
+
+        return teach
     if step == "vocab":
         from compress.vocab import prune_vocab
 

@@ -26,6 +26,7 @@ from slu.train import run_training, training_examples
 from slu.training import TrainingSettings
 from slu.vocabulary import restore_rows, select_rows, select_used
 
+SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 BATCH = 128
 """Texts that the teachers are asked about at once."""
 
@@ -51,6 +52,9 @@ class StudentSettings:
     def __post_init__(self) -> None:
         if self.teachers < 1:
             raise ConfigError(f"teachers is {self.teachers}; it must be at least 1")
+        for name in SIZES:
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must not be negative")
 
 
 def train_student(
@@ -83,8 +87,7 @@ def new_student(teacher: Checkpoint, settings: StudentSettings) -> Checkpoint:
     """
     from slu.model import new_model, tensors_of
 
-    names = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-    sizes = {name: getattr(settings, name) or getattr(teacher.config, name) for name in names}
+    sizes = {name: getattr(settings, name) or getattr(teacher.config, name) for name in SIZES}
     hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]
     if hidden % heads:
         raise ConfigError(f"[student] hidden_size {hidden} does not divide into {heads} heads")

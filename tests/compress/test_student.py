@@ -153,6 +153,8 @@ def test_sizes_that_do_not_fit_do_not_wait_for_the_teachers(recipe: Recipe, tmp_
     assert not (tmp_path / "fp32-2").exists()
     with pytest.raises(ConfigError, match="teachers is 0"):
         StudentSettings(teachers=0)
+    with pytest.raises(ConfigError, match="hidden_size is -8"):
+        StudentSettings(hidden_size=-8)
 
 
 def test_teachers_of_another_vocabulary_are_refused(trained: Checkpoint, data: Data, tmp_path: Path) -> None:
