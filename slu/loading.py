@@ -72,6 +72,11 @@ def parser_of(opened: Backend, directory: ModelDirectory, threads: int = 1) -> P
     """The parser over a backend that runs the model of ``directory``, with its lists and threshold."""
     if isinstance(opened, NativeBackend):
         return NativeParser(opened, directory.labels, directory.manifest.threshold, threads)
+    return python_parser_of(opened, directory)
+
+
+def python_parser_of(opened: Backend, directory: ModelDirectory) -> Parser:
+    """The same, and the native engine gets its flags from `slu.lexicon` too, whose lists can do more than its own."""
     lists = read_lists(directory.path, directory.config, directory.labels)
     threshold, flags = directory.manifest.threshold, directory.config.flags
     return Parser(opened, directory.tokenizer, directory.labels, threshold, flags, lists)

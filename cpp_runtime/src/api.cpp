@@ -214,8 +214,8 @@ slu_status slu_flags(slu_context *context, const char *text, size_t text_bytes, 
   if (!columns) return wrong_argument(&context->error, "this model takes no flags");
   if (!flags || capacity / columns < tokens)
     return wrong_argument(&context->error, "no room for the flags of these tokens");
-  for (size_t i = 0; i < tokens * columns; ++i) flags[i] = 0;
-  if (context->match()) context->flags.write(flags, tokens, columns);
+  context->match();
+  context->flags.write(flags, tokens, columns);
   return SLU_OK;
 }
 

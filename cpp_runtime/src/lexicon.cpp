@@ -33,6 +33,13 @@ inline uint64_t key_at(const PhraseTable &table, uint32_t place) {
   return key;
 }
 
+// log2 of the bits of a filter.
+uint32_t filter_bits(uint64_t capacity) {
+  uint32_t bits = 6;
+  while (uint64_t{1} << bits < 8 * capacity) ++bits;
+  return bits;
+}
+
 // Calls visit(mark) for the entries of `key` until one of the calls returns true, and returns whether one did. On the
 // way to an entry there are none with a greater key, as if they had been put in by ascending keys (Amble and Knuth,
 // 1974): so most searches in vain end after two or three places, although the table is three quarters full.
@@ -122,6 +129,7 @@ struct NewLevel {
   uint8_t *replaced;  // [slot_count], or null
   uint64_t *hashes;   // [capacity]
   uint16_t *marks;    // [capacity]
+  uint64_t *filter;
   uint32_t capacity;
 
   NewLevel(Arena *arena, uint64_t places, uint32_t replaced_count)
@@ -129,6 +137,7 @@ struct NewLevel {
         replaced(replaced_count ? arena->take<uint8_t>(replaced_count) : nullptr),
         hashes(arena->take<uint64_t>(places)),
         marks(arena->take<uint16_t>(places)),
+        filter(arena->take<uint64_t>(filter_words(places))),
         capacity(static_cast<uint32_t>(places)) {}
 
   // The later entry of a phrase and a slot counts. False when the phrases were made to collide.
@@ -161,23 +170,21 @@ class Matcher {
   void add(uint64_t key, uint32_t length, uint32_t first, uint32_t last) {
     for (uint32_t i = 0; i < level_count_; ++i) {
       const PhraseTable &table = levels_[i]->phrases;
-      if (table.lengths >> length & 1)
-        __builtin_prefetch(table.hashes + size_t{home(key, table.capacity)} * sizeof key);
+      if (!(table.lengths >> length & 1) || !table.may_have(key)) continue;
+      __builtin_prefetch(table.hashes + size_t{home(key, table.capacity)} * sizeof key);
+      waiting_[waiting_count_++] = {key, i, first, last};
+      if (waiting_count_ == kMostWaiting) finish();
     }
-    waiting_[waiting_count_++] = {key, length, first, last};
-    if (waiting_count_ == kMostWaiting) finish();
   }
   // Look up what is waiting. Whether anything was found until now.
   bool finish() {
-    for (uint32_t w = 0; w < waiting_count_; ++w)
-      for (uint32_t i = 0; i < level_count_; ++i) {
-        const Substring &substring = waiting_[w];
-        if (!(levels_[i]->phrases.lengths >> substring.length & 1)) continue;
-        visit_entries(levels_[i]->phrases, substring.key, [&](uint16_t mark) {
-          if (counts(substring.key, mark, i)) set(mark, substring.first, substring.last);
-          return false;
-        });
-      }
+    for (uint32_t w = 0; w < waiting_count_; ++w) {
+      const Substring &substring = waiting_[w];
+      visit_entries(levels_[substring.level]->phrases, substring.key, [&](uint16_t mark) {
+        if (counts(substring.key, mark, substring.level)) set(mark, substring.first, substring.last);
+        return false;
+      });
+    }
     waiting_count_ = 0;
     return any_;
   }
@@ -185,7 +192,7 @@ class Matcher {
  private:
   struct Substring {
     uint64_t key;
-    uint32_t length, first, last;
+    uint32_t level, first, last;
   };
   static constexpr uint32_t kMostWaiting = 64;
 
@@ -214,6 +221,17 @@ class Matcher {
 };
 
 }  // namespace
+
+size_t filter_words(uint64_t capacity) { return size_t{1} << (filter_bits(capacity) - 6); }
+
+void filter_build(PhraseTable *table, uint64_t *words) {
+  const uint32_t shift = 64 - filter_bits(table->capacity);
+  for (uint32_t place = 0; place < table->capacity; ++place)
+    if (const uint64_t key = key_at(*table, place))
+      words[key >> shift >> 6] |= uint64_t{1} << (key >> shift) % 64;
+  table->filter = words;
+  table->filter_shift = shift;
+}
 
 void level_free(LexiconLevel *level) {
   if (level) os_free(level, level->own_bytes);
@@ -280,7 +298,11 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   for (uint32_t slot = 0; slot < replaced_count; ++slot)
     made.replaced[slot] = (replaces && slot == change.slot) || (was_replaced(slot) && stays(slot));
   auto *level = new (made.level) LexiconLevel();
-  level->phrases = {reinterpret_cast<const uint8_t *>(made.hashes), made.marks, made.capacity, lengths};
+  level->phrases.hashes = reinterpret_cast<const uint8_t *>(made.hashes);
+  level->phrases.marks = made.marks;
+  level->phrases.capacity = made.capacity;
+  level->phrases.lengths = lengths;
+  filter_build(&level->phrases, made.filter);
   level->replaced = made.replaced;
   level->own_bytes = needed.used();
   *result = level;
@@ -328,9 +350,11 @@ const uint64_t *FlagBits::read(const float *values, size_t tokens, size_t column
 }
 
 void FlagBits::write(float *values, size_t tokens, size_t columns) const {
+  for (size_t i = 0; i < tokens * columns; ++i) values[i] = 0;
   for (size_t token = 0; token < tokens; ++token)
-    for (size_t column = 0; column < columns; ++column, ++values)
-      *values = static_cast<float>(bits[token * words + column / 64] >> column % 64 & 1);
+    for (size_t word = 0; word < words; ++word)
+      for (uint64_t rest = bits[token * words + word]; rest; rest &= rest - 1)
+        values[token * columns + word * 64 + static_cast<size_t>(__builtin_ctzll(rest))] = 1;
 }
 
 bool lexicon_match(const LexiconLevel *const *levels, uint32_t count, uint32_t slot_count,

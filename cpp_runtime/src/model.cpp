@@ -11,6 +11,7 @@ namespace {
 
 // Sizes above these are refused; they keep int32 sums of products exact and every later size inside 64 bits.
 constexpr uint32_t kMostInputs = 65536;
+constexpr uint32_t kMostFiltered = 1u << 16;  // places of a file's lists
 constexpr uint32_t kMostLayers = 256, kMostTokens = 8192, kMostNames = 16383;
 
 enum KeyIndex {
@@ -61,7 +62,7 @@ class Builder {
   const char **copy_names(Arena *arena, const Key &key, uint32_t count);
   char *copy_string(Arena *arena, View text);
   slu_status slot_sets(Arena *arena, slu_model *model);
-  slu_status lists(slu_model *model);
+  slu_status lists(Arena *arena, slu_model *model);
 
   const uint8_t *data_;
   size_t bytes_;
@@ -269,9 +270,9 @@ slu_status Builder::slot_sets(Arena *arena, slu_model *model) {
   return SLU_OK;
 }
 
-// The lists of the file. Nothing in them is touched here but their sizes, as a text touches little of them: what a
-// damaged one could do, lexicon_match bears.
-slu_status Builder::lists(slu_model *model) {
+// The lists of the file. What a damaged one could do, lexicon_match bears. Long lists have no filter: to make one, all
+// of the list would have to be read before the first text.
+slu_status Builder::lists(Arena *arena, slu_model *model) {
   TensorType type;
   if (!info_.uses_lexicon || !gguf_.tensor_type("lexicon.hashes", &type)) return SLU_OK;
   uint64_t capacity = 0;
@@ -296,7 +297,10 @@ slu_status Builder::lists(slu_model *model) {
       table.lengths >> kMostPhrase > 1)
     return damaged("wrong numbers in", "lexicon");
   table.capacity = static_cast<uint32_t>(capacity);
-  model->info.lexicon_entries = static_cast<uint32_t>(total);
+  info_.lexicon_entries = static_cast<uint32_t>(total);
+  if (capacity > kMostFiltered) return SLU_OK;
+  uint64_t *filter = arena->take<uint64_t>(filter_words(capacity));
+  if (filter) filter_build(&table, filter);
   return SLU_OK;
 }
 
@@ -310,6 +314,7 @@ slu_status Builder::build(Arena *arena, slu_model *model) {
   slu_status status = slot_sets(arena, model);
   model->layers = arena->take<Layer>(info_.layers);
   model->vocabulary.reserve(arena, info_.vocab_size);
+  if (status == SLU_OK) status = lists(arena, model);
   if (status != SLU_OK || counting) return status;
   model->info = info_;
   model->epsilon = keys_[kEpsilon].number<float>();
@@ -318,7 +323,6 @@ slu_status Builder::build(Arena *arena, slu_model *model) {
   model->flag_words = (info_.flag_count + 63) / 64;
   for (uint32_t i = 0; i < info_.layers; ++i) model->layers[i] = Layer();
   status = weights_read(gguf_, model, message_);
-  if (status == SLU_OK) status = lists(model);
   if (status != SLU_OK) return status;
   if (!model->vocabulary.build(keys_[kTokens].data, info_.vocab_size))
     return damaged("the vocabulary was made to be slow");

@@ -38,16 +38,21 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     from slu.corpus import read_corpus
+    from slu.errors import ConfigError
     from slu.evaluation import error_lines, evaluate, write_evaluation
     from slu.files import write_file
     from slu.loading import load
 
     check_arguments(args)
+    if not 0 <= args.lexicon_share <= 1:
+        raise ConfigError(f"--lexicon-share {args.lexicon_share:g}: a share, 0 to 1, is expected")
     utterances = read_corpus(args.data)
     parser = load(args.model, args.backend)
+    if args.lexicon_share != 1:
+        parser = _thinnable(parser, args.model)
     add_lists(parser, args.lexicon)
     if args.lexicon_share != 1:
-        _thin(parser, args.lexicon_share)
+        parser.lexicon.thin(args.lexicon_share)
     check_labels(utterances, parser.labels, args.data)
     result, answers = evaluate(parser, utterances)
     more, lines = measure_robustness(args, parser, utterances, result, answers)
@@ -64,22 +69,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _thin(parser: Parser, share: float) -> None:
-    """Let only a share of the names count."""
+def _thinnable(parser: Parser, model: Path) -> Parser:
+    """A parser that computes the same and of whose names a part can be left out."""
+    from slu.bundle import open_directory
     from slu.errors import ConfigError
     from slu.lexicon import Lexicon
+    from slu.loading import python_parser_of
 
-    if not 0 <= share <= 1:
-        raise ConfigError(f"--lexicon-share {share:g}: a share, 0 to 1, is expected")
     if isinstance(parser.lexicon, Lexicon):
-        parser.lexicon.thin(share)
-    elif share == 0:
-        for slot in parser.labels.slots:
-            parser.lexicon.replace(slot, [])
-    else:
-        raise ConfigError(
-            f"--lexicon-share {share:g}: the backend {parser.backend.name} cannot; choose another --backend"
-        )
+        return parser
+    if model.is_file():
+        raise ConfigError(f"--lexicon-share: the lists of {model} cannot be taken apart; give its directory instead")
+    return python_parser_of(parser.backend, open_directory(model))
 
 
 def check_labels(utterances: Sequence[Utterance], labels: Labels, path: Path) -> None:

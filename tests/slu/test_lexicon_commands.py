@@ -106,7 +106,7 @@ def test_eval_with_a_part_of_the_lists(
     songs = sorted({slot.value for u in sample[:60] for slot in u.slots if slot.name == "song"})
     (tmp_path / "songs.txt").write_text("\n".join(songs), encoding="utf-8")
 
-    def errors(*arguments: str) -> str:
+    def errors(*arguments: str, model: Path = model) -> str:
         files = "--errors", tmp_path / "errors.txt", "--json", tmp_path / "result.json"
         assert slu("eval", model, "--data", tmp_path / "dev.txt", *files, *arguments) == 0
         return (tmp_path / "errors.txt").read_text(encoding="utf-8")
@@ -116,5 +116,17 @@ def test_eval_with_a_part_of_the_lists(
     assert len(set(results)) >= 3 and results[0] != results[1] != results[2] != results[0]
     assert json.loads((tmp_path / "result.json").read_text())["lexicon"] == {"added": [], "share": 0.0}
     assert errors(*added, "--lexicon-share", "0") == results[3]
-    assert slu("eval", model, "--data", tmp_path / "dev.txt", "--lexicon-share", "2") == 2
-    assert "--lexicon-share 2: a share, 0 to 1" in capsys.readouterr().err
+
+    # The same of the native engine, but for the last digit of a score.
+    assert slu("export", model, "--out", tmp_path / "bundle", "--format", "gguf") == 0
+    native = errors(*added, "--lexicon-share", "0.5", model=tmp_path / "bundle")
+    assert [line.rsplit("\t", 1)[0] for line in native.splitlines()] == [
+        line.rsplit("\t", 1)[0] for line in results[1].splitlines()
+    ]
+
+    for model_, share, words in (
+        (model, "2", "--lexicon-share 2: a share, 0 to 1"),
+        (tmp_path / "bundle/model.gguf", "0.5", "model.gguf cannot be taken apart; give its directory"),
+    ):
+        assert slu("eval", model_, "--data", tmp_path / "dev.txt", "--lexicon-share", share) == 2
+        assert words in capsys.readouterr().err
