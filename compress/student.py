@@ -20,10 +20,11 @@ from slu.batching import Example, Soft, collate, unlabelled_examples
 from slu.checkpoint import Checkpoint
 from slu.errors import ConfigError
 from slu.flags import FlagColumns
+from slu.losses import Loss
 from slu.progress import Progress
 from slu.stage import Data
 from slu.train import run_training, training_examples
-from slu.training import TrainingSettings
+from slu.training import TrainingSettings, loss_of
 from slu.vocabulary import restore_rows, select_rows, select_used
 
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
@@ -71,8 +72,9 @@ def train_student(
     labelled = len(examples)
     examples += _new_examples(start, examples, data, settings)
     positions = start.config.max_position_embeddings
-    examples = ask([select_rows(teacher, rows, positions) for teacher in teachers], examples)
-    objective = imitation_loss(settings.labels, settings.logits, settings.training)
+    loss = loss_of(settings.training, start.labels)
+    examples = ask([select_rows(teacher, rows, positions) for teacher in teachers], examples, loss)
+    objective = imitation_loss(settings.labels, settings.logits, loss)
     trained, report, keep = run_training(
         start, data, settings.training, objective, workspace, "student", examples=examples
     )
@@ -96,10 +98,9 @@ def new_student(teacher: Checkpoint, settings: StudentSettings) -> Checkpoint:
     return Checkpoint(config, tensors, teacher.vocab, teacher.labels, lexicon=teacher.lexicon)
 
 
-def ask(teachers: Sequence[Checkpoint], examples: Sequence[Example]) -> list[Example]:
+def ask(teachers: Sequence[Checkpoint], examples: Sequence[Example], loss: Loss) -> list[Example]:
     """The examples with what ``teachers`` say of them in the mean: of the texts as they are, with all their flags."""
     import paddle
-    import paddle.nn.functional as F
 
     from slu.model import load_model
     from slu.training import inputs
@@ -112,9 +113,11 @@ def ask(teachers: Sequence[Checkpoint], examples: Sequence[Example]) -> list[Exa
     with Progress("ask the teachers", len(order), unit="text") as progress, paddle.no_grad():
         for at in range(0, len(order), BATCH):
             group = order[at : at + BATCH]
-            given = inputs(collate([examples[i] for i in group], pad, columns=columns))
-            answers = [[F.softmax(logits).numpy() for logits in model(*given)] for model in models]
-            intents, tags = (sum(parts) / np.float32(len(models)) for parts in zip(*answers))
+            batch = collate([examples[i] for i in group], pad, columns=columns)
+            outputs = [model(*inputs(batch)) for model in models]
+            answers = [loss.probabilities(intent, slots, batch) for intent, slots in outputs]
+            intents = np.mean([answer.intents for answer in answers], 0)
+            tags = np.mean([answer.tags for answer in answers], 0)
             for row, i in enumerate(group):
                 end = len(examples[i].ids) - 1
                 asked[i] = replace(examples[i], soft=Soft(intents[row].copy(), tags[row, 1:end].copy()))

@@ -84,8 +84,9 @@ def measure_importance(checkpoint: Checkpoint, data: Data, batches: int = 100) -
     summed over tokens; and that is the sum over a row of W · ∂L/∂W. So no mask has to be put in, and no activation
     kept: the gradients of ``out_proj`` (rows grouped by head) and ``linear2`` (a row a neuron) have it all.
     """
+    from slu.losses import HeadLoss
     from slu.model import load_model
-    from slu.training import inputs, joint_loss
+    from slu.training import inputs
 
     config = checkpoint.config
     tokenizer = checkpoint.tokenizer()
@@ -99,7 +100,7 @@ def measure_importance(checkpoint: Checkpoint, data: Data, batches: int = 100) -
     for indices in order:
         [batch] = make_shards(examples, indices, tokenizer.pad_id, 1, columns)
         intent, slots = model(*inputs(batch))
-        joint_loss(intent, slots, batch).backward()
+        HeadLoss().of_labels(intent, slots, batch).backward()
         for i, layer in enumerate(layers):
             rows = _gradient_times_weight(layer.self_attn.out_proj.weight)
             heads[i] += np.abs(rows.reshape(config.num_attention_heads, -1).sum(1))

@@ -33,10 +33,7 @@ class Decoder:
 
     def __init__(self, labels: Labels):
         self.labels = labels
-        position = {name: i for i, name in enumerate(labels.slots)}
-        sets = [tuple(sorted(position[s] for s in labels.slots_of_intent[name])) for name in labels.intents]
-        self._slot_sets = list(dict.fromkeys(sets))
-        self._set_of_intent = np.array([self._slot_sets.index(s) for s in sets])
+        self._slot_sets, self._set_of_intent = slot_sets(labels)
 
     def decode(self, intent_logits: np.ndarray, slot_logits: np.ndarray) -> list[Decision]:
         """Decode ``n`` texts of the same number of tokens.
@@ -66,6 +63,14 @@ class Decoder:
             else:
                 found.append((slot, int(starts[token]), int(ends[token])))
         return tuple(Slot(self.labels.slots[slot], text[a:b], a, b) for slot, a, b in found)
+
+
+def slot_sets(labels: Labels) -> tuple[list[tuple[int, ...]], np.ndarray]:
+    """The different sets of slots that intents can have, and the number of each intent's set ``[intents]``."""
+    position = {name: i for i, name in enumerate(labels.slots)}
+    sets = [tuple(sorted(position[s] for s in labels.slots_of_intent[name])) for name in labels.intents]
+    different = list(dict.fromkeys(sets))
+    return different, np.array([different.index(s) for s in sets])
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from slu.labels import Labels
 from slu.lexicon import Lexicon
 from slu.recipe import GENERIC, ModelSettings, Recipe
 from slu.stage import Data, file_hash, run_stage
-from slu.training import CHOOSABLE, Objective, TrainingSettings, fit, labelled_loss
+from slu.training import CHOOSABLE, Objective, TrainingSettings, fit, labelled_loss, loss_of
 from slu.vocabulary import restore_rows, select_used
 
 LOG = "training.json"
@@ -41,7 +41,8 @@ def train(
 ) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
     """Train ``initial`` on labelled utterances. Returns the best checkpoint, a report, and files to keep with it."""
     small, rows = select_used(initial, [*data.train, *data.dev])
-    trained, report, keep = run_training(small, data, settings, labelled_loss(settings), workspace, "train")
+    objective = labelled_loss(loss_of(settings, small.labels))
+    trained, report, keep = run_training(small, data, settings, objective, workspace, "train")
     return restore_rows(trained, initial, rows), report, keep
 
 

@@ -16,15 +16,16 @@ from typing import Any
 
 import numpy as np
 import paddle
-import paddle.nn.functional as F
 from paddle import nn
 
 from slu import distributed
-from slu.batching import IGNORED, Batch, Example, epoch_order, make_shards
+from slu.batching import Batch, Example, epoch_order, make_shards
 from slu.curves import Curves
 from slu.errors import ConfigError, SluError
 from slu.evaluation import MEASURES
 from slu.flags import NO_FLAGS, Dropping, FlagColumns
+from slu.labels import Labels
+from slu.losses import AnswerLoss, HeadLoss, Loss
 from slu.platform import keep_freed_memory
 from slu.progress import Progress
 from slu.training_state import State, load_state, save_state
@@ -35,6 +36,7 @@ Objective = Callable[[nn.Layer, Batch], paddle.Tensor]
 _DROPPING = 1
 """Part of the seed of what is left out, so that it is independent of the other random numbers of a step."""
 
+LOSSES = ("heads", "answers")
 CHOOSABLE = tuple(name for name in MEASURES if name != "understood")
 """Measures that can choose the best model: the threshold that ``understood`` depends on is only set afterwards."""
 
@@ -50,6 +52,7 @@ class TrainingSettings:
     the number of processes. ``unk_probability``: share of tokens read as [UNK] in training, so that the model learns
     to do without. ``label_smoothing``: probability mass taken from the label and spread over all classes.
     ``average``: decay of the exponential moving average of the weights that is evaluated and kept, 0 for none.
+    ``loss``: ``heads`` or ``answers``, see `slu.losses`.
     """
 
     epochs: int = 15
@@ -66,6 +69,7 @@ class TrainingSettings:
     unk_probability: float = 0.0
     label_smoothing: float = 0.0
     average: float = 0.0
+    loss: str = "heads"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "shards"):
@@ -78,26 +82,10 @@ class TrainingSettings:
             raise ConfigError("learning_rate and clip_norm must be positive, weight_decay not negative")
         if self.evaluate_every < 0 or self.patience < 0 or self.seed < 0:
             raise ConfigError("evaluate_every, patience and seed must not be negative")
+        if self.loss not in LOSSES:
+            raise ConfigError(f"loss is {self.loss!r}; choose one of {', '.join(LOSSES)}")
         if self.measure not in CHOOSABLE:
             raise ConfigError(f"measure is {self.measure!r}; choose one of {', '.join(CHOOSABLE)}")
-
-
-def joint_loss(intent: paddle.Tensor, slots: paddle.Tensor, batch: Batch, smoothing: float = 0.0) -> paddle.Tensor:
-    """Cross entropy of the intents, mean over utterances, plus that of the slot tags, mean over tokens."""
-    return (
-        _cross_entropy(intent, batch.intents, smoothing) / batch.utterances
-        + _cross_entropy(slots.reshape([-1, slots.shape[-1]]), batch.tags.reshape(-1), smoothing) / batch.tokens
-    )
-
-
-def _cross_entropy(logits: paddle.Tensor, labels: np.ndarray, smoothing: float) -> paddle.Tensor:
-    wanted = paddle.to_tensor(labels)
-    loss = F.cross_entropy(logits, wanted, ignore_index=IGNORED, reduction="sum")
-    if smoothing:
-        counted = (wanted != IGNORED).astype("float32")
-        spread = -(F.log_softmax(logits).mean(-1) * counted).sum()
-        loss = (1.0 - smoothing) * loss + smoothing * spread
-    return loss
 
 
 def inputs(batch: Batch) -> tuple[paddle.Tensor, paddle.Tensor | None, bool]:
@@ -105,12 +93,19 @@ def inputs(batch: Batch) -> tuple[paddle.Tensor, paddle.Tensor | None, bool]:
     return paddle.to_tensor(batch.ids), None if batch.flags is None else paddle.to_tensor(batch.flags), batch.padded
 
 
-def labelled_loss(settings: TrainingSettings) -> Objective:
+def loss_of(settings: TrainingSettings, labels: Labels) -> Loss:
+    """The loss that ``settings`` ask for."""
+    if settings.loss == "answers":
+        return AnswerLoss(labels, settings.label_smoothing)
+    return HeadLoss(settings.label_smoothing)
+
+
+def labelled_loss(loss: Loss) -> Objective:
     """The objective of plain training."""
 
     def objective(model: nn.Layer, batch: Batch) -> paddle.Tensor:
         intent, slots = model(*inputs(batch))
-        return joint_loss(intent, slots, batch, settings.label_smoothing)
+        return loss.of_labels(intent, slots, batch)
 
     return objective
 
@@ -279,7 +274,7 @@ __all__ = [
     "TrainingSettings",
     "fit",
     "inputs",
-    "joint_loss",
     "labelled_loss",
     "learning_rate_at",
+    "loss_of",
 ]

@@ -11,17 +11,18 @@ import pytest
 from computing import exact, logits_of
 
 from compress.augment import AugmentSettings
-from compress.distillation import imitation_loss, soft_loss
+from compress.distillation import imitation_loss
 from compress.steps import run_step
 from compress.student import StudentSettings, ask, new_student, train_student
 from slu.batching import IGNORED, Example, Soft, collate, make_examples, make_shards, unlabelled_examples
 from slu.checkpoint import Checkpoint, load_checkpoint
 from slu.errors import ConfigError
+from slu.losses import AnswerLoss, HeadLoss
 from slu.model import load_model
 from slu.recipe import Recipe, load_recipe
 from slu.stage import Data, load_data
 from slu.train import train_stage
-from slu.training import TrainingSettings, joint_loss
+from slu.training import TrainingSettings
 
 RECIPE = """\
 [data]
@@ -57,7 +58,7 @@ def other(trained: Checkpoint) -> Checkpoint:
 def test_teachers_answer_with_their_mean_probabilities(trained: Checkpoint, other: Checkpoint, data: Data) -> None:
     utterances = data.dev[:40]
     examples = make_examples(utterances, trained.tokenizer(), trained.labels, trained.config.max_length)
-    asked = ask([trained, other], examples)
+    asked = ask([trained, other], examples, HeadLoss())
     for example, before, one, two in zip(
         asked, examples, logits_of(trained, utterances), logits_of(other, utterances), strict=True
     ):
@@ -66,12 +67,16 @@ def test_teachers_answer_with_their_mean_probabilities(trained: Checkpoint, othe
         np.testing.assert_allclose(example.soft.tags, (softmax(one[1]) + softmax(two[1]))[1:-1] / 2, atol=1e-5)
 
 
-def test_what_nobody_has_labelled_is_learned_from_teachers_alone(trained: Checkpoint, data: Data) -> None:
+@pytest.mark.parametrize("answers", [False, True])
+def test_what_nobody_has_labelled_is_learned_from_teachers_alone(
+    trained: Checkpoint, data: Data, answers: bool
+) -> None:
     tokenizer, length = trained.tokenizer(), trained.config.max_length
     known = make_examples(data.train[:5], tokenizer, trained.labels, length)
     new = unlabelled_examples(["来一首花心", "取消", ""], tokenizer, length)
     assert all(example.intent == IGNORED and (example.tags == IGNORED).all() for example in new)
-    batch = collate(ask([trained], [*known, *new]), trained.config.pad_token_id)
+    loss = AnswerLoss(trained.labels) if answers else HeadLoss()
+    batch = collate(ask([trained], [*known, *new], loss), trained.config.pad_token_id)
     assert batch.soft is not None and batch.padded
     assert batch.scored.sum(1).tolist() == [len(example.ids) - 2 for example in [*known, *new]]
     np.testing.assert_allclose(batch.soft.tags.sum(-1), batch.scored, atol=1e-5)
@@ -82,18 +87,19 @@ def test_what_nobody_has_labelled_is_learned_from_teachers_alone(trained: Checkp
     for row, example in enumerate(known):
         only = collate([example], trained.config.pad_token_id, batch.utterances, batch.tokens)
         width = len(example.ids)
-        hard += float(joint_loss(intent[row : row + 1], slots[row : row + 1, :width], only))
-    soft = float(soft_loss(intent, slots, *(paddle.to_tensor(x) for x in (batch.soft.intents, batch.soft.tags)), batch))
+        hard += float(loss.of_labels(intent[row : row + 1], slots[row : row + 1, :width], only))
+    soft = float(loss.of_teachers(intent, slots, batch.soft, batch))
     for labels, logits in ((1.0, 0.0), (0.0, 1.0), (0.5, 2.0)):
-        loss = float(imitation_loss(labels, logits, TrainingSettings())(pupil, batch))
-        assert loss == pytest.approx(labels * hard + logits * soft, rel=1e-5)
+        got = float(imitation_loss(labels, logits, loss)(pupil, batch))
+        assert got == pytest.approx(labels * hard + logits * soft, rel=1e-5)
 
 
 def test_who_agrees_with_the_teacher_has_nothing_to_learn(trained: Checkpoint, data: Data) -> None:
-    examples = ask([trained], unlabelled_examples([u.text for u in data.dev[:20]], trained.tokenizer(), 36))
+    loss = HeadLoss()
+    examples = ask([trained], unlabelled_examples([u.text for u in data.dev[:20]], trained.tokenizer(), 36), loss)
     [batch] = make_shards(examples, np.arange(20), trained.config.pad_token_id, 1)
     model = load_model(trained)
-    imitation_loss(0.5, 1.0, TrainingSettings())(model, batch).backward()
+    imitation_loss(0.5, 1.0, loss)(model, batch).backward()
     assert max(float(p.grad.abs().max()) for p in model.parameters() if p.grad is not None) < 1e-6
 
 

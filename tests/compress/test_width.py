@@ -17,9 +17,10 @@ from slu.batching import epoch_order, make_examples, make_shards
 from slu.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
 from slu.errors import ConfigError
 from slu.loading import load
+from slu.losses import HeadLoss
 from slu.model import load_model
 from slu.stage import Data
-from slu.training import TrainingSettings, inputs, joint_loss
+from slu.training import TrainingSettings, inputs
 
 LAYERS, HEADS, HEAD_SIZE, NEURONS = 2, 4, 8, 48
 
@@ -44,7 +45,7 @@ def batch_losses(checkpoint: Checkpoint, data: Data, batches: int) -> list[float
     with paddle.no_grad():
         for indices in order:
             batch = make_shards(examples, indices, tokenizer.pad_id, 1)[0]
-            losses.append(float(joint_loss(*model(*inputs(batch)), batch)))
+            losses.append(float(HeadLoss().of_labels(*model(*inputs(batch)), batch)))
     return losses
 
 

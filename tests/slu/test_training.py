@@ -17,9 +17,9 @@ from slu.batching import IGNORED, Batch, Example, make_examples, make_shards
 from slu.checkpoint import Checkpoint
 from slu.corpus import Utterance
 from slu.errors import CheckpointError, ConfigError, SluError
-from slu.labels import Labels
+from slu.losses import HeadLoss
 from slu.model import load_model, new_model, set_tensors, tensors_of
-from slu.training import TrainingSettings, fit, joint_loss, labelled_loss, learning_rate_at
+from slu.training import TrainingSettings, fit, labelled_loss, learning_rate_at, loss_of
 from slu.training_state import State, load_state, save_state
 
 UTTERANCES = 100
@@ -49,7 +49,7 @@ class Run:
         assert model.training
         self.batches.append(batch)
         self.before_steps.append(tensors_of(model))
-        loss = labelled_loss(self.settings)(model, batch)
+        loss = labelled_loss(HeadLoss(self.settings.label_smoothing))(model, batch)
         self.losses.append(float(loss))
         return loss
 
@@ -126,37 +126,14 @@ def test_weight_decay_shrinks_matrices_and_nothing_else(run: Callable[..., Run])
         np.testing.assert_allclose(after, before * shrunk if decays else before, rtol=0, atol=2e-6, err_msg=name)
 
 
-def test_loss_is_the_mean_over_utterances_and_over_tokens(examples: list[Example], labels: Labels) -> None:
-    batch = make_shards(examples, np.arange(7), 0, 1)[0]
-    rng = np.random.default_rng(0)
-    intent = rng.standard_normal((7, len(labels.intents)))
-    slots = rng.standard_normal((*batch.ids.shape, len(labels.tags)))
-
-    def log_softmax(x: np.ndarray) -> np.ndarray:
-        return x - np.log(np.exp(x).sum(-1, keepdims=True))
-
-    def smoothed(log: np.ndarray, label: int, smoothing: float) -> float:
-        target = np.full(len(log), smoothing / len(log))
-        target[label] += 1 - smoothing
-        return -float(target @ log)
-
-    for smoothing in (0.0, 0.1):
-        want = np.mean([smoothed(log_softmax(row), t, smoothing) for row, t in zip(intent, batch.intents)])
-        tokens = [
-            smoothed(log_softmax(slots[place]), batch.tags[place], smoothing)
-            for place in zip(*np.nonzero(batch.tags != IGNORED))
-        ]
-        got = joint_loss(paddle.to_tensor(intent), paddle.to_tensor(slots), batch, smoothing)
-        assert float(got) == pytest.approx(want + np.mean(tokens), rel=1e-6)
-
-
+@pytest.mark.parametrize("settings", [TrainingSettings(label_smoothing=0.05), TrainingSettings(loss="answers")])
 @pytest.mark.parametrize("shards", [2, 3, 7])
 def test_gradients_of_the_shards_add_up_to_those_of_the_batch(
-    checkpoint: Checkpoint, examples: list[Example], shards: int
+    checkpoint: Checkpoint, examples: list[Example], shards: int, settings: TrainingSettings
 ) -> None:
     """Within 1e-6 of the largest gradient, as the order of float additions differs."""
     model = load_model(checkpoint)
-    objective = labelled_loss(TrainingSettings(label_smoothing=0.05))
+    objective = labelled_loss(loss_of(settings, checkpoint.labels))
 
     def gradients(count: int) -> tuple[float, Tensors]:
         model.clear_gradients()
