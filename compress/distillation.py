@@ -17,9 +17,9 @@ from slu.training import Objective, TrainingSettings, inputs, loss_of
 class DistillationSettings:
     """Weights of the parts of the loss.
 
-    ``labels``: cross entropy with the labels. ``logits``: cross entropy with the teacher's probabilities, of the intent
-    and of every tag. ``hidden``: mean squared distance between hidden states after every layer (where both have the
-    same number of layers and the same hidden size).
+    ``labels``: the loss (see `slu.losses`) of the labels. ``logits``: that of the teacher's probabilities. ``hidden``:
+    mean squared distance between hidden states after every layer (where both have the same number of layers and the
+    same hidden size).
     """
 
     labels: float = 0.5
@@ -35,8 +35,8 @@ def imitation_loss(labels: float, logits: float, loss: Loss) -> Objective:
     def objective(student: nn.Layer, batch: Batch) -> paddle.Tensor:
         assert batch.soft is not None
         intent, slots = student(*inputs(batch))
-        right = loss.of_labels(intent, slots, batch)
-        return labels * right + logits * loss.of_teachers(intent, slots, batch.soft, batch)
+        total = logits * loss.of_teachers(intent, slots, batch.soft, batch)
+        return total + labels * loss.of_labels(intent, slots, batch) if labels else total
 
     return objective
 
@@ -66,7 +66,8 @@ def distillation_loss(teacher: Checkpoint, weights: DistillationSettings, traini
         loss += weights.logits * measure.of_teachers(intent, slots, wanted, batch)
         if [state.shape for state in states] == [state.shape for state in want_states] and states:
             counted = paddle.to_tensor(batch.scored).astype("float32")
-            weight = counted.unsqueeze(-1) * (weights.hidden / (batch.tokens * states[0].shape[-1] * len(states)))
+            values = max(1, batch.tokens) * states[0].shape[-1] * len(states)
+            weight = counted.unsqueeze(-1) * (weights.hidden / values)
             for state, want in zip(states, want_states):
                 loss += (((state - want) ** 2) * weight).sum()
         return loss

@@ -36,8 +36,8 @@ BATCH = 128
 class StudentSettings:
     """``teachers``: the checkpoint, and others that are trained as it was, with other random numbers.
 
-    The sizes are the student's; 0: as the teachers'. ``labels``: weight of the cross entropy with the labels, where
-    there are any; ``logits``: with the teachers' mean probabilities.
+    The sizes are the student's; 0: as the teachers'. ``labels``: weight of the loss of the labels, where there are
+    any; ``logits``: of that of the teachers' mean probabilities (see `slu.losses`).
     """
 
     teachers: int = 3

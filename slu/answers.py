@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from slu.decoding import slot_sets
+from slu.decoding import tag_sets
 from slu.labels import Labels
 
 _NEVER = np.float32(-1e30)
@@ -18,11 +18,13 @@ _NEVER = np.float32(-1e30)
 
 
 class Answers:
-    """All answers with one set of labels."""
+    """All answers with one set of labels. ``allowed``: which tags an intent can have, bool ``[intents, tags]``."""
 
     def __init__(self, labels: Labels):
-        sets, self._set_of_intent = slot_sets(labels)
-        self._tags = [np.array([0, *(1 + 2 * s + inside for s in slots for inside in (0, 1))]) for slots in sets]
+        self._tags, self._set_of_intent = tag_sets(labels)
+        self.allowed = np.zeros((len(labels.intents), len(labels.tags)), bool)
+        for intent, number in enumerate(self._set_of_intent):
+            self.allowed[intent, self._tags[number]] = True
 
     def marginals(
         self, intents: np.ndarray, tags: np.ndarray, scored: np.ndarray

@@ -33,7 +33,7 @@ class Decoder:
 
     def __init__(self, labels: Labels):
         self.labels = labels
-        self._slot_sets, self._set_of_intent = slot_sets(labels)
+        self._tag_sets, self._set_of_intent = tag_sets(labels)
 
     def decode(self, intent_logits: np.ndarray, slot_logits: np.ndarray) -> list[Decision]:
         """Decode ``n`` texts of the same number of tokens.
@@ -42,7 +42,7 @@ class Decoder:
         """
         intents = log_softmax(np.asarray(intent_logits, np.float32))
         tags = log_softmax(np.asarray(slot_logits, np.float32))
-        paths = [_best_path(tags, slots) for slots in self._slot_sets]
+        paths = [_best_path(tags, allowed) for allowed in self._tag_sets]
         scores = np.stack([score for score, _ in paths], 1)
         totals = intents + scores[:, self._set_of_intent]
         chosen = totals.argmax(1)
@@ -65,12 +65,16 @@ class Decoder:
         return tuple(Slot(self.labels.slots[slot], text[a:b], a, b) for slot, a, b in found)
 
 
-def slot_sets(labels: Labels) -> tuple[list[tuple[int, ...]], np.ndarray]:
-    """The different sets of slots that intents can have, and the number of each intent's set ``[intents]``."""
+def tag_sets(labels: Labels) -> tuple[list[np.ndarray], np.ndarray]:
+    """The different sets of tags that intents can have, and the number of each intent's set ``[intents]``.
+
+    A set is in ascending order: O, then B-x and I-x of each of its slots.
+    """
     position = {name: i for i, name in enumerate(labels.slots)}
     sets = [tuple(sorted(position[s] for s in labels.slots_of_intent[name])) for name in labels.intents]
     different = list(dict.fromkeys(sets))
-    return different, np.array([different.index(s) for s in sets])
+    tags = [np.array([0, *(1 + 2 * s + inside for s in slots for inside in (0, 1))]) for slots in different]
+    return tags, np.array([different.index(s) for s in sets])
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -79,8 +83,8 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
-def _best_path(scores: np.ndarray, slots: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Viterbi (1967) over the tags of ``slots``. ``scores``: log probabilities ``[n, tokens, tags]``.
+def _best_path(scores: np.ndarray, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Viterbi (1967) over the tags ``allowed``. ``scores``: log probabilities ``[n, tokens, tags]``.
 
     Returns the best paths' scores ``[n]`` and tags ``[n, tokens]``. Everything may precede O and B-x, so one maximum
     serves all of them; only B-x and I-x may precede I-x. That makes a step linear in the number of tags.
@@ -88,7 +92,6 @@ def _best_path(scores: np.ndarray, slots: tuple[int, ...]) -> tuple[np.ndarray, 
     count, tokens, _ = scores.shape
     if tokens == 0:
         return np.zeros(count, np.float32), np.zeros((count, 0), int)
-    allowed = np.array([0, *(1 + 2 * s + inside for s in slots for inside in (0, 1))])
     emission = scores[:, :, allowed]
     rows = np.arange(count)
     insides = np.arange(2, len(allowed), 2)

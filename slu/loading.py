@@ -76,7 +76,7 @@ def parser_of(opened: Backend, directory: ModelDirectory, threads: int = 1) -> P
 
 
 def python_parser_of(opened: Backend, directory: ModelDirectory) -> Parser:
-    """The same, and the native engine gets its flags from `slu.lexicon` too, whose lists can do more than its own."""
+    """The same with tokens, matches and decoding in Python for every backend, also for the native engine."""
     lists = read_lists(directory.path, directory.config, directory.labels)
     threshold, flags = directory.manifest.threshold, directory.config.flags
     return Parser(opened, directory.tokenizer, directory.labels, threshold, flags, lists)

@@ -50,9 +50,9 @@ class TrainingSettings:
     norm. ``evaluate_every``: steps between evaluations and saved states, 0 for once an epoch. ``patience``: stop after
     so many evaluations without a better ``measure``, 0 for never. ``shards``: parts of a global batch, a multiple of
     the number of processes. ``unk_probability``: share of tokens read as [UNK] in training, so that the model learns
-    to do without. ``label_smoothing``: probability mass taken from the label and spread over all classes.
-    ``average``: decay of the exponential moving average of the weights that is evaluated and kept, 0 for none.
-    ``loss``: ``heads`` or ``answers``, see `slu.losses`.
+    to do without. ``loss``: ``heads`` or ``answers``, see `slu.losses`. ``label_smoothing``: probability mass taken
+    from the label and spread over all classes, in the loss of the heads. ``average``: decay of the exponential moving
+    average of the weights that is evaluated and kept, 0 for none.
     """
 
     epochs: int = 15

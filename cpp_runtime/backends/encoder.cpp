@@ -73,7 +73,9 @@ void Encoder::close() {
 slu_status Encoder::compute(const int32_t *ids, const uint64_t *flags, uint32_t count, slu_error *error) {
   std::copy_n(ids, count, ids_);
   std::fill(ids_ + count, ids_ + file_.length, file_.padding_id);
-  std::fill_n(flags_, size_t{file_.length} * file_.flag_count, 0.0f);
+  const uint32_t flagged = flags ? count : 0;
+  std::fill(flags_ + size_t{flagged} * file_.flag_count, flags_ + size_t{file_.length} * file_.flag_count,
+            0.0f);
   // FlagBits is for writing as well; here it is read only.
   if (flags)
     FlagBits{const_cast<uint64_t *>(flags), (file_.flag_count + 63) / 64}.write(flags_, count,

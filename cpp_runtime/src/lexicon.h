@@ -9,7 +9,8 @@
 
 namespace slu {
 
-constexpr uint64_t kAnyKey[1] = {~uint64_t{0}};  // the filter of a table without one: one word, all bits set
+inline constexpr uint64_t kAnyKey[1] = {
+    ~uint64_t{0}};  // the filter of a table without one: one word, all bits set
 
 // A set of (hash of a phrase, slot) by open addressing: 10 bytes a place, nothing of the phrase itself.
 struct PhraseTable {
@@ -17,8 +18,8 @@ struct PhraseTable {
   const uint16_t *marks = nullptr;  // [capacity] slots; in levels above the file's with kRemoved
   uint32_t capacity = 0;
   uint64_t lengths = 0;  // bit n: there are phrases of n code points
-  // Bloom filter with one hash function (Bloom, 1970): bit key >> filter_shift is set for every key of the table. Nine
-  // of ten substrings of a text end there, in a branch that processors foresee, as they do not that of a search.
+  // Bloom filter with one hash function (Bloom, 1970): bit key >> filter_shift is set for every key of the table. Most
+  // substrings of a text end there, in a branch that processors foresee, as they do not that of a search.
   const uint64_t *filter = kAnyKey;
   uint32_t filter_shift = 58;
 
@@ -27,7 +28,7 @@ struct PhraseTable {
     return filter[bit / 64] >> bit % 64 & 1;
   }
 };
-// 64-bit words of a table's filter, 1 to 2 bytes a place.
+// 64-bit words of a table's filter: 1 to 2 bytes a place, at least one word.
 size_t filter_words(uint64_t capacity);
 // `words`: [filter_words(table->capacity)] zeros, which stay as long as the table.
 void filter_build(PhraseTable *table, uint64_t *words);

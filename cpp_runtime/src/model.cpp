@@ -11,7 +11,6 @@ namespace {
 
 // Sizes above these are refused; they keep int32 sums of products exact and every later size inside 64 bits.
 constexpr uint32_t kMostInputs = 65536;
-constexpr uint32_t kMostFiltered = 1u << 16;  // places of a file's lists
 constexpr uint32_t kMostLayers = 256, kMostTokens = 8192, kMostNames = 16383;
 
 enum KeyIndex {
@@ -270,8 +269,11 @@ slu_status Builder::slot_sets(Arena *arena, slu_model *model) {
   return SLU_OK;
 }
 
-// The lists of the file. What a damaged one could do, lexicon_match bears. Long lists have no filter: to make one, all
-// of the list would have to be read before the first text.
+// Places of a file's lists up to which they get a filter. To make it, all of the lists are read before the first text:
+// 0.1 ms for 13,788 places.
+constexpr uint32_t kMostFiltered = 1u << 16;
+
+// The lists of the file. What a damaged one could do, lexicon_match bears.
 slu_status Builder::lists(Arena *arena, slu_model *model) {
   TensorType type;
   if (!info_.uses_lexicon || !gguf_.tensor_type("lexicon.hashes", &type)) return SLU_OK;

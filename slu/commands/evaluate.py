@@ -48,10 +48,13 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"--lexicon-share {args.lexicon_share:g}: a share, 0 to 1, is expected")
     utterances = read_corpus(args.data)
     parser = load(args.model, args.backend)
-    if args.lexicon_share != 1:
+    if 0 < args.lexicon_share < 1:
         parser = _thinnable(parser, args.model)
     add_lists(parser, args.lexicon)
-    if args.lexicon_share != 1:
+    if args.lexicon_share == 0:
+        for slot in parser.labels.slots:
+            parser.lexicon.replace(slot, [])
+    elif args.lexicon_share < 1:
         parser.lexicon.thin(args.lexicon_share)
     check_labels(utterances, parser.labels, args.data)
     result, answers = evaluate(parser, utterances)

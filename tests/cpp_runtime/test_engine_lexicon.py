@@ -335,8 +335,9 @@ def test_many_phrases(library: ctypes.CDLL, tmp_path: Path) -> None:
     letters = "abcdefghijklmnopqrstuvw的来一首周华健花心"
     rng = random.Random(1)
     phrases = sorted({"".join(rng.choices(letters, k=4)) for _ in range(30_000)})
-    for built_in in (True, False):
-        lists = {"song": phrases[::2]} if built_in else None
+    others = [str(number) for number in range(60_000)]  # so many that the file's lists get no filter
+    for built_in, more in ((True, []), (True, others), (False, [])):
+        lists = {"song": [*phrases[::2], *more]} if built_in else None
         with Engine(library, write_flagged(tmp_path / "model.gguf", lists=lists)) as engine:
             if not built_in:
                 engine.change("model", "add", "song", "\n".join(phrases[::2]).encode())

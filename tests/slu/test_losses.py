@@ -13,7 +13,7 @@ from slu.batching import IGNORED, Batch, Example, Soft, make_examples, make_shar
 from slu.checkpoint import Checkpoint
 from slu.corpus import Utterance
 from slu.errors import ConfigError
-from slu.losses import HEADS, AnswerLoss, HeadLoss
+from slu.losses import HEADS_WEIGHT, AnswerLoss, HeadLoss
 from slu.training import TrainingSettings, loss_of
 
 Logits = tuple[np.ndarray, np.ndarray]
@@ -66,15 +66,28 @@ def test_answers_are_weighed_as_wholes(batch: Batch, logits: Logits, checkpoint:
     for row, t in zip(*np.nonzero(batch.tags != IGNORED)):
         scores[row] += logits[1][row, t, batch.tags[row, t]]
     loss = AnswerLoss(checkpoint.labels, 0.1)
-    heads = HEADS * float(HeadLoss(0.1).of_labels(*tensors(logits), batch))
+    heads = HEADS_WEIGHT * float(HeadLoss(0.1).of_labels(*tensors(logits), batch))
     want = np.mean(log_sum - scores) + heads
     assert float(loss.of_labels(*tensors(logits), batch)) == pytest.approx(want, rel=1e-5)
 
     unknown = replace(batch, intents=batch.intents.copy(), tags=batch.tags.copy())
     unknown.intents[3:], unknown.tags[3:] = IGNORED, IGNORED
-    heads = HEADS * float(HeadLoss(0.1).of_labels(*tensors(logits), unknown))
+    heads = HEADS_WEIGHT * float(HeadLoss(0.1).of_labels(*tensors(logits), unknown))
     want = (log_sum - scores)[:3].sum() / 7 + heads
     assert float(loss.of_labels(*tensors(logits), unknown)) == pytest.approx(want, rel=1e-5)
+
+
+def test_what_the_decoder_cannot_answer_teaches_the_heads_alone(
+    batch: Batch, logits: Logits, checkpoint: Checkpoint
+) -> None:
+    """Else the loss would have no bound: a checkpoint may be trained further with other data than its labels'."""
+    labels = replace(checkpoint.labels, slots_of_intent=dict.fromkeys(checkpoint.labels.intents, ()))
+    without = (batch.tags > 0).sum(1) == 0
+    assert without.any() and not without.all()
+    log_sum, *_ = Answers(labels).marginals(*logits, batch.scored)
+    scores = logits[0][np.arange(7), batch.intents] + np.where(batch.scored, logits[1][:, :, 0], 0).sum(1)
+    want = (log_sum - scores)[without].sum() / 7 + HEADS_WEIGHT * float(HeadLoss().of_labels(*tensors(logits), batch))
+    assert float(AnswerLoss(labels).of_labels(*tensors(logits), batch)) == pytest.approx(want, rel=1e-5)
 
 
 @pytest.mark.parametrize("teachers", [False, True])
@@ -110,7 +123,11 @@ def test_least_where_the_teachers_are(batch: Batch, logits: Logits, checkpoint: 
 
     def to_learn(given: tuple[paddle.Tensor, paddle.Tensor]) -> paddle.Tensor:
         whole = loss.of_teachers(*given, said, batch)
-        return whole - HEADS * loss.heads.of_teachers(*given, said, batch) if isinstance(loss, AnswerLoss) else whole
+        return (
+            whole - HEADS_WEIGHT * loss.heads.of_teachers(*given, said, batch)
+            if isinstance(loss, AnswerLoss)
+            else whole
+        )
 
     said: Soft = loss.probabilities(*tensors(logits), batch)
     assert said.tags.sum(-1) == pytest.approx(batch.scored.astype(float), abs=1e-4)
@@ -127,14 +144,15 @@ def test_least_where_the_teachers_are(batch: Batch, logits: Logits, checkpoint: 
 
 def test_texts_without_tokens(checkpoint: Checkpoint) -> None:
     batch = make_shards(unlabelled_examples(["", ""], checkpoint.tokenizer(), 32), np.arange(2), 0, 1)[0]
-    batch = replace(batch, tokens=1)  # of others, in the same global batch
     shapes = (2, len(checkpoint.labels.intents)), (*batch.ids.shape, len(checkpoint.labels.tags))
     zeros = paddle.zeros(shapes[0]), paddle.zeros(shapes[1])
     loss = AnswerLoss(checkpoint.labels)
     said = loss.probabilities(*zeros, batch)
     np.testing.assert_allclose(said.intents, 1 / shapes[0][1], rtol=1e-5)
     assert float(loss.of_labels(*zeros, batch)) == 0
-    assert float(loss.of_teachers(*zeros, said, batch)) == pytest.approx((1 + HEADS) * np.log(shapes[0][1]), rel=1e-5)
+    assert float(loss.of_teachers(*zeros, said, batch)) == pytest.approx(
+        (1 + HEADS_WEIGHT) * np.log(shapes[0][1]), rel=1e-5
+    )
 
 
 def test_what_settings_ask_for(checkpoint: Checkpoint) -> None:
