@@ -52,12 +52,12 @@ def calibrate(checkpoint: Checkpoint, dev: Sequence[Utterance]) -> tuple[Checkpo
     parser = checkpoint_parser(checkpoint)
     answers, evidence = collect_evidence(parser, lambda: evaluate(parser, dev)[1])
     right = np.array([compare(u, a, checkpoint.labels).exact for u, a in zip(dev, answers)])
-    scorer = Scorer(evidence)
+    scorer = Scorer(evidence, checkpoint.labels)
     temperature = fit_temperature(scorer, right, np.full(len(dev), True))
     half = _half(dev)
     temperatures = [fit_temperature(scorer, right, part) for part in (half, ~half)]
-    before = scorer.joint()
-    after = np.where(half, scorer.joint(temperatures[1]), scorer.joint(temperatures[0]))
+    before = scorer.scores()
+    after = np.where(half, scorer.scores(temperatures[1]), scorer.scores(temperatures[0]))
     report = {
         "temperature": temperature,
         "temperatures_of_halves": temperatures,
@@ -78,7 +78,7 @@ def fit_temperature(scorer: Scorer, right: np.ndarray, part: np.ndarray) -> floa
         return 1.0
 
     def loss(exponent: float) -> float:
-        return log_loss(scorer.joint(math.exp(exponent))[part], right[part])
+        return log_loss(scorer.scores(math.exp(exponent))[part], right[part])
 
     # Golden section search (Kiefer 1953) on the logarithm.
     golden = (math.sqrt(5) - 1) / 2

@@ -10,11 +10,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from slu.decoding import tag_sets
 from slu.labels import Labels
 
 _NEVER = np.float32(-1e30)
 """Logarithm of no probability at all, in sums that must stay finite."""
+
+
+def tag_sets(labels: Labels) -> tuple[list[np.ndarray], np.ndarray]:
+    """The different sets of tags that intents can have, and the number of each intent's set ``[intents]``.
+
+    A set is in ascending order: O, then B-x and I-x of each of its slots.
+    """
+    position = {name: i for i, name in enumerate(labels.slots)}
+    sets = [tuple(sorted(position[s] for s in labels.slots_of_intent[name])) for name in labels.intents]
+    different = list(dict.fromkeys(sets))
+    tags = [np.array([0, *(1 + 2 * s + inside for s in slots for inside in (0, 1))]) for slots in different]
+    return tags, np.array([different.index(s) for s in sets])
 
 
 class Answers:
@@ -25,6 +36,15 @@ class Answers:
         self.allowed = np.zeros((len(labels.intents), len(labels.tags)), bool)
         for intent, number in enumerate(self._set_of_intent):
             self.allowed[intent, self._tags[number]] = True
+
+    def log_sum(self, intents: np.ndarray, tags: np.ndarray) -> np.ndarray:
+        """Logarithm of the sum of the weights of all answers ``[n]``.
+
+        ``intents``: logits ``[n, intents]``. ``tags``: logits ``[n, tokens, tags]``, of the tokens of a text alone.
+        """
+        scored = np.ones(tags.shape[:2], bool)
+        totals = [_last(_forward(tags[:, :, allowed], scored)) for allowed in self._tags]
+        return _log_sum(intents + np.stack(totals, 1)[:, self._set_of_intent])
 
     def marginals(
         self, intents: np.ndarray, tags: np.ndarray, scored: np.ndarray
@@ -53,31 +73,39 @@ def _log_sum(values: np.ndarray) -> np.ndarray:
     return largest[..., 0] + np.log(np.exp(values - largest).sum(-1))
 
 
-def _forward_backward(logits: np.ndarray, scored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log of the sum over all paths ``[n]``, and the probability of every tag ``[n, tokens, tags]``.
+def _forward(logits: np.ndarray, scored: np.ndarray) -> np.ndarray:
+    """Log of the sum over all paths that end with a tag, ``[n, tokens, tags]``; past the end as at the last token.
 
-    ``logits``: ``[n, tokens, tags]`` of O and of B-x, I-x for some x. Paths end with the last token that is scored.
+    ``logits``: ``[n, tokens, tags]`` of O and of B-x, I-x for some x. ``scored``: which tokens there are.
     """
-    count, tokens, kinds = logits.shape
-    if not tokens:
-        return np.zeros(count, np.float32), np.zeros_like(logits)
-    forward, backward = np.empty_like(logits), np.zeros_like(logits)
-    state = logits[:, 0].copy()
-    state[:, 2::2] = _NEVER
-    forward[:, 0] = state
-    for t in range(1, tokens):
-        following = np.repeat(_log_sum(state)[:, None], kinds, 1)
-        following[:, 2::2] = np.logaddexp(state[:, 1::2], state[:, 2::2])
-        state = np.where(scored[:, t, None], following + logits[:, t], state)
-        forward[:, t] = state
-    total = np.where(scored[:, 0], _log_sum(state), np.float32(0))
-    rest = np.zeros((count, kinds), np.float32)
-    for t in range(tokens - 2, -1, -1):
-        next_ = logits[:, t + 1] + rest
-        anywhere = _log_sum(np.delete(next_, np.s_[2::2], 1))[:, None]
-        before = np.repeat(anywhere, kinds, 1)
-        before[:, 1::2] = before[:, 2::2] = np.logaddexp(anywhere, next_[:, 2::2])
+    sums = np.empty_like(logits)
+    if logits.shape[1]:
+        sums[:, 0] = logits[:, 0]
+        sums[:, 0, 2::2] = _NEVER
+    for t in range(1, logits.shape[1]):
+        before = sums[:, t - 1]
+        following = np.repeat(_log_sum(before)[:, None], logits.shape[2], 1)
+        following[:, 2::2] = np.logaddexp(before[:, 1::2], before[:, 2::2])
+        sums[:, t] = np.where(scored[:, t, None], following + logits[:, t], before)
+    return sums
+
+
+def _last(sums: np.ndarray) -> np.ndarray:
+    """Log of the sum over all paths ``[n]``."""
+    return _log_sum(sums[:, -1]) if sums.shape[1] else np.zeros(len(sums), sums.dtype)
+
+
+def _forward_backward(logits: np.ndarray, scored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log of the sum over all paths ``[n]``, and the probability of every tag ``[n, tokens, tags]``; as `_forward`."""
+    sums = _forward(logits, scored)
+    total = np.where(scored.any(1), _last(sums), np.float32(0))
+    after, rest = np.zeros_like(logits), np.zeros((len(logits), logits.shape[2]), logits.dtype)
+    for t in range(logits.shape[1] - 2, -1, -1):
+        following = logits[:, t + 1] + rest
+        anywhere = _log_sum(np.delete(following, np.s_[2::2], 1))[:, None]
+        before = np.repeat(anywhere, logits.shape[2], 1)
+        before[:, 1::2] = before[:, 2::2] = np.logaddexp(anywhere, following[:, 2::2])
         rest = np.where(scored[:, t + 1, None], before, rest)
-        backward[:, t] = rest
-    probabilities = np.exp(np.minimum(forward + backward - total[:, None, None], 0))
+        after[:, t] = rest
+    probabilities = np.exp(np.minimum(sums + after - total[:, None, None], 0))
     return total, probabilities * scored[:, :, None]

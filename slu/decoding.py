@@ -1,12 +1,12 @@
 """From logits to an intent and slots: the most probable answer that is not contradictory.
 
-The intent and the slot tags are chosen together, as the answer of largest joint probability
+The intent and the slot tags are chosen together, as the answer of largest weight
 
-    p(intent) × Π p(tag of token t)      (softmax of each head's logits)
+    exp(logit of the intent + Σ logit of the tag of token t)
 
 among the answers in which I-x follows only B-x or I-x, and an intent has only slots that it can have
-(`Labels.slots_of_intent`). Where two answers are equally probable, the lower index wins. The C++ runtime computes
-the same; golden files hold the two together.
+(`Labels.slots_of_intent`). Where two answers weigh the same, the lower index wins. The score is the share of the answer
+in the weight of all of them (`slu.answers`). The C++ runtime computes the same; golden files hold the two together.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slu.answers import Answers, tag_sets
 from slu.corpus import Slot
 from slu.labels import Labels
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``intent``: index. ``score``: the joint probability above, 0..1. ``tags``: one index a token."""
+    """``intent``: index. ``score``: probability of the answer, 0..1. ``tags``: one index a token."""
 
     intent: int
     score: float
@@ -33,6 +34,7 @@ class Decoder:
 
     def __init__(self, labels: Labels):
         self.labels = labels
+        self._answers = Answers(labels)
         self._tag_sets, self._set_of_intent = tag_sets(labels)
 
     def decode(self, intent_logits: np.ndarray, slot_logits: np.ndarray) -> list[Decision]:
@@ -46,8 +48,9 @@ class Decoder:
         scores = np.stack([score for score, _ in paths], 1)
         totals = intents + scores[:, self._set_of_intent]
         chosen = totals.argmax(1)
+        shares = np.exp(np.minimum(totals.max(1) - self._answers.log_sum(intents, tags), 0))
         return [
-            Decision(int(i), float(np.exp(totals[row, i])), tuple(paths[self._set_of_intent[i]][1][row].tolist()))
+            Decision(int(i), float(shares[row]), tuple(paths[self._set_of_intent[i]][1][row].tolist()))
             for row, i in enumerate(chosen)
         ]
 
@@ -63,18 +66,6 @@ class Decoder:
             else:
                 found.append((slot, int(starts[token]), int(ends[token])))
         return tuple(Slot(self.labels.slots[slot], text[a:b], a, b) for slot, a, b in found)
-
-
-def tag_sets(labels: Labels) -> tuple[list[np.ndarray], np.ndarray]:
-    """The different sets of tags that intents can have, and the number of each intent's set ``[intents]``.
-
-    A set is in ascending order: O, then B-x and I-x of each of its slots.
-    """
-    position = {name: i for i, name in enumerate(labels.slots)}
-    sets = [tuple(sorted(position[s] for s in labels.slots_of_intent[name])) for name in labels.intents]
-    different = list(dict.fromkeys(sets))
-    tags = [np.array([0, *(1 + 2 * s + inside for s in slots for inside in (0, 1))]) for slots in different]
-    return tags, np.array([different.index(s) for s in sets])
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

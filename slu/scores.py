@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from slu.answers import Answers
 from slu.decoding import Decision, Decoder, log_softmax
 from slu.labels import Labels
 from slu.parser import Parser, ParseResult
@@ -64,32 +66,47 @@ class _Recorder(Decoder):
 class Scorer:
     """Scores of decisions that stay as they are, at any temperature: of one model on ``n`` utterances."""
 
-    def __init__(self, evidence: Sequence[Evidence]):
+    def __init__(self, evidence: Sequence[Evidence], labels: Labels):
         self._intents = np.stack([kept.intent_logits for kept in evidence])
         self._intent = np.array([kept.decision.intent for kept in evidence])
         self._tags = np.concatenate([kept.slot_logits for kept in evidence])
         self._tag = np.array([tag for kept in evidence for tag in kept.decision.tags], int)
-        self._owner = np.repeat(np.arange(len(evidence)), [len(kept.decision.tags) for kept in evidence])
+        self._lengths = np.array([len(kept.decision.tags) for kept in evidence], int)
+        self._owner = np.repeat(np.arange(len(evidence)), self._lengths)
+        self._answers = Answers(labels)
 
     def log_probabilities(self, temperature: float = 1.0) -> tuple[np.ndarray, list[np.ndarray]]:
         """Of the chosen intents ``[n]``, and of the chosen tags, an array an utterance; logits are divided first."""
+        intents, tags = self._chosen(temperature)
+        return intents, np.split(tags, np.cumsum(self._lengths)[:-1])
+
+    def _chosen(self, temperature: float) -> tuple[np.ndarray, np.ndarray]:
         intents = log_softmax(self._intents / temperature)[np.arange(len(self._intent)), self._intent]
-        tags = log_softmax(self._tags / temperature)[np.arange(len(self._tag)), self._tag]
-        ends = np.cumsum(np.bincount(self._owner, minlength=len(self._intent)))[:-1]
-        return intents, np.split(tags, ends)
+        return intents, log_softmax(self._tags / temperature)[np.arange(len(self._tag)), self._tag]
 
     def joint(self, temperature: float = 1.0) -> np.ndarray:
-        """The joint probability of intent and tags, ``[n]``: the score of `slu.decoding`."""
-        intents = log_softmax(self._intents / temperature)[np.arange(len(self._intent)), self._intent]
-        tags = log_softmax(self._tags / temperature)[np.arange(len(self._tag)), self._tag]
+        """The product of both heads' probabilities, ``[n]``."""
+        intents, tags = self._chosen(temperature)
         return np.exp(intents + np.bincount(self._owner, tags, len(intents)))
+
+    def scores(self, temperature: float = 1.0) -> np.ndarray:
+        """The probability of each answer among all of them, ``[n]``: the score of `slu.decoding`."""
+        intents, tags = log_softmax(self._intents / temperature), log_softmax(self._tags / temperature)
+        log_sums, starts = np.empty(len(intents), np.float32), np.cumsum(self._lengths) - self._lengths
+        for length in np.unique(self._lengths):
+            group = np.flatnonzero(self._lengths == length)
+            places = starts[group][:, None] + np.arange(length)
+            log_sums[group] = self._answers.log_sum(intents[group], tags[places])
+        of_intents, of_tags = self._chosen(temperature)
+        return np.exp(np.minimum(of_intents + np.bincount(self._owner, of_tags, len(intents)) - log_sums, 0))
 
     def alternatives(self) -> dict[str, np.ndarray]:
         """Scores by name, ``[n]`` each; higher is surer, and only the order within one means anything."""
         intents, tags = self.log_probabilities()
         two_best = np.sort(self._intents, 1)[:, -2:]
         return {
-            "joint probability": self.joint(),
+            "probability of the answer": self.scores(),
+            "product of both heads": self.joint(),
             "intent probability": intents,
             "probability of the tags": np.array([t.sum() for t in tags]),
             "intent and mean tag": intents + np.array([t.mean() if len(t) else 0.0 for t in tags]),
@@ -113,11 +130,11 @@ def compare_scores(path: Path, data: Path, other_domains: Path) -> list[str]:
     parser, utterances = load(path, "dygraph"), read_corpus(data)
     answers, evidence = collect_evidence(parser, lambda: evaluate(parser, utterances)[1])
     right = np.array([compare(u, a, parser.labels).exact for u, a in zip(utterances, answers)])
-    real = Scorer(evidence).alternatives()
-    groups = {
-        kind: Scorer(collect_evidence(parser, lambda texts=texts: parser.parse_batch(texts))[1]).alternatives()  # type: ignore[misc]
-        for kind, texts in negatives(utterances, other_domains).items()
-    }
+    real = Scorer(evidence, parser.labels).alternatives()
+    groups = {}
+    for kind, texts in negatives(utterances, other_domains).items():
+        _, evidence = collect_evidence(parser, partial(parser.parse_batch, texts))
+        groups[kind] = Scorer(evidence, parser.labels).alternatives()
     lines = ["AUROC, %".ljust(30) + "right/wrong" + "".join(f"{kind:>14}" for kind in groups) + "  wrong refused, %"]
     for name, scores in real.items():
         areas = [auroc(scores, right)]

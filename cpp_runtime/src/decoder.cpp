@@ -53,6 +53,30 @@ Floats larger(Floats a, Floats b) {
 
 float exponential(float x) { return exponentials(Floats{x})[0]; }
 
+// `count` times e^x for x <= 0, also where it is no float.
+void write_exponentials(const float *x, uint32_t count, double *result) {
+  for (uint32_t i = 0; i < count; i += kVector) {
+    const Floats some = exponentials(load(x + i, count - i, Floats{}));
+    for (uint32_t j = 0; j < kVector && i + j < count; ++j) {
+      result[i + j] = some[j];
+      if (x[i + j] > -87.0f) continue;
+      double eighth = exponential(x[i + j] / 8);
+      eighth *= eighth;
+      eighth *= eighth;
+      result[i + j] = eighth * eighth;
+    }
+  }
+}
+
+// 2^exponent, 0 where it is too small.
+double power_of_two(int32_t exponent) {
+  if (exponent < -1022) return 0;
+  const auto bits = static_cast<uint64_t>(exponent + 1023) << 52;
+  double value;
+  copy_bytes(&value, &bits, sizeof value);
+  return value;
+}
+
 // ln x for finite x >= 1, within 2e-7: 2 artanh((m - 1) / (m + 1)) of the mantissa m.
 float logarithm(float x) {
   constexpr uint32_t kRootHalf = 0x3f3504f3;  // sqrt(1 / 2)
@@ -62,6 +86,16 @@ float logarithm(float x) {
   const float s = (m - 1.0f) / (m + 1.0f), q = s * s;
   const float series = ((q * 0.11111111f + 0.14285715f) * q + 0.2f) * q + 0.33333334f;
   return exponent * 0.69314718f + 2.0f * (s + s * q * series);
+}
+
+// ln(x * 2^exponent) for x >= 0; that of 0 is none.
+double logarithm_of(double x, int32_t exponent) {
+  uint64_t bits;
+  copy_bytes(&bits, &x, sizeof bits);
+  const int32_t own = static_cast<int32_t>(bits >> 52 & 0x7ff) - 1023;
+  bits = (bits & 0xfffffffffffffu) | uint64_t{1023} << 52;
+  copy_bytes(&x, &bits, sizeof x);
+  return (own + exponent) * 0.6931471805599453 + static_cast<double>(logarithm(static_cast<float>(x)));
 }
 
 void log_softmax(float *values, uint32_t count) {
@@ -96,17 +130,32 @@ Decoder::Decoder(const slu_model &model, Arena *arena)
       best_(arena->take<float>(model.tag_count)),
       back_(arena->take<uint16_t>(size_t{model.info.max_tokens} * model.tag_count)),
       tags_(arena->take<uint16_t>(model.info.max_tokens)),
-      candidate_(arena->take<uint16_t>(model.info.max_tokens)) {}
+      candidate_(arena->take<uint16_t>(model.info.max_tokens)),
+      shares_(arena->take<double>(size_t{model.info.max_tokens} * model.tag_count)),
+      sums_(arena->take<double>(model.tag_count)) {}
 
 Decision Decoder::run(float *intents, float *slots, uint32_t tokens) {
   log_softmax(intents, model_.info.intent_count);
   for (uint32_t t = 0; t < tokens; ++t) log_softmax(slots + size_t{t} * model_.tag_count, model_.tag_count);
+  write_exponentials(slots, tokens * model_.tag_count, shares_);
   uint32_t best = model_.info.intent_count;  // none
+  double sum = 0;                            // of all answers, times 2^-exponent
+  int32_t exponent = 0;
   for (uint32_t set = 0; set < model_.slot_set_count; ++set) {
     const uint32_t before = best;
     const float score = best_path(model_.slot_sets[set], slots, tokens);
+    int32_t set_exponent;
+    const double set_sum = path_sum(model_.slot_sets[set], tokens, &set_exponent);
+    if (sum <= 0) exponent = set_exponent;
+    if (set_exponent > exponent) {
+      sum *= power_of_two(exponent - set_exponent);
+      exponent = set_exponent;
+    }
     for (uint32_t i = 0; i < model_.info.intent_count; ++i) {
       if (model_.set_of_intent[i] != set) continue;
+      double share;
+      write_exponentials(intents + i, 1, &share);
+      sum += share * set_sum * power_of_two(set_exponent - exponent);
       intents[i] += score;
       // The first of equal ones.
       if (best == model_.info.intent_count || intents[i] > intents[best] ||
@@ -118,7 +167,35 @@ Decision Decoder::run(float *intents, float *slots, uint32_t tokens) {
     tags_ = candidate_;
     candidate_ = tags;
   }
-  return {best, exponential(intents[best])};
+  // What has no number, has no probability either.
+  const float share = exponential(intents[best] - static_cast<float>(logarithm_of(sum, exponent)));
+  return {best, share >= 0 ? (share < 1 ? share : 1) : 0};
+}
+
+// The forward algorithm (Rabiner, 1989), scaled so that long texts do not come to nothing.
+double Decoder::path_sum(const SlotSet &set, uint32_t tokens, int32_t *exponent) {
+  constexpr int32_t kStep = 512;
+  *exponent = 0;
+  if (tokens == 0) return 1;
+  const uint32_t count = 1 + 2 * set.count;
+  for (uint32_t i = 0; i < count; ++i) sums_[i] = i && i % 2 == 0 ? 0 : shares_[tag_of(set, i)];
+  for (uint32_t t = 1;; ++t) {
+    double all = 0;
+    for (uint32_t i = 0; i < count; ++i) all += sums_[i];
+    if (all < power_of_two(-kStep) && all > 0) {
+      for (uint32_t i = 0; i < count; ++i) sums_[i] *= power_of_two(kStep);
+      all *= power_of_two(kStep);
+      *exponent -= kStep;
+    }
+    if (t >= tokens) return all;
+    const double *shares = shares_ + size_t{t} * model_.tag_count;
+    sums_[0] = all * shares[0];
+    for (uint32_t s = 0; s < set.count; ++s) {
+      const uint32_t b = 2 * s + 1, i = b + 1, tag = 1 + 2 * set.slots[s];
+      sums_[i] = (sums_[b] + sums_[i]) * shares[tag + 1];
+      sums_[b] = all * shares[tag];
+    }
+  }
 }
 
 // Viterbi (1967). Everything may precede O and B, so one maximum serves all of them; only B and I may precede I.

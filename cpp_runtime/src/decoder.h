@@ -7,7 +7,7 @@ namespace slu {
 
 struct Decision {
   uint32_t intent;
-  float score;  // joint probability, 0..1
+  float score;  // probability of the answer among all that are not contradictory, 0..1
 };
 
 class Decoder {
@@ -21,12 +21,16 @@ class Decoder {
  private:
   // Score of the best path; the path is left in candidate_.
   float best_path(const SlotSet &set, const float *scores, uint32_t tokens);
+  // Sum over all paths, times 2^-*exponent, of what is in shares_.
+  double path_sum(const SlotSet &set, uint32_t tokens, int32_t *exponent);
 
   const slu_model &model_;
   float *best_;          // [tag_count] of the allowed tags: score of the best path that ends there
   uint16_t *back_;       // [max_tokens][tag_count]: allowed tag before
   uint16_t *tags_;       // [max_tokens]
   uint16_t *candidate_;  // [max_tokens]
+  double *shares_;       // [max_tokens][tag_count]: probabilities of the slot head
+  double *sums_;         // [tag_count] of the allowed tags: sum over the paths that end there
 };
 
 }  // namespace slu
