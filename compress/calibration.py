@@ -4,10 +4,8 @@ The temperature (Guo et al. 2017, https://arxiv.org/abs/1706.04599) is divided o
 no runtime has to know of it. One for both keeps every decision: for a text, all answers' log probabilities are a sum
 of logits minus the same number, and dividing all logits by a positive number keeps their order.
 
-It is fitted for what the score is used for: the joint probability is the probability that the whole answer is right.
-Fitting the heads' own likelihoods, as is usual for one softmax, does not do that: the errors of a text's tags go
-together, so their product is far too low, and each head alone seems too sure already. On NLPCC 2018 Task 4 it raised
-the calibration error; a temperature for each head gained no more than chance would, and changed decisions.
+It is fitted for what the score is used for: the score is the probability that the whole answer is right. Fitting the
+heads' own likelihoods, as is usual for one softmax, does not do that.
 """
 
 from __future__ import annotations

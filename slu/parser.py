@@ -27,7 +27,7 @@ BATCH = 128
 class ParseResult:
     """What was understood of ``text``.
 
-    ``score``: joint probability of the intent and all tags, 0..1. ``understood``: whether it reaches the threshold
+    ``score``: probability of the intent and all tags together, 0..1. ``understood``: whether it reaches the threshold
     chosen on development data. ``truncated``: the text had more tokens than the model reads; the rest was ignored.
     """
 

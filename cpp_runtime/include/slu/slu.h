@@ -96,7 +96,7 @@ typedef struct slu_slot {
 typedef struct slu_result {
   const char *intent;
   uint32_t intent_index; /* into slu_info.intents */
-  float score;           /* joint probability of the intent and all tags, 0..1 */
+  float score;           /* probability of the answer among all that do not contradict themselves, 0..1 */
   uint32_t understood;   /* 1 when score >= slu_info.threshold */
   uint32_t truncated;    /* 1 when the text had more tokens than max_tokens; the rest was ignored */
   uint32_t token_count;  /* computed, [CLS] and [SEP] counted */
