@@ -21,6 +21,7 @@ float float_of(uint32_t bits) {
 constexpr uint32_t kVector = 4;
 typedef float Floats __attribute__((vector_size(kVector * sizeof(float))));
 typedef int32_t Bits __attribute__((vector_size(kVector * sizeof(int32_t))));
+typedef double Doubles __attribute__((vector_size(kVector * sizeof(double))));
 
 // e^x for x <= 0, within 2e-7, relative; the method of kernels/float_math.h.
 Floats exponentials(Floats x) {
@@ -53,19 +54,12 @@ Floats larger(Floats a, Floats b) {
 
 float exponential(float x) { return exponentials(Floats{x})[0]; }
 
-// `count` times e^x for x <= 0, also where it is no float.
-void write_exponentials(const float *x, uint32_t count, double *result) {
-  for (uint32_t i = 0; i < count; i += kVector) {
-    const Floats some = exponentials(load(x + i, count - i, Floats{}));
-    for (uint32_t j = 0; j < kVector && i + j < count; ++j) {
-      result[i + j] = some[j];
-      if (x[i + j] > -87.0f) continue;
-      double eighth = exponential(x[i + j] / 8);
-      eighth *= eighth;
-      eighth *= eighth;
-      result[i + j] = eighth * eighth;
-    }
-  }
+// e^x for x <= 0 that is too small for a float.
+double small_exponential(float x) {
+  double power = exponential(x / 8);
+  power *= power;
+  power *= power;
+  return power * power;
 }
 
 // 2^exponent, 0 where it is too small.
@@ -98,17 +92,32 @@ double logarithm_of(double x, int32_t exponent) {
   return (own + exponent) * 0.6931471805599453 + static_cast<double>(logarithm(static_cast<float>(x)));
 }
 
-void log_softmax(float *values, uint32_t count) {
+// Leaves in `values` the logarithms of the softmax and in `weights` e^(value - largest value). Returns the logarithm of
+// the sum of these.
+float log_softmax(float *values, uint32_t count, double *weights) {
   const Floats low = Floats{} + values[0];
-  Floats most = low;
-  for (uint32_t i = 0; i < count; i += kVector) most = larger(most, load(values + i, count - i, low));
+  Floats most = low, least = low;
+  for (uint32_t i = 0; i < count; i += kVector) {
+    const Floats some = load(values + i, count - i, low);
+    most = larger(most, some);
+    least = -larger(-least, -some);
+  }
   most = larger(most, Floats{most[2], most[3], most[0], most[1]});
   most = larger(most, Floats{most[1], most[0], most[3], most[2]});
   Floats sums = {};
-  for (uint32_t i = 0; i < count; i += kVector)
-    sums += exponentials(load(values + i, count - i, most - 100.0f) - most);  // e^-100 is 0 above
+  for (uint32_t i = 0; i < count; i += kVector) {
+    const Floats some = exponentials(load(values + i, count - i, most - 100.0f) - most);  // e^-100 is 0 above
+    sums += some;
+    const Doubles wide = __builtin_convertvector(some, Doubles);
+    copy_bytes(weights + i, &wide, (count - i < kVector ? count - i : kVector) * sizeof(double));
+  }
   const float log_sum = logarithm((sums[0] + sums[1]) + (sums[2] + sums[3])), largest = most[0];
+  const Bits tiny = least - most <= -87.0f;
+  if (tiny[0] | tiny[1] | tiny[2] | tiny[3])  // no float; only logits that no training makes are so far apart
+    for (uint32_t i = 0; i < count; ++i)
+      if (weights[i] <= 0) weights[i] = small_exponential(values[i] - largest);
   for (uint32_t i = 0; i < count; ++i) values[i] = (values[i] - largest) - log_sum;
+  return log_sum;
 }
 
 // Index in the logits of an allowed tag: 0 is O, then B and I of each slot of the set.
@@ -131,13 +140,16 @@ Decoder::Decoder(const slu_model &model, Arena *arena)
       back_(arena->take<uint16_t>(size_t{model.info.max_tokens} * model.tag_count)),
       tags_(arena->take<uint16_t>(model.info.max_tokens)),
       candidate_(arena->take<uint16_t>(model.info.max_tokens)),
-      shares_(arena->take<double>(size_t{model.info.max_tokens} * model.tag_count)),
-      sums_(arena->take<double>(model.tag_count)) {}
+      intent_weights_(arena->take<double>(model.info.intent_count)),
+      weights_(arena->take<double>(size_t{model.info.max_tokens} * model.tag_count)),
+      sums_(arena->take<Pair>(model.info.slot_count)) {}
 
 Decision Decoder::run(float *intents, float *slots, uint32_t tokens) {
-  log_softmax(intents, model_.info.intent_count);
-  for (uint32_t t = 0; t < tokens; ++t) log_softmax(slots + size_t{t} * model_.tag_count, model_.tag_count);
-  write_exponentials(slots, tokens * model_.tag_count, shares_);
+  float log_sums = log_softmax(intents, model_.info.intent_count, intent_weights_);
+  for (uint32_t t = 0; t < tokens; ++t) {
+    const size_t row = size_t{t} * model_.tag_count;
+    log_sums += log_softmax(slots + row, model_.tag_count, weights_ + row);
+  }
   uint32_t best = model_.info.intent_count;  // none
   double sum = 0;                            // of all answers, times 2^-exponent
   int32_t exponent = 0;
@@ -153,9 +165,7 @@ Decision Decoder::run(float *intents, float *slots, uint32_t tokens) {
     }
     for (uint32_t i = 0; i < model_.info.intent_count; ++i) {
       if (model_.set_of_intent[i] != set) continue;
-      double share;
-      write_exponentials(intents + i, 1, &share);
-      sum += share * set_sum * power_of_two(set_exponent - exponent);
+      sum += intent_weights_[i] * set_sum * power_of_two(set_exponent - exponent);
       intents[i] += score;
       // The first of equal ones.
       if (best == model_.info.intent_count || intents[i] > intents[best] ||
@@ -168,7 +178,7 @@ Decision Decoder::run(float *intents, float *slots, uint32_t tokens) {
     candidate_ = tags;
   }
   // What has no number, has no probability either.
-  const float share = exponential(intents[best] - static_cast<float>(logarithm_of(sum, exponent)));
+  const float share = exponential(intents[best] + log_sums - static_cast<float>(logarithm_of(sum, exponent)));
   return {best, share >= 0 ? (share < 1 ? share : 1) : 0};
 }
 
@@ -176,26 +186,24 @@ Decision Decoder::run(float *intents, float *slots, uint32_t tokens) {
 double Decoder::path_sum(const SlotSet &set, uint32_t tokens, int32_t *exponent) {
   constexpr int32_t kStep = 512;
   *exponent = 0;
-  if (tokens == 0) return 1;
-  const uint32_t count = 1 + 2 * set.count;
-  for (uint32_t i = 0; i < count; ++i) sums_[i] = i && i % 2 == 0 ? 0 : shares_[tag_of(set, i)];
-  for (uint32_t t = 1;; ++t) {
-    double all = 0;
-    for (uint32_t i = 0; i < count; ++i) all += sums_[i];
-    if (all < power_of_two(-kStep) && all > 0) {
-      for (uint32_t i = 0; i < count; ++i) sums_[i] *= power_of_two(kStep);
-      all *= power_of_two(kStep);
-      *exponent -= kStep;
-    }
-    if (t >= tokens) return all;
-    const double *shares = shares_ + size_t{t} * model_.tag_count;
-    sums_[0] = all * shares[0];
+  double all = 1;  // the sum over the paths up to the token before
+  for (uint32_t s = 0; s < set.count; ++s) sums_[s] = Pair{};
+  for (uint32_t t = 0; t < tokens; ++t) {
+    const double *weights = weights_ + size_t{t} * model_.tag_count;
+    Pair sum = {all * weights[0], 0};
     for (uint32_t s = 0; s < set.count; ++s) {
-      const uint32_t b = 2 * s + 1, i = b + 1, tag = 1 + 2 * set.slots[s];
-      sums_[i] = (sums_[b] + sums_[i]) * shares[tag + 1];
-      sums_[b] = all * shares[tag];
+      Pair weight;  // of B and of I
+      copy_bytes(&weight, weights + 1 + 2 * set.slots[s], sizeof weight);
+      sums_[s] = Pair{all, sums_[s][0] + sums_[s][1]} * weight;
+      sum += sums_[s];
     }
+    all = sum[0] + sum[1];
+    if (all >= power_of_two(-kStep) || !(all > 0)) continue;
+    for (uint32_t s = 0; s < set.count; ++s) sums_[s] *= power_of_two(kStep);
+    all *= power_of_two(kStep);
+    *exponent -= kStep;
   }
+  return all;
 }
 
 // Viterbi (1967). Everything may precede O and B, so one maximum serves all of them; only B and I may precede I.

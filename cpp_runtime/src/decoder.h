@@ -10,6 +10,8 @@ struct Decision {
   float score;  // probability of the answer among all that are not contradictory, 0..1
 };
 
+typedef double Pair __attribute__((vector_size(2 * sizeof(double))));
+
 class Decoder {
  public:
   Decoder(const slu_model &model, Arena *arena);
@@ -21,16 +23,17 @@ class Decoder {
  private:
   // Score of the best path; the path is left in candidate_.
   float best_path(const SlotSet &set, const float *scores, uint32_t tokens);
-  // Sum over all paths, times 2^-*exponent, of what is in shares_.
+  // Sum over all paths, times 2^-*exponent, of the products of weights_.
   double path_sum(const SlotSet &set, uint32_t tokens, int32_t *exponent);
 
   const slu_model &model_;
-  float *best_;          // [tag_count] of the allowed tags: score of the best path that ends there
-  uint16_t *back_;       // [max_tokens][tag_count]: allowed tag before
-  uint16_t *tags_;       // [max_tokens]
-  uint16_t *candidate_;  // [max_tokens]
-  double *shares_;       // [max_tokens][tag_count]: probabilities of the slot head
-  double *sums_;         // [tag_count] of the allowed tags: sum over the paths that end there
+  float *best_;             // [tag_count] of the allowed tags: score of the best path that ends there
+  uint16_t *back_;          // [max_tokens][tag_count]: allowed tag before
+  uint16_t *tags_;          // [max_tokens]
+  uint16_t *candidate_;     // [max_tokens]
+  double *intent_weights_;  // [intent_count]
+  double *weights_;         // [max_tokens][tag_count]
+  Pair *sums_;              // [slot_count] sum over the paths that end with B and with I of a slot of the set
 };
 
 }  // namespace slu
