@@ -5,14 +5,20 @@ from __future__ import annotations
 import ctypes
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from engine_build import ROOT
 from native_api import Engine
 
+from compress.calibration import divide_heads
+from export_lite.gguf import write_gguf
 from slu.corpus import Slot
 from slu.parser import ParseResult
+
+sys.path.insert(0, str(ROOT / "tests/golden"))
 
 
 def run(host_build: Path, *arguments: object, text: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -34,11 +40,15 @@ def test_lines_are_those_of_slu_parse(host_build: Path, library: ctypes.CDLL, ti
     assert done.stdout.decode().splitlines() == expected
 
 
-def test_scores_are_written_as_python_does(host_build: Path, tiny: Path, library: ctypes.CDLL) -> None:
+def test_scores_are_written_as_python_does(host_build: Path, tmp_path: Path, library: ctypes.CDLL) -> None:
+    from make_golden import checkpoint
+
+    unsure = tmp_path / "unsure.gguf"
+    write_gguf(divide_heads(checkpoint(), 5.0), unsure)
     rng = np.random.default_rng(0)
     texts = ["".join(rng.choice(list("abc的来一首周华健 12"), 10)) for _ in range(300)]
-    done = run(host_build, "parse", tiny, text="\n".join(texts).encode())
-    with Engine(library, tiny) as engine:
+    done = run(host_build, "parse", unsure, text="\n".join(texts).encode())
+    with Engine(library, unsure) as engine:
         expected = [f'"score": {json.dumps(round(engine.parse(text)["score"], 6))},' for text in texts]
     lines = done.stdout.decode().splitlines()
     assert len(lines) == len(texts)
