@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from slu.batching import Batch
+from slu.batching import Batch, Soft
 from slu.checkpoint import Checkpoint
 from slu.errors import ConfigError
 from slu.losses import Loss
@@ -35,10 +36,14 @@ def imitation_loss(labels: float, logits: float, loss: Loss) -> Objective:
     def objective(student: nn.Layer, batch: Batch) -> paddle.Tensor:
         assert batch.soft is not None
         intent, slots = student(*inputs(batch))
-        total = logits * loss.of_teachers(intent, slots, batch.soft, batch)
-        return total + labels * loss.of_labels(intent, slots, batch) if labels else total
+        return _imitation(loss, labels, logits, intent, slots, batch.soft, batch)
 
     return objective
+
+
+def _imitation(loss: Loss, labels: float, logits: float, intent: Any, slots: Any, said: Soft, batch: Batch) -> Any:
+    total = logits * loss.of_teachers(intent, slots, said, batch)
+    return total + labels * loss.of_labels(intent, slots, batch) if labels else total
 
 
 def check_float(checkpoint: Checkpoint, step: str) -> None:
@@ -62,8 +67,7 @@ def distillation_loss(teacher: Checkpoint, weights: DistillationSettings, traini
             want_intent, want_slots, want_states = model.run(*given, hidden=weights.hidden > 0)
         intent, slots, states = student.run(*given, hidden=weights.hidden > 0)
         wanted = measure.probabilities(want_intent, want_slots, batch)
-        loss = weights.labels * measure.of_labels(intent, slots, batch)
-        loss += weights.logits * measure.of_teachers(intent, slots, wanted, batch)
+        loss = _imitation(measure, weights.labels, weights.logits, intent, slots, wanted, batch)
         if [state.shape for state in states] == [state.shape for state in want_states] and states:
             counted = paddle.to_tensor(batch.scored).astype("float32")
             values = max(1, batch.tokens) * states[0].shape[-1] * len(states)

@@ -16,11 +16,7 @@ _NEVER = np.float32(-1e30)
 """Logarithm of no probability at all, in sums that must stay finite."""
 
 
-def tag_sets(labels: Labels) -> tuple[list[np.ndarray], np.ndarray]:
-    """The different sets of tags that intents can have, and the number of each intent's set ``[intents]``.
-
-    A set is in ascending order: O, then B-x and I-x of each of its slots.
-    """
+def _tag_sets(labels: Labels) -> tuple[list[np.ndarray], np.ndarray]:
     position = {name: i for i, name in enumerate(labels.slots)}
     sets = [tuple(sorted(position[s] for s in labels.slots_of_intent[name])) for name in labels.intents]
     different = list(dict.fromkeys(sets))
@@ -29,13 +25,18 @@ def tag_sets(labels: Labels) -> tuple[list[np.ndarray], np.ndarray]:
 
 
 class Answers:
-    """All answers with one set of labels. ``allowed``: which tags an intent can have, bool ``[intents, tags]``."""
+    """All answers with one set of labels.
+
+    ``tag_sets``: the different sets of tags that intents can have, each in ascending order: O, then B-x and I-x of each
+    slot. ``set_of_intent``: the number of each intent's set ``[intents]``. ``allowed``: the same as bool ``[intents,
+    tags]``.
+    """
 
     def __init__(self, labels: Labels):
-        self._tags, self._set_of_intent = tag_sets(labels)
+        self.tag_sets, self.set_of_intent = _tag_sets(labels)
         self.allowed = np.zeros((len(labels.intents), len(labels.tags)), bool)
-        for intent, number in enumerate(self._set_of_intent):
-            self.allowed[intent, self._tags[number]] = True
+        for intent, number in enumerate(self.set_of_intent):
+            self.allowed[intent, self.tag_sets[number]] = True
 
     def log_sum(self, intents: np.ndarray, tags: np.ndarray) -> np.ndarray:
         """Logarithm of the sum of the weights of all answers ``[n]``.
@@ -43,8 +44,8 @@ class Answers:
         ``intents``: logits ``[n, intents]``. ``tags``: logits ``[n, tokens, tags]``, of the tokens of a text alone.
         """
         scored = np.ones(tags.shape[:2], bool)
-        totals = [_last(_forward(tags[:, :, allowed], scored)) for allowed in self._tags]
-        return _log_sum(intents + np.stack(totals, 1)[:, self._set_of_intent])
+        totals = [_last(_forward(tags[:, :, allowed], scored)) for allowed in self.tag_sets]
+        return _log_sum(intents + np.stack(totals, 1)[:, self.set_of_intent])
 
     def marginals(
         self, intents: np.ndarray, tags: np.ndarray, scored: np.ndarray
@@ -57,13 +58,13 @@ class Answers:
         """
         places = np.flatnonzero(scored.any(0))
         inner = slice(places[0], places[-1] + 1) if len(places) else slice(0, 0)
-        paths = [_forward_backward(tags[:, inner, allowed], scored[:, inner]) for allowed in self._tags]
-        totals = intents + np.stack([total for total, _ in paths], 1)[:, self._set_of_intent]
+        paths = [_forward_backward(tags[:, inner, allowed], scored[:, inner]) for allowed in self.tag_sets]
+        totals = intents + np.stack([total for total, _ in paths], 1)[:, self.set_of_intent]
         log_sum = _log_sum(totals)
         of_intents = np.exp(totals - log_sum[:, None])
         of_tags = np.zeros_like(tags)
-        for number, (allowed, (_, probabilities)) in enumerate(zip(self._tags, paths)):
-            share = of_intents[:, self._set_of_intent == number].sum(1)
+        for number, (allowed, (_, probabilities)) in enumerate(zip(self.tag_sets, paths)):
+            share = of_intents[:, self.set_of_intent == number].sum(1)
             of_tags[:, inner, allowed] += share[:, None, None] * probabilities
         return log_sum, of_intents, of_tags
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slu.answers import Answers, tag_sets
+from slu.answers import Answers
 from slu.corpus import Slot
 from slu.labels import Labels
 
@@ -35,7 +35,6 @@ class Decoder:
     def __init__(self, labels: Labels):
         self.labels = labels
         self._answers = Answers(labels)
-        self._tag_sets, self._set_of_intent = tag_sets(labels)
 
     def decode(self, intent_logits: np.ndarray, slot_logits: np.ndarray) -> list[Decision]:
         """Decode ``n`` texts of the same number of tokens.
@@ -44,13 +43,13 @@ class Decoder:
         """
         intents = log_softmax(np.asarray(intent_logits, np.float32))
         tags = log_softmax(np.asarray(slot_logits, np.float32))
-        paths = [_best_path(tags, allowed) for allowed in self._tag_sets]
+        paths = [_best_path(tags, allowed) for allowed in self._answers.tag_sets]
         scores = np.stack([score for score, _ in paths], 1)
-        totals = intents + scores[:, self._set_of_intent]
+        totals = intents + scores[:, self._answers.set_of_intent]
         chosen = totals.argmax(1)
         shares = np.exp(np.minimum(totals.max(1) - self._answers.log_sum(intents, tags), 0))
         return [
-            Decision(int(i), float(shares[row]), tuple(paths[self._set_of_intent[i]][1][row].tolist()))
+            Decision(int(i), float(shares[row]), tuple(paths[self._answers.set_of_intent[i]][1][row].tolist()))
             for row, i in enumerate(chosen)
         ]
 

@@ -3,8 +3,7 @@
 ``heads``: cross entropy of the intent, mean over utterances, plus that of the slot tags, mean over tokens, each head by
 itself. ``answers``: minus the log probability of the whole answer among all that the decoder can give (`slu.answers`),
 mean over utterances, plus `HEADS_WEIGHT` times the loss of the heads: the network learns to choose between answers, as
-it is used. Without the heads it would never learn how unlikely tags are that cannot follow each other or do not fit the
-intent, and scores, which are products of the heads' probabilities, would mean nothing.
+it is used, and from the heads how unlikely tags are that cannot follow each other or do not fit the intent.
 """
 
 from __future__ import annotations

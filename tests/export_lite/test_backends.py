@@ -44,13 +44,13 @@ def test_every_backend_answers_as_the_checkpoint(backend: str, exported: Exporte
     expected = [result.to_dict() for result in parser.parse_batch(TEXTS)]
     assert [answer.get("truncated") for answer in expected] == [None, None, None, None, True, None]
     answers = answers_of([str(exported.bundle), "--backend", backend])
-    # INT8 numbers that fall to the other side move a logit by a hundredth, and a score is made of those of all tokens.
-    bound = 0.2 if load_checkpoint(exported.checkpoint).quantised else 1e-4
+    # INT8 numbers that fall to the other side move logits by a hundredth, and a score is made of those of all tokens.
+    bound, least = (0.1, 2e-3) if load_checkpoint(exported.checkpoint).quantised else (1e-4, 2e-6)
     differ = 0
     for answer, wanted in zip(answers, expected, strict=True):
         score, wanted_score = answer.pop("score"), wanted.pop("score")
         differ += answer != wanted
-        assert answer != wanted or score == pytest.approx(wanted_score, rel=bound, abs=2e-6)
+        assert answer != wanted or score == pytest.approx(wanted_score, rel=bound, abs=least)
     assert differ <= (backend not in FLOAT_BACKENDS)  # random weights know no margins: a last bit may decide
 
 
