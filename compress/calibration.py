@@ -18,15 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from slu.calibration import expected_calibration_error, log_loss
-from slu.checkpoint import Checkpoint
-from slu.corpus import Utterance
+from slu.corpus.tagged import Utterance
 from slu.errors import ConfigError
-from slu.evaluation import evaluate
-from slu.metrics import compare
-from slu.quantization import WEIGHT_SCALE
-from slu.scores import Scorer, collect_evidence
-from slu.stage import checkpoint_parser
+from slu.evaluation.evaluate import evaluate
+from slu.evaluation.measures import compare
+from slu.evaluation.reliability import expected_calibration_error, log_loss
+from slu.evaluation.score_study import Scorer, collect_evidence
+from slu.model.checkpoint import Checkpoint
+from slu.model.quantization import WEIGHT_SCALE
+from slu.training.stage import checkpoint_parser
 
 HEADS = ("intent_classifier", "slot_classifier")
 BOUNDS = (0.2, 5.0)

@@ -27,8 +27,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     from compress.steps import chain, run_step
-    from slu.recipe import load_recipe
-    from slu.stage import load_data
+    from slu.training.recipe import load_recipe
+    from slu.training.stage import load_data
 
     recipe = load_recipe(args.config, args.set)
     data = load_data(recipe)

@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from slu.batching import Batch, Soft
-from slu.checkpoint import Checkpoint
 from slu.errors import ConfigError
-from slu.losses import Loss
-from slu.training import Objective, TrainingSettings, inputs, loss_of
+from slu.model.checkpoint import Checkpoint
+from slu.training.batches import Batch, Soft
+from slu.training.fit import Objective, TrainingSettings, inputs, loss_of
+from slu.training.losses import Loss
 
 
 @dataclass(frozen=True)
 class DistillationSettings:
     """Weights of the parts of the loss.
 
-    ``labels``: the loss (see `slu.losses`) of the labels. ``logits``: that of the teacher's probabilities. ``hidden``:
-    mean squared distance between hidden states after every layer (where both have the same number of layers and the
-    same hidden size).
+    ``labels``: the loss (see `slu.training.losses`) of the labels. ``logits``: that of the teacher's probabilities.
+    ``hidden``: mean squared distance between hidden states after every layer (where both have the same number of layers
+    and the same hidden size).
     """
 
     labels: float = 0.5
@@ -57,7 +57,7 @@ def distillation_loss(teacher: Checkpoint, weights: DistillationSettings, traini
     import paddle
     from paddle import nn
 
-    from slu.model import load_model
+    from slu.model.network import load_model
 
     model, measure = load_model(teacher), loss_of(training, teacher.labels)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from slu.checkpoint import Checkpoint
-from slu.quantization import WEIGHT_SCALE, quantise
+from slu.model.checkpoint import Checkpoint
+from slu.model.quantization import WEIGHT_SCALE, quantise
 
 
 @dataclass(frozen=True)

@@ -27,18 +27,18 @@ import numpy as np
 
 from compress.distillation import check_float
 from compress.qat import KEPT_FLOAT
-from slu.batching import Example, collate, make_examples
-from slu.checkpoint import Checkpoint
-from slu.corpus import Utterance
+from slu.corpus.tagged import Utterance
 from slu.errors import ConfigError
-from slu.evaluation import evaluate
-from slu.flags import FlagColumns
-from slu.parser import ParseResult
+from slu.evaluation.evaluate import evaluate
+from slu.inputs.flags import FlagColumns
+from slu.model.checkpoint import Checkpoint
+from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, quantise
 from slu.progress import Progress
-from slu.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, quantise
-from slu.stage import Data, checkpoint_parser
-from slu.table import markdown_table
-from slu.training import CHOOSABLE, inputs
+from slu.runtime.parser import ParseResult
+from slu.tables import markdown_table
+from slu.training.batches import Example, collate, make_examples
+from slu.training.fit import CHOOSABLE, inputs
+from slu.training.stage import Data, checkpoint_parser
 
 ALGORITHMS = ("hist", "KL", "mse", "avg", "abs_max", "min_max")
 """In Paddle's names; see `input_limit`."""
@@ -141,7 +141,7 @@ def layer_inputs(checkpoint: Checkpoint, examples: Sequence[Example]) -> dict[st
     """
     import paddle
 
-    from slu.model import load_model
+    from slu.model.network import load_model
 
     model = load_model(checkpoint)
     names = {

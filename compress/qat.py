@@ -2,7 +2,7 @@
 
 While training, weights are rounded to INT8 per output channel and inputs to INT8 per layer, with gradients passed
 straight through the rounding (Jacob et al. 2018, https://arxiv.org/abs/1712.05877); the inputs' scales are moving
-averages of their largest absolute values. The result is stored as INT8 with these scales (see `slu.checkpoint`).
+averages of their largest absolute values. The result is stored as INT8 with these scales (see `slu.model.checkpoint`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from compress.distillation import DistillationSettings, check_float, distillation_loss
-from slu.checkpoint import Checkpoint
-from slu.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, quantise
-from slu.stage import Data
-from slu.train import run_training
-from slu.training import TrainingSettings
-from slu.vocabulary import restore_rows, select_used
+from slu.model.checkpoint import Checkpoint
+from slu.model.embedding_rows import restore_rows, select_used
+from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, quantise
+from slu.training.fit import TrainingSettings
+from slu.training.stage import Data
+from slu.training.train import run_training
 
 KEPT_FLOAT = ("intent_classifier", "slot_classifier")
 """The last layers decide between close logits, and are a hundredth of the size."""

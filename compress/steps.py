@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from compress import STEPS
-from slu import distributed
-from slu.checkpoint import Checkpoint
 from slu.errors import ConfigError
-from slu.recipe import Recipe
-from slu.stage import Data, file_hash, run_stage
+from slu.model.checkpoint import Checkpoint
+from slu.training import distributed
+from slu.training.recipe import Recipe
+from slu.training.stage import Data, file_hash, run_stage
 
 Made = tuple[Checkpoint, dict[str, Any], Sequence[Path]]
 
@@ -38,7 +38,7 @@ def run_step(
 
     What was interrupted goes on where it was.
     """
-    from slu.checkpoint import load_checkpoint
+    from slu.model.checkpoint import load_checkpoint
 
     if distributed.world() > 1:
         # The moving averages of the activation scales are kept by each process for itself.
@@ -122,7 +122,7 @@ def _step(
 
 def _other_teachers(recipe: Recipe, data: Data, source: Path, count: int) -> list[Checkpoint]:
     """The 2nd to ``count``-th teacher: beside the first one, where other students find them again."""
-    from slu.train import train_stage
+    from slu.training.train import train_stage
 
     return [
         train_stage(recipe, data, source.with_name(f"{source.name}-{n + 1}"), resume=True, number=n)

@@ -16,16 +16,16 @@ import numpy as np
 
 from compress.augment import AugmentSettings, augment, names_by_slot
 from compress.distillation import imitation_loss
-from slu.batching import Example, Soft, collate, unlabelled_examples
-from slu.checkpoint import Checkpoint
 from slu.errors import ConfigError
-from slu.flags import FlagColumns
-from slu.losses import Loss
+from slu.inputs.flags import FlagColumns
+from slu.model.checkpoint import Checkpoint
+from slu.model.embedding_rows import restore_rows, select_rows, select_used
 from slu.progress import Progress
-from slu.stage import Data
-from slu.train import run_training, training_examples
-from slu.training import TrainingSettings, loss_of
-from slu.vocabulary import restore_rows, select_rows, select_used
+from slu.training.batches import Example, Soft, collate, unlabelled_examples
+from slu.training.fit import TrainingSettings, loss_of
+from slu.training.losses import Loss
+from slu.training.stage import Data
+from slu.training.train import run_training, training_examples
 
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 BATCH = 128
@@ -37,7 +37,7 @@ class StudentSettings:
     """``teachers``: the checkpoint, and others that are trained as it was, with other random numbers.
 
     The sizes are the student's; 0: as the teachers'. ``labels``: weight of the loss of the labels, where there are
-    any; ``logits``: of that of the teachers' mean probabilities (see `slu.losses`).
+    any; ``logits``: of that of the teachers' mean probabilities (see `slu.training.losses`).
     """
 
     teachers: int = 3
@@ -87,7 +87,7 @@ def new_student(teacher: Checkpoint, settings: StudentSettings) -> Checkpoint:
 
     Raises `ConfigError` for sizes that do not fit.
     """
-    from slu.model import new_model, tensors_of
+    from slu.model.network import new_model, tensors_of
 
     sizes = {name: getattr(settings, name) or getattr(teacher.config, name) for name in SIZES}
     hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]
@@ -102,8 +102,8 @@ def ask(teachers: Sequence[Checkpoint], examples: Sequence[Example], loss: Loss)
     """The examples with what ``teachers`` say of them in the mean: of the texts as they are, with all their flags."""
     import paddle
 
-    from slu.model import load_model
-    from slu.training import inputs
+    from slu.model.network import load_model
+    from slu.training.fit import inputs
 
     first = teachers[0]
     pad, columns = first.tokenizer().pad_id, FlagColumns.of(first.config.flags, first.labels)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from slu.checkpoint import Checkpoint
-from slu.corpus import Utterance
+from slu.corpus.tagged import Utterance
 from slu.errors import ConfigError
-from slu.vocabulary import count_tokens, select_rows, special_ids
+from slu.model.checkpoint import Checkpoint
+from slu.model.embedding_rows import count_tokens, select_rows, special_ids
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from compress.distillation import DistillationSettings, check_float, distillation_loss
-from slu.batching import epoch_order, make_examples, make_shards
-from slu.checkpoint import Checkpoint, ModelConfig
 from slu.errors import ConfigError
-from slu.flags import FlagColumns
-from slu.stage import Data
-from slu.train import run_training
-from slu.training import TrainingSettings
-from slu.vocabulary import restore_rows, select_used
+from slu.inputs.flags import FlagColumns
+from slu.model.checkpoint import Checkpoint, ModelConfig
+from slu.model.embedding_rows import restore_rows, select_used
+from slu.training.batches import epoch_order, make_examples, make_shards
+from slu.training.fit import TrainingSettings
+from slu.training.stage import Data
+from slu.training.train import run_training
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ def measure_importance(checkpoint: Checkpoint, data: Data, batches: int = 100) -
     summed over tokens; and that is the sum over a row of W · ∂L/∂W. So no mask has to be put in, and no activation
     kept: the gradients of ``out_proj`` (rows grouped by head) and ``linear2`` (a row a neuron) have it all.
     """
-    from slu.losses import HeadLoss
-    from slu.model import load_model
-    from slu.training import inputs
+    from slu.model.network import load_model
+    from slu.training.fit import inputs
+    from slu.training.losses import HeadLoss
 
     config = checkpoint.config
     tokenizer = checkpoint.tokenizer()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from slu.corpus import Utterance
+    from slu.corpus.tagged import Utterance
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -44,7 +44,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    from export_lite.bundle import export_bundle
+    from export_lite.export import export_bundle
     from export_lite.parity import matrix_table
     from slu.errors import BundleError, ConfigError
 
@@ -74,8 +74,8 @@ def _utterances(checkpoint: Path, data: Path | None) -> list[Utterance]:
     if data is None:
         return []
     from slu.commands.evaluate import check_labels
-    from slu.corpus import read_corpus
-    from slu.labels import Labels
+    from slu.corpus.labels import Labels
+    from slu.corpus.tagged import read_corpus
 
     utterances = read_corpus(data)
     check_labels(utterances, Labels.load(checkpoint / "labels.json"), data)
@@ -88,7 +88,7 @@ def _check(
     """Compare the bundles of ``--check``, or one that is thrown away."""
     import tempfile
 
-    from export_lite.bundle import check_bundle, export_bundle
+    from export_lite.export import check_bundle, export_bundle
 
     if not args.check:
         with tempfile.TemporaryDirectory() as temporary:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slu.checkpoint import Checkpoint
 from slu.errors import CheckpointError
 from slu.files import write_file
-from slu.quantization import dequantise
+from slu.model.checkpoint import Checkpoint
+from slu.model.quantization import dequantise
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
@@ -209,8 +209,8 @@ def main() -> None:
     """``python -m export_lite.gguf CHECKPOINT``: write ``model.gguf`` into a checkpoint's own directory."""
     import sys
 
-    from slu.bundle import GGUF
-    from slu.checkpoint import load_checkpoint
+    from slu.model.checkpoint import load_checkpoint
+    from slu.runtime.bundle import GGUF
 
     directory = Path(sys.argv[1])
     write_gguf(load_checkpoint(directory), directory / GGUF, directory.name)

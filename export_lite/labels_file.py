@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from export_lite.gguf import ALIGNMENT, ARCHITECTURE, add_metadata, lexicon_tensors
-from slu.bundle import FILES_OF_FORMAT, open_directory
-from slu.checkpoint import Checkpoint
 from slu.errors import BundleError
 from slu.files import write_file
+from slu.model.checkpoint import Checkpoint
+from slu.runtime.bundle import FILES_OF_FORMAT, open_directory
 
 LABELS_FILE = "labels.gguf"
 FORMATS = tuple(format_ for format_ in FILES_OF_FORMAT if format_ not in ("gguf", "paddle-int8"))

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export_lite.process import run_python
-from slu.bundle import FLAGS, GRAPH, INPUT, OUTPUTS, PARAMETERS
-from slu.checkpoint import Checkpoint
 from slu.errors import BundleError
-from slu.quantization import INPUT_SCALE, WEIGHT_SCALE, quantised_layers
+from slu.model.checkpoint import Checkpoint
+from slu.model.quantization import INPUT_SCALE, WEIGHT_SCALE, quantised_layers
+from slu.runtime.bundle import FLAGS, GRAPH, INPUT, OUTPUTS, PARAMETERS
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto

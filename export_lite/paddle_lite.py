@@ -23,12 +23,12 @@ from pathlib import Path
 import numpy as np
 
 from export_lite.process import run_python
-from slu.bundle import FLAGS, GRAPH, INPUT, OUTPUTS, PARAMETERS
-from slu.checkpoint import Checkpoint
 from slu.errors import BundleError
 from slu.formats.contents import Contents, Operator
 from slu.formats.naive_buffer import read_naive_buffer
-from slu.quantization import quantised_layers
+from slu.model.checkpoint import Checkpoint
+from slu.model.quantization import quantised_layers
+from slu.runtime.bundle import FLAGS, GRAPH, INPUT, OUTPUTS, PARAMETERS
 
 
 @dataclass(frozen=True)

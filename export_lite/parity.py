@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 
 from export_lite.process import TIMEOUT_SECONDS, run_python
-from slu.checkpoint import Checkpoint
-from slu.corpus import Utterance
-from slu.decoding import Decision, Decoder
+from slu.corpus.tagged import Utterance
 from slu.errors import BundleError
-from slu.flags import FlagColumns
-from slu.lexicon import Lexicon, find_matches
-from slu.loading import BACKENDS
-from slu.metrics import compare as compare_answer
-from slu.metrics import percent
-from slu.parser import Backend, ParseResult
-from slu.table import markdown_table
-from slu.tokenizer import Encoding
+from slu.evaluation.measures import compare as compare_answer
+from slu.evaluation.measures import percent
+from slu.heads.joint_decoding import Decision, Decoder
+from slu.inputs.flags import FlagColumns
+from slu.inputs.lexicon import Lexicon, find_matches
+from slu.inputs.tokenizer import Encoding
+from slu.model.checkpoint import Checkpoint
+from slu.runtime.loading import BACKENDS
+from slu.runtime.parser import Backend, ParseResult
+from slu.tables import markdown_table
 
 TEXTS = (
     "来一首周华健的花心",
@@ -122,8 +122,8 @@ def reference(checkpoint: Checkpoint, length: int, data: Sequence[Utterance] = (
 
     ``length``: tokens that are kept of a text.
     """
-    from slu.backends.dygraph import DygraphBackend
-    from slu.model import load_model
+    from slu.model.network import load_model
+    from slu.runtime.backends.dygraph import DygraphBackend
 
     tokenizer = checkpoint.tokenizer()
     columns = FlagColumns.of(checkpoint.config.flags, checkpoint.labels)
@@ -255,8 +255,8 @@ def _load(path: Path) -> list[tuple[np.ndarray, ...]]:
 
 
 def _run(directory: str, backend: str, given: str, got: str) -> None:
-    from slu.bundle import open_directory
-    from slu.loading import open_backend
+    from slu.runtime.bundle import open_directory
+    from slu.runtime.loading import open_backend
 
     opened = open_backend(open_directory(directory), backend)
     _save(Path(got), run_each(opened, _load(Path(given))))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slu.commands.train import add_set_argument
-from slu.table import markdown_table
+from slu.tables import markdown_table
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     from compress.steps import chain, run_step, settings_of
-    from export_lite.bundle import check_formats, export_up_to_date
-    from slu.corpus import write_corpus
-    from slu.evaluation import evaluate, write_evaluation
-    from slu.loading import load
-    from slu.recipe import load_recipe
-    from slu.stage import load_data
-    from slu.train import train_stage
+    from export_lite.export import check_formats, export_up_to_date
+    from slu.corpus.tagged import write_corpus
+    from slu.evaluation.evaluate import evaluate, write_evaluation
+    from slu.runtime.loading import load
+    from slu.training.recipe import load_recipe
+    from slu.training.stage import load_data
+    from slu.training.train import train_stage
 
     recipe = load_recipe(args.config, args.set)
     data = load_data(recipe)

@@ -24,11 +24,11 @@ from paddle.base.layer_helper import LayerHelper
 from paddle.base.proto import framework_pb2
 from paddle.nn import functional as F
 
-from slu.bundle import FILES_OF_FORMAT, OUTPUTS, graph_inputs
-from slu.checkpoint import FLAG_EMBEDDINGS, Checkpoint
-from slu.flags import FlagColumns
-from slu.model import MASKED
-from slu.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, dequantise
+from slu.inputs.flags import FlagColumns
+from slu.model.checkpoint import FLAG_EMBEDDINGS, Checkpoint
+from slu.model.network import MASKED
+from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, dequantise
+from slu.runtime.bundle import FILES_OF_FORMAT, OUTPUTS, graph_inputs
 
 VarType = framework_pb2.VarType
 

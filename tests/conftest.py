@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slu.checkpoint import Checkpoint, ModelConfig, parameter_shapes, save_checkpoint
-from slu.corpus import Utterance, read_corpus
-from slu.labels import Labels
+from slu.corpus.labels import Labels
+from slu.corpus.tagged import Utterance, read_corpus
+from slu.inputs.tokenizer import SPACE, SPECIAL_TOKENS, normalise_character
 from slu.manifest import Manifest
+from slu.model.checkpoint import Checkpoint, ModelConfig, parameter_shapes, save_checkpoint
 from slu.platform import prepare_paddle
-from slu.tokenizer import SPACE, SPECIAL_TOKENS, normalise_character
 
 SAMPLE = Path(__file__).parents[1] / "data/sample/corpus.txt"
 

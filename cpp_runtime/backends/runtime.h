@@ -43,7 +43,7 @@ struct NetworkInput {
   std::vector<int64_t> shape;
 };
 
-// Names in the network, as slu/bundle.py gives them.
+// Names in the network, as slu/runtime/bundle.py gives them.
 constexpr const char *kIdsName = "input_ids";
 constexpr const char *kFlagsName = "flags";
 constexpr const char *kIntentsName = "intent_logits";

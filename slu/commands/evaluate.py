@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slu.commands.lists import add_lexicon_argument, add_lists
+from slu.commands.lexicon import add_lexicon_argument, add_lists
 from slu.commands.robustness import add_arguments, check_arguments, measure_robustness
 
 if TYPE_CHECKING:
-    from slu.corpus import Utterance
-    from slu.labels import Labels
-    from slu.parser import Parser
+    from slu.corpus.labels import Labels
+    from slu.corpus.tagged import Utterance
+    from slu.runtime.parser import Parser
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,11 +37,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    from slu.corpus import read_corpus
+    from slu.corpus.tagged import read_corpus
     from slu.errors import ConfigError
-    from slu.evaluation import error_lines, evaluate, write_evaluation
+    from slu.evaluation.evaluate import error_lines, evaluate, write_evaluation
     from slu.files import write_file
-    from slu.loading import load
+    from slu.runtime.loading import load
 
     check_arguments(args)
     if not 0 <= args.lexicon_share <= 1:
@@ -74,10 +74,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _thinnable(parser: Parser, model: Path) -> Parser:
     """A parser that computes the same and of whose names a part can be left out."""
-    from slu.bundle import open_directory
     from slu.errors import ConfigError
-    from slu.lexicon import Lexicon
-    from slu.loading import python_parser_of
+    from slu.inputs.lexicon import Lexicon
+    from slu.runtime.bundle import open_directory
+    from slu.runtime.loading import python_parser_of
 
     if isinstance(parser.lexicon, Lexicon):
         return parser
@@ -100,7 +100,7 @@ def check_labels(utterances: Sequence[Utterance], labels: Labels, path: Path) ->
 
 def class_table(result: dict[str, Any]) -> list[str]:
     """The measures, then a line an intent and a line a slot."""
-    from slu.evaluation import MEASURES
+    from slu.evaluation.evaluate import MEASURES
 
     lines = [f"{result['utterances']} utterances"]
     lines += [f"  {name:<16} {result[name]:7.2f} %" for name in MEASURES]

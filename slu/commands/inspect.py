@@ -30,7 +30,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     from slu.errors import OutputError
     from slu.files import write_file
-    from slu.inspection import inspect_model
+    from slu.runtime.inspection import inspect_model
 
     report = inspect_model(args.file)
     if sys.stdout is None:

@@ -38,9 +38,9 @@ def add_set_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from slu.recipe import load_recipe
-    from slu.stage import load_data
-    from slu.train import train_stage
+    from slu.training.recipe import load_recipe
+    from slu.training.stage import load_data
+    from slu.training.train import train_stage
 
     overrides = [*args.set, *([f"model.init={json.dumps(args.init)}"] if args.init else [])]
     recipe = load_recipe(args.config, overrides)

@@ -7,13 +7,13 @@ import paddle
 import pytest
 
 from compress.distillation import DistillationSettings, distillation_loss
-from slu.batching import IGNORED, Batch, make_examples, make_shards
-from slu.checkpoint import Checkpoint
-from slu.labels import Labels
-from slu.losses import HeadLoss
-from slu.model import JointErnie, load_model, new_model
-from slu.stage import Data
-from slu.training import TrainingSettings
+from slu.corpus.labels import Labels
+from slu.model.checkpoint import Checkpoint
+from slu.model.network import JointErnie, load_model, new_model
+from slu.training.batches import IGNORED, Batch, make_examples, make_shards
+from slu.training.fit import TrainingSettings
+from slu.training.losses import HeadLoss
+from slu.training.stage import Data
 
 TRAINING = TrainingSettings()
 

@@ -16,15 +16,15 @@ from compress.ptq import ALGORITHMS, PtqSettings, input_limit, layer_inputs, qua
 from compress.qat import KEPT_FLOAT
 from compress.steps import chain
 from slu import cli
-from slu.batching import make_examples
-from slu.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
-from slu.corpus import write_corpus
+from slu.corpus.tagged import write_corpus
 from slu.errors import ConfigError
-from slu.evaluation import evaluate
-from slu.flags import FlagColumns
-from slu.quantization import LEVELS, quantise
-from slu.recipe import Recipe
-from slu.stage import Data, checkpoint_parser
+from slu.evaluation.evaluate import evaluate
+from slu.inputs.flags import FlagColumns
+from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
+from slu.model.quantization import LEVELS, quantise
+from slu.training.batches import make_examples
+from slu.training.recipe import Recipe
+from slu.training.stage import Data, checkpoint_parser
 
 LINEAR = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "linear1", "linear2")
 QUANTISED = [f"ernie.encoder.layers.{layer}.{name}" for layer in range(2) for name in LINEAR] + ["ernie.pooler.dense"]

@@ -15,14 +15,14 @@ from paddle.nn.quant import quant_layers
 import compress.qat
 from compress.embeddings import quantise_embeddings
 from compress.qat import KEPT_FLOAT, QatSettings, add_rounding, int8_checkpoint, train_quantised
-from slu.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
-from slu.decoding import Decoder
 from slu.errors import ConfigError
-from slu.loading import load
-from slu.model import JointErnie, QuantisedLinear, load_model
-from slu.quantization import LEVELS
-from slu.stage import Data
-from slu.training import TrainingSettings
+from slu.heads.joint_decoding import Decoder
+from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
+from slu.model.network import JointErnie, QuantisedLinear, load_model
+from slu.model.quantization import LEVELS
+from slu.runtime.loading import load
+from slu.training.fit import TrainingSettings
+from slu.training.stage import Data
 
 Trained = tuple[Checkpoint, JointErnie, dict[str, Any]]
 LINEAR = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "linear1", "linear2")
@@ -63,7 +63,7 @@ def int8(_made: Trained) -> Checkpoint:
 
 def logits_of_network(made: Trained, checkpoint: Checkpoint, data: Data) -> list[Logits]:
     """Of the network that was trained: it has only the rows of the embeddings that the corpus uses."""
-    from slu.vocabulary import select_used
+    from slu.model.embedding_rows import select_used
 
     small, _ = select_used(checkpoint, [*data.train, *data.dev])
     return logits_of(small, data.dev, made[1])

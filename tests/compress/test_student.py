@@ -14,15 +14,15 @@ from compress.augment import AugmentSettings
 from compress.distillation import imitation_loss
 from compress.steps import run_step
 from compress.student import StudentSettings, ask, new_student, train_student
-from slu.batching import IGNORED, Example, Soft, collate, make_examples, make_shards, unlabelled_examples
-from slu.checkpoint import Checkpoint, load_checkpoint
 from slu.errors import ConfigError
-from slu.losses import AnswerLoss, HeadLoss
-from slu.model import load_model
-from slu.recipe import Recipe, load_recipe
-from slu.stage import Data, load_data
-from slu.train import train_stage
-from slu.training import TrainingSettings
+from slu.model.checkpoint import Checkpoint, load_checkpoint
+from slu.model.network import load_model
+from slu.training.batches import IGNORED, Example, Soft, collate, make_examples, make_shards, unlabelled_examples
+from slu.training.fit import TrainingSettings
+from slu.training.losses import AnswerLoss, HeadLoss
+from slu.training.recipe import Recipe, load_recipe
+from slu.training.stage import Data, load_data
+from slu.training.train import train_stage
 
 RECIPE = """\
 [data]
@@ -124,7 +124,7 @@ def test_a_smaller_student_learns(trained: Checkpoint, data: Data, tmp_path: Pat
 
 @pytest.fixture
 def recipe(tmp_path: Path, data: Data) -> Recipe:
-    from slu.corpus import write_corpus
+    from slu.corpus.tagged import write_corpus
 
     write_corpus(data.train[:150], tmp_path / "corpus.txt")
     (tmp_path / "recipe.toml").write_text(RECIPE, encoding="utf-8")

@@ -13,14 +13,14 @@ from computing import exact, largest_difference, logits_of
 from compress.distillation import DistillationSettings
 from compress.embeddings import quantise_embeddings
 from compress.width import Importance, WidthSettings, cut, cut_config, measure_importance, prune_width
-from slu.batching import epoch_order, make_examples, make_shards
-from slu.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
 from slu.errors import ConfigError
-from slu.loading import load
-from slu.losses import HeadLoss
-from slu.model import load_model
-from slu.stage import Data
-from slu.training import TrainingSettings, inputs
+from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
+from slu.model.network import load_model
+from slu.runtime.loading import load
+from slu.training.batches import epoch_order, make_examples, make_shards
+from slu.training.fit import TrainingSettings, inputs
+from slu.training.losses import HeadLoss
+from slu.training.stage import Data
 
 LAYERS, HEADS, HEAD_SIZE, NEURONS = 2, 4, 8, 48
 

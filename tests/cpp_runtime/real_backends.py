@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from engine_build import ROOT
 
-from export_lite.bundle import export_bundle
+from export_lite.export import export_bundle
 from export_lite.labels_file import write_labels_file
-from slu.bundle import GRAPH, LITE_ARM, LITE_X86
-from slu.checkpoint import Checkpoint, load_checkpoint
-from slu.corpus import read_corpus
+from slu.corpus.tagged import read_corpus
+from slu.model.checkpoint import Checkpoint, load_checkpoint
+from slu.runtime.bundle import GRAPH, LITE_ARM, LITE_X86
 
 CHECKPOINT = ROOT / "models/nlpcc2018-nano"
 BUILD = ROOT / "build/backends"

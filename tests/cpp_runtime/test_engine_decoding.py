@@ -1,4 +1,4 @@
-"""The engine's decoder against slu/decoding.py."""
+"""The engine's decoder against slu/heads/joint_decoding.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from engine_build import ROOT, golden
 from native_api import Engine
 
-from slu.decoding import Decoder
+from slu.heads.joint_decoding import Decoder
 
 sys.path.insert(0, str(ROOT / "tests/golden"))
 

@@ -13,21 +13,21 @@ import pytest
 from exporting import FLOAT_FORMATS, LENGTH, Exported, random_checkpoint
 from paddle.base.proto import framework_pb2
 
-from export_lite import bundle as bundle_module
+from export_lite import export as bundle_module
 from export_lite import static_graph
-from export_lite.bundle import FORMATS, export_bundle, export_up_to_date
+from export_lite.export import FORMATS, export_bundle, export_up_to_date
 from export_lite.process import run_python
 from export_lite.static_graph import Numerics
-from slu.bundle import FILES_OF_FORMAT, GRAPH, INPUT, LITE_X86, ONNX_INT8, OUTPUTS, PARAMETERS
-from slu.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from slu.cli import main
+from slu.corpus.labels import Labels
 from slu.errors import BundleError
 from slu.files import sha256
-from slu.flags import FlagColumns
 from slu.formats.onnx_model import read_onnx
-from slu.labels import Labels
+from slu.inputs.flags import FlagColumns
 from slu.manifest import Manifest
-from slu.model import load_model
+from slu.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from slu.model.network import load_model
+from slu.runtime.bundle import FILES_OF_FORMAT, GRAPH, INPUT, LITE_X86, ONNX_INT8, OUTPUTS, PARAMETERS
 
 only_float = pytest.mark.parametrize("exported", ["float"], indirect=True)
 

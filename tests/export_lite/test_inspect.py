@@ -21,8 +21,6 @@ from paddle.base.proto import framework_pb2
 
 import slu
 from export_lite.gguf import FORMAT_VERSION, network_tensors
-from slu.bundle import FILES_OF_FORMAT, GGUF, GRAPH, INPUT, LITE_ARM, LITE_X86, OUTPUTS, PARAMETERS
-from slu.checkpoint import WEIGHTS, load_checkpoint
 from slu.cli import main
 from slu.errors import BundleError, SluError
 from slu.files import sha256
@@ -31,10 +29,12 @@ from slu.formats.contents import Contents
 from slu.formats.gguf_file import MODEL_VERSIONS
 from slu.formats.naive_buffer import LITE_VERSION, normal_version, read_naive_buffer
 from slu.formats.paddle_program import PADDLE_VERSION, read_paddle
-from slu.inspection import inspect_model
-from slu.loading import BACKENDS
 from slu.manifest import Manifest
-from slu.quantization import dequantise
+from slu.model.checkpoint import WEIGHTS, load_checkpoint
+from slu.model.quantization import dequantise
+from slu.runtime.bundle import FILES_OF_FORMAT, GGUF, GRAPH, INPUT, LITE_ARM, LITE_X86, OUTPUTS, PARAMETERS
+from slu.runtime.inspection import inspect_model
+from slu.runtime.loading import BACKENDS
 
 ONNX = "converted.onnx"
 EMBEDDINGS = "ernie.embeddings"

@@ -11,11 +11,11 @@ import pytest
 from exporting import Exported
 
 from export_lite.paddle_lite import check_nb, write_nb
-from slu.bundle import FILES_OF_FORMAT, INPUT, LITE_ARM_INT8, OUTPUTS
-from slu.checkpoint import load_checkpoint
 from slu.errors import BundleError
 from slu.formats.contents import Contents, Operator
 from slu.formats.naive_buffer import read_naive_buffer
+from slu.model.checkpoint import load_checkpoint
+from slu.runtime.bundle import FILES_OF_FORMAT, INPUT, LITE_ARM_INT8, OUTPUTS
 
 WORDS = "ernie.embeddings.word_embeddings.weight"
 

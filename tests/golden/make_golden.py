@@ -20,12 +20,12 @@ import numpy as np
 from numpy_network import run
 
 from export_lite.gguf import write_gguf
-from slu.checkpoint import Checkpoint, ModelConfig, parameter_shapes
-from slu.decoding import Decoder
-from slu.labels import Labels
+from slu.corpus.labels import Labels
+from slu.heads.joint_decoding import Decoder
+from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
 from slu.manifest import Manifest
-from slu.quantization import quantise
-from slu.tokenizer import SPECIAL_TOKENS, Tokenizer
+from slu.model.checkpoint import Checkpoint, ModelConfig, parameter_shapes
+from slu.model.quantization import quantise
 
 HERE = Path(__file__).parent
 MAX_TOKENS = 12

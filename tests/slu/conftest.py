@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from slu.batching import tag_tokens
-from slu.corpus import Utterance
-from slu.labels import Labels
-from slu.parser import Parser
-from slu.tokenizer import Tokenizer
+from slu.corpus.labels import Labels
+from slu.corpus.tagged import Utterance
+from slu.inputs.tokenizer import Tokenizer
+from slu.runtime.parser import Parser
+from slu.training.batches import tag_tokens
 
 
 class KnowingBackend:

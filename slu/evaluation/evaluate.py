@@ -1,0 +1,110 @@
+"""Measuring a parser on labelled utterances."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slu.corpus.dialogues import by_turn, turns_before
+from slu.corpus.tagged import Utterance, format_tagged
+from slu.errors import CorpusError
+from slu.evaluation.measures import compare, measure
+from slu.evaluation.reliability import calibration
+from slu.files import write_file
+from slu.inputs.flags import FIRST_TURN
+from slu.runtime.parser import Parser, ParseResult
+
+MEASURES = (
+    "exact",
+    "seed_accuracy",
+    "intent_accuracy",
+    "intent_macro_f1",
+    "slot_precision",
+    "slot_recall",
+    "slot_f1",
+    "understood",
+)
+"""The single numbers of an evaluation, in the order in which they are shown."""
+PARTS = ("classes", "confusion", "calibration", "noise", "rejection", "lexicon")
+"""Objects in the JSON of an evaluation; the last three only where they were asked for."""
+KEPT = 0.95
+"""Share of right answers that the threshold lets pass."""
+
+
+def evaluate(parser: Parser, utterances: Sequence[Utterance]) -> tuple[dict[str, Any], list[ParseResult]]:
+    """Parse and measure; returns every measure (see `slu.evaluation.measures.measure`, `slu.evaluation.reliability`)
+    and the answers."""
+    answers = parse_dialogues(parser, utterances)
+    result = measure(utterances, answers, parser.labels)
+    exact = [compare(u, a, parser.labels).exact for u, a in zip(utterances, answers)]
+    return {**result, "calibration": calibration([a.score for a in answers], exact)}, answers
+
+
+def parse_dialogues(parser: Parser, utterances: Sequence[Utterance]) -> list[ParseResult]:
+    """Answers in the order of ``utterances``.
+
+    A model that uses the intent of the turn before gets the one that it answered there itself, within each session: all
+    first turns are parsed at once, then all second ones, and so on.
+    """
+    if not parser.uses_previous_intent:
+        return parser.parse_batch([utterance.text for utterance in utterances])
+    before = turns_before(utterances)
+    answers: dict[int, ParseResult] = {}
+    for group in by_turn(before):
+        known = (before[i] for i in group)
+        previous = [FIRST_TURN if k is None else answers[k].intent for k in known]
+        answers.update(zip(group, parser.parse_batch([utterances[i].text for i in group], previous_intents=previous)))
+    return [answers[i] for i in range(len(utterances))]
+
+
+def choose_threshold(parser: Parser, utterances: Sequence[Utterance], answers: Sequence[ParseResult]) -> float:
+    """The highest score that at least `KEPT` of the right answers reach; 0 when none is right."""
+    pairs = zip(utterances, answers)
+    scores = [a.score for u, a in pairs if compare(u, a, parser.labels).exact]
+    return float(np.quantile(scores, 1 - KEPT, method="lower")) if scores else 0.0
+
+
+def error_lines(utterances: Sequence[Utterance], answers: Sequence[ParseResult], parser: Parser) -> list[str]:
+    """A tab-separated line for every utterance that was not answered exactly: what was labelled, what was answered."""
+    lines = []
+    for utterance, answer in zip(utterances, answers):
+        if not compare(utterance, answer, parser.labels).exact:
+            got = Utterance(answer.text, answer.intent, answer.slots, utterance.session)
+            lines.append(
+                "\t".join(
+                    (
+                        utterance.session,
+                        utterance.text,
+                        utterance.intent,
+                        _tagged(utterance),
+                        answer.intent,
+                        _tagged(got),
+                        f"{answer.score:.4f}",
+                    )
+                )
+            )
+    return lines
+
+
+def _tagged(utterance: Utterance) -> str:
+    """Tagged text, or a list of the slots where the answer is one that tagged text cannot hold."""
+    try:
+        return format_tagged(utterance)
+    except CorpusError:
+        return " ".join(f"{slot.name}[{slot.start}:{slot.end}]" for slot in utterance.slots)
+
+
+def summary(result: dict[str, Any]) -> dict[str, Any]:
+    """The single numbers of an evaluation, for a manifest or a table's row."""
+    return {"utterances": result["utterances"], **{name: result[name] for name in MEASURES}}
+
+
+def write_evaluation(path: Path, model: Path, data: Path, parser: Parser, result: dict[str, Any]) -> None:
+    """Write what ``slu eval --json`` writes: the measures and, of `PARTS`, what ``result`` has."""
+    where = {"model": str(model), "backend": parser.backend.name, "data": str(data)}
+    whole = {**where, **summary(result), **{name: result[name] for name in PARTS if name in result}}
+    write_file(path, json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
