@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.evaluation.evaluate import evaluate
 from slu.evaluation.measures import compare
@@ -26,7 +26,7 @@ from slu.evaluation.reliability import expected_calibration_error, log_loss
 from slu.evaluation.score_study import Scorer, collect_evidence
 from slu.model.checkpoint import Checkpoint
 from slu.model.quantization import WEIGHT_SCALE
-from slu.training.stage import checkpoint_parser
+from slu.runtime.loading import checkpoint_parser
 
 HEADS = ("intent_classifier", "slot_classifier")
 BOUNDS = (0.2, 5.0)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from compress import STEPS
-from slu.commands.train import add_recipe_arguments
+from slu.commands.arguments import add_recipe_arguments
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,8 +27,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     from compress.steps import chain, run_step
+    from slu.training.data import load_data
     from slu.training.recipe import load_recipe
-    from slu.training.stage import load_data
 
     recipe = load_recipe(args.config, args.set)
     data = load_data(recipe)

@@ -27,18 +27,19 @@ import numpy as np
 
 from compress.distillation import check_float
 from compress.qat import KEPT_FLOAT
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.evaluation.evaluate import evaluate
 from slu.inputs.flags import FlagColumns
 from slu.model.checkpoint import Checkpoint
 from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, quantise
 from slu.progress import Progress
+from slu.runtime.loading import checkpoint_parser
 from slu.runtime.parser import ParseResult
 from slu.tables import markdown_table
 from slu.training.batches import Example, collate, make_examples
+from slu.training.data import Data
 from slu.training.fit import CHOOSABLE, inputs
-from slu.training.stage import Data, checkpoint_parser
 
 ALGORITHMS = ("hist", "KL", "mse", "avg", "abs_max", "min_max")
 """In Paddle's names; see `input_limit`."""

@@ -19,8 +19,8 @@ from compress.distillation import DistillationSettings, check_float, distillatio
 from slu.model.checkpoint import Checkpoint
 from slu.model.embedding_rows import restore_rows, select_used
 from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, quantise
+from slu.training.data import Data
 from slu.training.fit import TrainingSettings
-from slu.training.stage import Data
 from slu.training.train import run_training
 
 KEPT_FLOAT = ("intent_classifier", "slot_classifier")

@@ -10,8 +10,10 @@ from compress import STEPS
 from slu.errors import ConfigError
 from slu.model.checkpoint import Checkpoint
 from slu.training import distributed
+from slu.training.data import Data
+from slu.training.identity import file_hash
 from slu.training.recipe import Recipe
-from slu.training.stage import Data, file_hash, run_stage
+from slu.training.stage import run_stage
 
 Made = tuple[Checkpoint, dict[str, Any], Sequence[Path]]
 

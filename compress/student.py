@@ -22,9 +22,9 @@ from slu.model.checkpoint import Checkpoint
 from slu.model.embedding_rows import restore_rows, select_rows, select_used
 from slu.progress import Progress
 from slu.training.batches import Example, Soft, collate, unlabelled_examples
+from slu.training.data import Data
 from slu.training.fit import TrainingSettings, loss_of
 from slu.training.losses import Loss
-from slu.training.stage import Data
 from slu.training.train import run_training, training_examples
 
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")

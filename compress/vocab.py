@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
+from slu.inputs.vocab import count_tokens, special_ids
 from slu.model.checkpoint import Checkpoint
-from slu.model.embedding_rows import count_tokens, select_rows, special_ids
+from slu.model.embedding_rows import select_rows
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ import numpy as np
 from compress.distillation import DistillationSettings, check_float, distillation_loss
 from slu.errors import ConfigError
 from slu.inputs.flags import FlagColumns
-from slu.model.checkpoint import Checkpoint, ModelConfig
+from slu.model.checkpoint import Checkpoint
+from slu.model.config import ModelConfig
 from slu.model.embedding_rows import restore_rows, select_used
 from slu.training.batches import epoch_order, make_examples, make_shards
+from slu.training.data import Data
 from slu.training.fit import TrainingSettings
-from slu.training.stage import Data
 from slu.training.train import run_training
 
 

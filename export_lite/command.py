@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from slu.corpus.tagged import Utterance
+    from slu.corpus.utterance import Utterance
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -73,9 +73,9 @@ def run(args: argparse.Namespace) -> int:
 def _utterances(checkpoint: Path, data: Path | None) -> list[Utterance]:
     if data is None:
         return []
-    from slu.commands.evaluate import check_labels
     from slu.corpus.labels import Labels
     from slu.corpus.tagged import read_corpus
+    from slu.evaluation.evaluate import check_labels
 
     utterances = read_corpus(data)
     check_labels(utterances, Labels.load(checkpoint / "labels.json"), data)

@@ -13,7 +13,7 @@ from typing import Any
 
 from export_lite.labels_file import add_labels_file
 from export_lite.parity import Reference, measure, reference, require_parity
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import BundleError, ConfigError, SluError
 from slu.files import MARK, check_output_directory, new_directory, sha256
 from slu.formats.naive_buffer import read_header

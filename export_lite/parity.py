@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from export_lite.process import TIMEOUT_SECONDS, run_python
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import BundleError
 from slu.evaluation.measures import compare as compare_answer
 from slu.evaluation.measures import percent

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slu.commands.train import add_set_argument
+from slu.commands.arguments import add_set_argument
 from slu.tables import markdown_table
 
 
@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
     from slu.corpus.tagged import write_corpus
     from slu.evaluation.evaluate import evaluate, write_evaluation
     from slu.runtime.loading import load
+    from slu.training.data import load_data
     from slu.training.recipe import load_recipe
-    from slu.training.stage import load_data
     from slu.training.train import train_stage
 
     recipe = load_recipe(args.config, args.set)

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Utterance, read_corpus
+from slu.corpus.tagged import read_corpus
+from slu.corpus.utterance import Utterance
 from slu.inputs.tokenizer import SPACE, SPECIAL_TOKENS, normalise_character
 from slu.manifest import Manifest
-from slu.model.checkpoint import Checkpoint, ModelConfig, parameter_shapes, save_checkpoint
+from slu.model.checkpoint import Checkpoint, parameter_shapes, save_checkpoint
+from slu.model.config import ModelConfig
 from slu.platform import prepare_paddle
 
 SAMPLE = Path(__file__).parents[1] / "data/sample/corpus.txt"

@@ -17,9 +17,9 @@ from typing import Any
 
 from bench_arm import measurement
 from bench_arm.host.target import MKL, NAMES, USE_MKL, WARM_UP, Target, Worker
-from slu.commands.evaluate import check_labels
 from slu.corpus.tagged import read_corpus
 from slu.errors import BundleError, ConfigError, SluError
+from slu.evaluation.evaluate import check_labels
 from slu.files import sha256
 from slu.platform import prepare_paddle
 from slu.progress import Progress

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slu.commands.lexicon import add_lexicon_argument, add_lists
+from slu.commands.arguments import add_lexicon_argument, add_lists
 from slu.commands.robustness import add_arguments, check_arguments, measure_robustness
+from slu.evaluation.evaluate import check_labels
 
 if TYPE_CHECKING:
-    from slu.corpus.labels import Labels
-    from slu.corpus.tagged import Utterance
     from slu.runtime.parser import Parser
 
 
@@ -84,18 +82,6 @@ def _thinnable(parser: Parser, model: Path) -> Parser:
     if model.is_file():
         raise ConfigError(f"--lexicon-share: the lists of {model} cannot be taken apart; give its directory instead")
     return python_parser_of(parser.backend, open_directory(model))
-
-
-def check_labels(utterances: Sequence[Utterance], labels: Labels, path: Path) -> None:
-    """Raise `CorpusError` at a label that the model cannot answer: the file was made for another model."""
-    from slu.errors import CorpusError
-
-    for utterance in utterances:
-        names = {slot.name for slot in utterance.slots} - set(labels.slots)
-        if utterance.intent not in labels.intents:
-            raise CorpusError(f"{path}: {utterance.text!r}: the model does not know the intent {utterance.intent!r}")
-        if names:
-            raise CorpusError(f"{path}: {utterance.text!r}: the model does not know the slot {min(names)!r}")
 
 
 def class_table(result: dict[str, Any]) -> list[str]:

@@ -7,8 +7,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slu.commands.arguments import parse_lists
+
 if TYPE_CHECKING:
-    from slu.runtime.parser import Parser
+    pass
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -86,32 +88,3 @@ def run_trial(args: argparse.Namespace) -> int:
     if args.json:
         write_file(args.json, json.dumps({"model": str(args.model), "results": results}, indent=1) + "\n")
     return 0
-
-
-def add_lexicon_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--lexicon",
-        metavar="SLOT=FILE",
-        action="append",
-        default=[],
-        help="names to add to the list of a slot, one a line; may be given several times",
-    )
-
-
-def parse_lists(texts: list[str]) -> list[tuple[str, Path]]:
-    """The slots and the files of arguments ``SLOT=FILE``."""
-    from slu.errors import ConfigError
-
-    lists = []
-    for text in texts:
-        slot, equals, path = text.partition("=")
-        if not slot or not equals or not path:
-            raise ConfigError(f"{text}: write it as SLOT=FILE")
-        lists.append((slot, Path(path)))
-    return lists
-
-
-def add_lists(parser: Parser, texts: list[str]) -> None:
-    """Add the lists that ``--lexicon`` names."""
-    for slot, path in parse_lists(texts):
-        parser.lexicon.add_file(slot, path)

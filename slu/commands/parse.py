@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from slu.commands.lexicon import add_lexicon_argument, add_lists
+from slu.commands.arguments import add_lexicon_argument, add_lists
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from slu.corpus.tagged import Utterance
+    from slu.corpus.utterance import Utterance
     from slu.runtime.parser import Parser, ParseResult
 
 COLUMNS = ("exact", "seed_accuracy", "intent_accuracy", "slot_f1", "understood")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 
 
 def turns_before(utterances: Sequence[Utterance]) -> list[int | None]:

@@ -17,13 +17,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from slu.corpus.labels import Labels
+from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError, CorpusError
 from slu.files import write_file
-
-if TYPE_CHECKING:
-    from slu.corpus.labels import Labels
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9_.-]*)>")
 _BAR = "||"
@@ -33,30 +32,6 @@ _FIELDS = ("session id", "text", "intent", "tagged text")
 
 Severity = Literal["error", "warning"]
 _Found = tuple[Severity, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A named part of a text: code points ``[start, end)``, with ``value == text[start:end]``.
-
-    ``correction`` is what was meant where the recogniser heard ``value``; None when they are the same.
-    """
-
-    name: str
-    value: str
-    start: int
-    end: int
-    correction: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Utterance:
-    """One labelled turn. ``slots`` are in text order, without overlap; ``session`` is its dialogue's id."""
-
-    text: str
-    intent: str
-    slots: tuple[Slot, ...]
-    session: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from slu.corpus.dialogues import by_turn, turns_before
-from slu.corpus.tagged import Utterance, format_tagged
+from slu.corpus.labels import Labels
+from slu.corpus.tagged import format_tagged
+from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.evaluation.measures import compare, measure
 from slu.evaluation.reliability import calibration
@@ -108,3 +110,15 @@ def write_evaluation(path: Path, model: Path, data: Path, parser: Parser, result
     where = {"model": str(model), "backend": parser.backend.name, "data": str(data)}
     whole = {**where, **summary(result), **{name: result[name] for name in PARTS if name in result}}
     write_file(path, json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
+
+
+def check_labels(utterances: Sequence[Utterance], labels: Labels, path: Path) -> None:
+    """Raise `CorpusError` at a label that the model cannot answer: the file was made for another model."""
+    from slu.errors import CorpusError
+
+    for utterance in utterances:
+        names = {slot.name for slot in utterance.slots} - set(labels.slots)
+        if utterance.intent not in labels.intents:
+            raise CorpusError(f"{path}: {utterance.text!r}: the model does not know the intent {utterance.intent!r}")
+        if names:
+            raise CorpusError(f"{path}: {utterance.text!r}: the model does not know the slot {min(names)!r}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Slot, Utterance
+from slu.corpus.utterance import Slot, Utterance
 from slu.inputs.tokenizer import SPACE, normalise_character
 
 SEED_TOKENS = 14

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
 
-from slu.corpus.tagged import Slot, Utterance
+from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError
 
 SAME_TONE = 72 / 111

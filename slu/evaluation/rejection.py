@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.evaluation.measures import compare, percent
 from slu.evaluation.reliability import auroc

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Slot
+from slu.corpus.utterance import Slot
 from slu.heads.joint_crf import Answers
 
 

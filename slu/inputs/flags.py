@@ -11,12 +11,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from slu.corpus.labels import Labels
-from slu.errors import ConfigError
 from slu.inputs.lexicon import Match
 
 KINDS = LEXICON, PREVIOUS_INTENT = ("lexicon", "previous_intent")
@@ -102,34 +101,3 @@ class Found:
 def spans_of(matches: Iterable[Match]) -> np.ndarray:
     """The matches of one text as an array (slot, first, end), int64 ``[matches, 3]``."""
     return np.array([match[:3] for match in matches], np.int64).reshape(-1, 3)
-
-
-@dataclass(frozen=True)
-class Dropping:
-    """Which flags are left out in training, at random, so that a model learns to do without.
-
-    ``drop``: share of single matches. ``drop_lists``: share of utterances without any match. ``drop_previous``: share
-    of utterances whose intent before is "not known"; ``replace_previous``: share in which it is any other one.
-    """
-
-    drop: float = 0.3
-    drop_lists: float = 0.15
-    drop_previous: float = 0.15
-    replace_previous: float = 0.05
-
-    def __post_init__(self) -> None:
-        for field in fields(Dropping):
-            if not 0 <= getattr(self, field.name) <= 1:
-                raise ConfigError(f"{field.name} is {getattr(self, field.name)}; it must be 0 to 1")
-
-    def apply(self, found: Found, columns: FlagColumns, random: np.random.Generator) -> Found:
-        """What is left."""
-        lists = random.random(len(found.previous)) >= self.drop_lists
-        kept = lists[found.rows] & (random.random(len(found.rows)) >= self.drop)
-        previous = found.previous
-        if columns.intents:
-            chance = random.random(len(previous))
-            other = random.integers(0, columns.intents + 1, len(previous))
-            previous = np.where(chance < self.drop_previous + self.replace_previous, other, previous)
-            previous = np.where(chance < self.drop_previous, UNKNOWN, previous)
-        return Found(found.rows[kept], found.spans[kept], previous)

@@ -7,22 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from slu.corpus.tagged import Utterance
-from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
+from slu.corpus.utterance import Utterance
+from slu.inputs.tokenizer import Tokenizer
+from slu.inputs.vocab import count_tokens, special_ids
 from slu.model.checkpoint import Checkpoint
 from slu.model.quantization import WEIGHT_SCALE
 
 WORDS = "ernie.embeddings.word_embeddings"
 POSITIONS = "ernie.embeddings.position_embeddings"
-
-
-def count_tokens(tokenizer: Tokenizer, texts: Iterable[str]) -> np.ndarray:
-    """How often each token of the vocabulary occurs in ``texts``, int64 ``[vocab_size]``."""
-    counts = np.zeros(len(tokenizer.vocab), np.int64)
-    for text in texts:
-        encoding = tokenizer.encode(text, max_length=len(text) + 2)
-        np.add.at(counts, encoding.ids[1:-1], 1)
-    return counts
 
 
 def select_used(checkpoint: Checkpoint, utterances: Iterable[Utterance]) -> tuple[Checkpoint, list[int]]:
@@ -35,10 +27,6 @@ def select_used(checkpoint: Checkpoint, utterances: Iterable[Utterance]) -> tupl
     counts = count_tokens(tokenizer, (utterance.text for utterance in utterances))
     rows = sorted({*special_ids(tokenizer), *np.flatnonzero(counts).tolist()})
     return select_rows(checkpoint, rows, checkpoint.config.max_length), rows
-
-
-def special_ids(tokenizer: Tokenizer) -> list[int]:
-    return [tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id, tokenizer.unk_id]
 
 
 def select_rows(checkpoint: Checkpoint, rows: Sequence[int], positions: int) -> Checkpoint:
@@ -68,17 +56,3 @@ def restore_rows(selected: Checkpoint, whole: Checkpoint, rows: Sequence[int]) -
         pad_token_id=whole.config.pad_token_id,
     )
     return replace(whole, config=config, tensors=tensors)
-
-
-def ideograph_vocab() -> list[str]:
-    """A generic vocabulary that needs no file: one token a character.
-
-    The special tokens, ASCII (with ``##`` forms of letters and digits), CJK punctuation and full-width forms, kana, and
-    the 20,992 unified ideographs of the basic block.
-    """
-    ascii_characters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
-    continued = [f"##{c}" for c in ascii_characters if c.isalnum()]
-    blocks = ((0x3001, 0x3003), (0x3008, 0x3011), (0xFF01, 0xFF0F), (0xFF1A, 0xFF1F), (0x2018, 0x201D))
-    others = [chr(code) for low, high in blocks for code in range(low, high + 1)]
-    ideographs = [chr(code) for code in range(0x4E00, 0xA000)]
-    return [*SPECIAL_TOKENS, *ascii_characters, *continued, *others, *ideographs]

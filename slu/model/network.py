@@ -16,7 +16,8 @@ from paddlenlp.transformers import ErnieConfig, ErnieModel
 
 from slu.corpus.labels import Labels
 from slu.inputs.flags import FlagColumns
-from slu.model.checkpoint import Checkpoint, ModelConfig, check_tensors
+from slu.model.checkpoint import Checkpoint, check_tensors
+from slu.model.config import ModelConfig
 from slu.model.quantization import INPUT_SCALE, dequantise, quantised_layers
 
 MASKED = -1e4

@@ -16,7 +16,8 @@ from slu.errors import BundleError, CheckpointError, SluError
 from slu.files import MARK, sha256
 from slu.inputs.tokenizer import Tokenizer, read_vocab
 from slu.manifest import Manifest, read_json
-from slu.model.checkpoint import CONFIG, LABELS, VOCAB, WEIGHTS, ModelConfig
+from slu.model.checkpoint import CONFIG, LABELS, VOCAB, WEIGHTS
+from slu.model.config import ModelConfig
 
 INPUT = "input_ids"
 FLAGS = "flags"

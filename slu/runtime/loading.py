@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slu.errors import BundleError, ConfigError
-from slu.model.checkpoint import WEIGHTS, read_lists
+from slu.model.checkpoint import WEIGHTS, Checkpoint, load_checkpoint, read_lists
 from slu.runtime.backends.native import NativeBackend, NativeParser, load_native, open_native
 from slu.runtime.backends.native_api import LIBRARY, find_library
 from slu.runtime.bundle import FILES_OF_FORMAT, ModelDirectory, open_directory
@@ -123,7 +123,6 @@ def _load_file(path: Path, backend: str | None, threads: int) -> Parser:
 
 
 def _dygraph(path: Path) -> Backend:
-    from slu.model.checkpoint import load_checkpoint
     from slu.platform import native_output_on_stderr, prepare_paddle
 
     checkpoint = load_checkpoint(path)
@@ -151,4 +150,20 @@ def _not_installed(name: str) -> ConfigError:
     runner = BACKENDS[name]
     return ConfigError(
         f'--backend {name}: {runner.module} is not installed; pip install "slu[{runner.extra}]" brings it'
+    )
+
+
+def checkpoint_parser(checkpoint: Checkpoint) -> Parser:
+    """A parser that runs a checkpoint by Paddle, with its built-in lists."""
+    from slu.model.network import load_model
+    from slu.runtime.backends.dygraph import DygraphBackend
+
+    backend = DygraphBackend(load_model(checkpoint))
+    return Parser(
+        backend,
+        checkpoint.tokenizer(),
+        checkpoint.labels,
+        checkpoint.manifest.threshold,
+        checkpoint.config.flags,
+        checkpoint.lexicon,
     )

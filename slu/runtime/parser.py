@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Slot
+from slu.corpus.utterance import Slot
 from slu.errors import ConfigError, LexiconError
 from slu.heads.joint_decoding import Decoder
 from slu.inputs.flags import FIRST_TURN, LEXICON, NO_FLAGS, FlagColumns

@@ -9,7 +9,7 @@ import numpy as np
 
 from slu.corpus.dialogues import turns_before
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.inputs.flags import NO_FLAGS, NO_SPANS, UNKNOWN, FlagColumns, Found, spans_of
 from slu.inputs.lexicon import Entries, Match, find_matches

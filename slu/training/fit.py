@@ -21,11 +21,13 @@ from paddle import nn
 from slu.corpus.labels import Labels
 from slu.errors import ConfigError, SluError
 from slu.evaluation.evaluate import MEASURES
-from slu.inputs.flags import NO_FLAGS, Dropping, FlagColumns
+from slu.inputs.flags import NO_FLAGS, FlagColumns
 from slu.platform import keep_freed_memory
 from slu.progress import Progress
 from slu.training import distributed
+from slu.training.average import Average
 from slu.training.batches import Batch, Example, epoch_order, make_shards
+from slu.training.flag_dropout import Dropping
 from slu.training.losses import AnswerLoss, HeadLoss, Loss
 from slu.training.state import State, load_state, save_state
 from slu.training.visualdl_log import Curves
@@ -197,32 +199,6 @@ def fit(
     return state.log
 
 
-class Average:
-    """Exponential moving average of a model's parameters, with the decay warmed up over the first steps."""
-
-    def __init__(self, model: nn.Layer, decay: float):
-        self.decay = decay
-        self.steps = 0
-        self.parameters = dict(model.named_parameters())
-        self.values = {name: parameter.clone().detach() for name, parameter in self.parameters.items()}
-
-    def update(self) -> None:
-        self.steps += 1
-        keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        with paddle.no_grad():
-            for name, parameter in self.parameters.items():
-                value = self.values[name]
-                value.set_value(value * keep + parameter * (1.0 - keep))
-
-    def swap(self) -> None:
-        """Exchange the averaged weights and the model's."""
-        with paddle.no_grad():
-            for name, parameter in self.parameters.items():
-                kept = parameter.clone()
-                parameter.set_value(self.values[name])
-                self.values[name].set_value(kept)
-
-
 def learning_rate_at(step: int, total: int, settings: TrainingSettings) -> float:
     """Linear warm-up, then linear decay to 0 after the last step."""
     warm = max(1, round(total * settings.warmup))
@@ -269,7 +245,6 @@ def _add_gradients(model: nn.Layer, loss: float) -> float:
 
 
 __all__ = [
-    "Average",
     "Objective",
     "TrainingSettings",
     "fit",

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Slot, Utterance
+from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError
-from slu.inputs.flags import LEXICON, Dropping
+from slu.inputs.flags import LEXICON
 from slu.inputs.lexicon import CompiledLexicon, compile_lexicon
 from slu.inputs.phrases import MAX_PHRASE, key_of, list_files, normalise, read_list
+from slu.training.flag_dropout import Dropping
 from slu.training.recipe import LexiconSettings, Recipe
 
 COPIES = 1000

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from slu.errors import ConfigError
-from slu.inputs.flags import LEXICON, PREVIOUS_INTENT, Dropping
+from slu.inputs.flags import LEXICON, PREVIOUS_INTENT
+from slu.training.flag_dropout import Dropping
 
 SECTIONS = (
     "data",
@@ -26,7 +27,7 @@ SECTIONS = (
     "export",
 )
 GENERIC = "ideographs"
-"""In place of a vocabulary's path: the one that needs no file (`slu.model.embedding_rows.ideograph_vocab`)."""
+"""In place of a vocabulary's path: the one that needs no file (`slu.inputs.vocab.ideograph_vocab`)."""
 T = TypeVar("T")
 
 
@@ -71,7 +72,7 @@ class LexiconSettings(Dropping):
     training part are in lists as well. ``new_names``: slots for which the model is also trained with names that are
     nowhere else, but in the lists, so that it trusts a list with names of an unknown kind (see
     `slu.training.name_lists.TrainingLists.with_new_names`). ``previous_intent``: whether the model learns to use it.
-    How often flags are left out in training: see `slu.inputs.flags.Dropping`.
+    How often flags are left out in training: see `slu.training.flag_dropout.Dropping`.
     """
 
     lists: str = ""

@@ -3,62 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from slu.corpus.tagged import Utterance, read_corpus, split_corpus
-from slu.errors import CheckpointError, ConfigError, CorpusError, OutputError
+from slu.errors import CheckpointError, OutputError
 from slu.evaluation.evaluate import choose_threshold, evaluate, summary
-from slu.files import MARK, check_output_directory, new_directory, sha256, write_file
+from slu.files import MARK, check_output_directory, new_directory, write_file
 from slu.manifest import Manifest, library_versions
-from slu.model.checkpoint import LISTS, WEIGHTS, Checkpoint, load_checkpoint, write_checkpoint_files
-from slu.runtime.parser import Parser
+from slu.model.checkpoint import Checkpoint, load_checkpoint, write_checkpoint_files
+from slu.runtime.loading import checkpoint_parser
 from slu.training import distributed
-from slu.training.name_lists import TrainingLists, read_training_lists
-from slu.training.recipe import DataSettings, LexiconSettings, Recipe
+from slu.training.data import Data
+from slu.training.identity import canonical, plain
 
 STAGE = "stage.json"
 """In a workspace: what is being made there."""
-
-
-@dataclass(frozen=True)
-class Data:
-    """The two parts of a corpus and what identifies them; ``lists``: of the recipe's [lexicon], None without it."""
-
-    train: list[Utterance]
-    dev: list[Utterance]
-    identity: dict[str, str]
-    lists: TrainingLists | None = None
-
-
-def load_data(recipe: Recipe) -> Data:
-    """Read and split the corpus of a recipe."""
-    settings = recipe.section("data", DataSettings)
-    if settings.split not in ("utterance", "session"):
-        raise ConfigError(f"{recipe.path}: [data] split is {settings.split!r}; it is utterance or session")
-    path = recipe.resolve(settings.corpus)
-    utterances = read_corpus(path)
-    by: Literal["utterance", "session"] = "session" if settings.split == "session" else "utterance"
-    try:
-        train, dev = split_corpus(utterances, by=by, dev_fraction=settings.dev_fraction, seed=settings.seed)
-    except CorpusError as error:
-        raise CorpusError(f"{path}: {error}") from error
-    split = f"{settings.split} {settings.dev_fraction} seed {settings.seed}"
-    identity = {"corpus": sha256(path), "split": split}
-    slots = sorted({slot.name for utterance in train for slot in utterance.slots})
-    lists = read_training_lists(recipe, slots, by == "session")
-    if lists:
-        settings_of_lists = recipe.section("lexicon", LexiconSettings)
-        identity["lexicon"] = _canonical(_plain(dataclasses.asdict(replace(settings_of_lists, lists=""))))
-        if settings_of_lists.lists:
-            identity["lists"] = file_hash(recipe.resolve(settings_of_lists.lists))
-    return Data(train, dev, identity, lists)
 
 
 def run_stage(
@@ -81,7 +44,7 @@ def run_stage(
     identity: dict[str, Any] = {
         "stage": name,
         "inputs": {**data.identity, **inputs},
-        "config": _plain(dataclasses.asdict(settings)),
+        "config": plain(dataclasses.asdict(settings)),
     }
     if is_up_to_date(out, identity):
         say(f"{name}: up to date in {out}")
@@ -155,53 +118,16 @@ def prepare_workspace(out: Path, identity: dict[str, Any], resume: bool) -> Path
     workspace = workspace_of(out)
     if distributed.rank() == 0 and not (resume and _is_of(workspace, identity)):
         shutil.rmtree(workspace, ignore_errors=True)
-        write_file(workspace / STAGE, _canonical(identity))
+        write_file(workspace / STAGE, canonical(identity))
     distributed.barrier()
     return workspace
 
 
 def _is_of(workspace: Path, identity: dict[str, Any]) -> bool:
     try:
-        return (workspace / STAGE).read_bytes() == _canonical(identity).encode()
+        return (workspace / STAGE).read_bytes() == canonical(identity).encode()
     except OSError:
         return False
-
-
-def _canonical(identity: dict[str, Any]) -> str:
-    return json.dumps(identity, ensure_ascii=False, sort_keys=True)
-
-
-def file_hash(path: Path) -> str:
-    """Identity of an input: the hash of a file, of a checkpoint's weights and lists, or of all in a directory."""
-    source = path / WEIGHTS if (path / WEIGHTS).is_file() else path
-    try:
-        found = sha256(source)
-        if source != path and (path / LISTS).is_file():
-            return f"{found}+{sha256(path / LISTS)}"
-        return found
-    except OSError as error:
-        raise CheckpointError(f"{source}: cannot be read ({error.strerror})") from error
-
-
-def checkpoint_parser(checkpoint: Checkpoint) -> Parser:
-    """A parser that runs a checkpoint by Paddle, with its built-in lists."""
-    from slu.model.network import load_model
-    from slu.runtime.backends.dygraph import DygraphBackend
-
-    backend = DygraphBackend(load_model(checkpoint))
-    return Parser(
-        backend,
-        checkpoint.tokenizer(),
-        checkpoint.labels,
-        checkpoint.manifest.threshold,
-        checkpoint.config.flags,
-        checkpoint.lexicon,
-    )
-
-
-def _plain(config: dict[str, Any]) -> dict[str, Any]:
-    """As JSON gives it back: tuples become lists."""
-    return dict(json.loads(json.dumps(config)))
 
 
 def describe(name: str, metrics: dict[str, Any], before: dict[str, Any]) -> str:

@@ -18,19 +18,19 @@ from slu.errors import CheckpointError, ConfigError
 from slu.files import MARK
 from slu.inputs.lexicon import CompiledLexicon
 from slu.inputs.tokenizer import Tokenizer
+from slu.inputs.vocab import ideograph_vocab
 from slu.manifest import read_json
 from slu.model.checkpoint import (
     CONFIG,
     FLAG_EMBEDDINGS,
     WEIGHTS,
     Checkpoint,
-    ModelConfig,
     check_tensors,
     load_checkpoint,
     parameter_shapes,
     read_tensors,
 )
-from slu.model.embedding_rows import ideograph_vocab
+from slu.model.config import ModelConfig
 from slu.model.quantization import dequantise
 from slu.training.recipe import ModelSettings
 

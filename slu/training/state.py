@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from paddle import nn
     from paddle.optimizer import Optimizer
 
-    from slu.training.fit import Average
+    from slu.training.average import Average
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.files import write_file
 from slu.inputs.flags import FlagColumns
@@ -18,9 +18,11 @@ from slu.model.checkpoint import Checkpoint
 from slu.model.embedding_rows import restore_rows, select_used
 from slu.training import distributed
 from slu.training.batches import Example, make_examples
+from slu.training.data import Data
 from slu.training.fit import CHOOSABLE, Objective, TrainingSettings, fit, labelled_loss, loss_of
+from slu.training.identity import file_hash
 from slu.training.recipe import GENERIC, ModelSettings, Recipe
-from slu.training.stage import Data, file_hash, run_stage
+from slu.training.stage import run_stage
 from slu.training.start import initial_checkpoint
 from slu.training.visualdl_log import DIRECTORY as CURVES
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.model.checkpoint import Checkpoint
 from slu.model.network import load_model
 from slu.runtime.backends.dygraph import DygraphBackend
-from slu.training.stage import checkpoint_parser
+from slu.runtime.loading import checkpoint_parser
 
 Logits = tuple[np.ndarray, np.ndarray]
 """Of one text: ``[intents]`` and ``[tokens, tags]``."""

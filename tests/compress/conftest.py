@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint
+from slu.training.data import Data
 from slu.training.fit import TrainingSettings
 from slu.training.recipe import ModelSettings
-from slu.training.stage import Data
 from slu.training.start import initial_checkpoint
 from slu.training.train import train
 

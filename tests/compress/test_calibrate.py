@@ -19,7 +19,8 @@ from slu.evaluation.score_study import Scorer, collect_evidence
 from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
 from slu.model.quantization import quantise
-from slu.training.stage import Data, checkpoint_parser
+from slu.runtime.loading import checkpoint_parser
+from slu.training.data import Data
 
 
 def evidence_of(checkpoint: Checkpoint, data: Data) -> tuple[Scorer, np.ndarray, list[float]]:

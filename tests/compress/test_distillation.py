@@ -11,9 +11,9 @@ from slu.corpus.labels import Labels
 from slu.model.checkpoint import Checkpoint
 from slu.model.network import JointErnie, load_model, new_model
 from slu.training.batches import IGNORED, Batch, make_examples, make_shards
+from slu.training.data import Data
 from slu.training.fit import TrainingSettings
 from slu.training.losses import HeadLoss
-from slu.training.stage import Data
 
 TRAINING = TrainingSettings()
 

@@ -12,7 +12,7 @@ from compress.embeddings import quantise_embeddings
 from slu.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from slu.model.network import load_model
 from slu.model.quantization import dequantise
-from slu.training.stage import Data
+from slu.training.data import Data
 
 NAMES = [f"ernie.embeddings.{kind}_embeddings" for kind in ("word", "position", "token_type")]
 

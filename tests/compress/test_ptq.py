@@ -22,9 +22,10 @@ from slu.evaluation.evaluate import evaluate
 from slu.inputs.flags import FlagColumns
 from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
 from slu.model.quantization import LEVELS, quantise
+from slu.runtime.loading import checkpoint_parser
 from slu.training.batches import make_examples
+from slu.training.data import Data
 from slu.training.recipe import Recipe
-from slu.training.stage import Data, checkpoint_parser
 
 LINEAR = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "linear1", "linear2")
 QUANTISED = [f"ernie.encoder.layers.{layer}.{name}" for layer in range(2) for name in LINEAR] + ["ernie.pooler.dense"]

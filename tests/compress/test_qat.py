@@ -21,8 +21,8 @@ from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, sav
 from slu.model.network import JointErnie, QuantisedLinear, load_model
 from slu.model.quantization import LEVELS
 from slu.runtime.loading import load
+from slu.training.data import Data
 from slu.training.fit import TrainingSettings
-from slu.training.stage import Data
 
 Trained = tuple[Checkpoint, JointErnie, dict[str, Any]]
 LINEAR = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "linear1", "linear2")

@@ -14,7 +14,8 @@ from slu.corpus.tagged import write_corpus
 from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from slu.runtime.loading import load
-from slu.training.stage import Data, workspace_of
+from slu.training.data import Data
+from slu.training.stage import workspace_of
 
 STEPS = ("vocab", "width", "qat", "embeddings")
 RECIPE = """\

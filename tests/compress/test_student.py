@@ -18,10 +18,10 @@ from slu.errors import ConfigError
 from slu.model.checkpoint import Checkpoint, load_checkpoint
 from slu.model.network import load_model
 from slu.training.batches import IGNORED, Example, Soft, collate, make_examples, make_shards, unlabelled_examples
+from slu.training.data import Data, load_data
 from slu.training.fit import TrainingSettings
 from slu.training.losses import AnswerLoss, HeadLoss
 from slu.training.recipe import Recipe, load_recipe
-from slu.training.stage import Data, load_data
 from slu.training.train import train_stage
 
 RECIPE = """\

@@ -18,9 +18,9 @@ from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, sav
 from slu.model.network import load_model
 from slu.runtime.loading import load
 from slu.training.batches import epoch_order, make_examples, make_shards
+from slu.training.data import Data
 from slu.training.fit import TrainingSettings, inputs
 from slu.training.losses import HeadLoss
-from slu.training.stage import Data
 
 LAYERS, HEADS, HEAD_SIZE, NEURONS = 2, 4, 8, 48
 

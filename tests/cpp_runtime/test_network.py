@@ -17,7 +17,8 @@ from slu.corpus.labels import Labels
 from slu.inputs.flags import KINDS, FlagColumns
 from slu.inputs.tokenizer import SPECIAL_TOKENS
 from slu.manifest import Manifest
-from slu.model.checkpoint import Checkpoint, ModelConfig, parameter_shapes
+from slu.model.checkpoint import Checkpoint, parameter_shapes
+from slu.model.config import ModelConfig
 from slu.model.quantization import quantise
 
 sys.path.insert(0, str(ROOT / "tests/golden"))

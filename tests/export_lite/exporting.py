@@ -9,7 +9,8 @@ import numpy as np
 
 from slu.corpus.labels import Labels
 from slu.manifest import Manifest
-from slu.model.checkpoint import Checkpoint, ModelConfig, parameter_shapes
+from slu.model.checkpoint import Checkpoint, parameter_shapes
+from slu.model.config import ModelConfig
 from slu.model.quantization import INPUT_SCALE, WEIGHT_SCALE, quantise
 from slu.runtime.bundle import FILES_OF_FORMAT
 

@@ -17,12 +17,12 @@ from export_lite.parity import (
     require_parity,
 )
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import BundleError
 from slu.evaluation.evaluate import evaluate
 from slu.inputs.flags import FlagColumns
 from slu.inputs.lexicon import compile_lexicon
-from slu.training.stage import checkpoint_parser
+from slu.runtime.loading import checkpoint_parser
 
 
 def test_every_kind_of_difference_is_seen(vocab: list[str], labels: Labels, sample: list[Utterance]) -> None:

@@ -24,7 +24,8 @@ from slu.corpus.labels import Labels
 from slu.heads.joint_decoding import Decoder
 from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
 from slu.manifest import Manifest
-from slu.model.checkpoint import Checkpoint, ModelConfig, parameter_shapes
+from slu.model.checkpoint import Checkpoint, parameter_shapes
+from slu.model.config import ModelConfig
 from slu.model.quantization import quantise
 
 HERE = Path(__file__).parent

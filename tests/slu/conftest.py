@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.inputs.tokenizer import Tokenizer
 from slu.runtime.parser import Parser
 from slu.training.batches import tag_tokens

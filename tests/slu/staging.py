@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from slu import cli
-from slu.corpus.tagged import Utterance, write_corpus
+from slu.corpus.tagged import write_corpus
+from slu.corpus.utterance import Utterance
 from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint
+from slu.training.data import load_data
 from slu.training.fit import learning_rate_at
 from slu.training.recipe import load_recipe
-from slu.training.stage import load_data
 from slu.training.train import train_stage
 
 SETTINGS = """\

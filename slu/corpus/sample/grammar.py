@@ -20,7 +20,7 @@ from importlib.resources import files
 from itertools import accumulate
 from random import Random
 
-from slu.corpus.tagged import Slot, Utterance
+from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError
 
 _PART = re.compile(r"\((?P<choice>[^()]*)\)|\{(?P<section>\w+)\}|<(?P<slot>\w+)(?::(?P<source>\w+))?>")

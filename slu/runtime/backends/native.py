@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from weakref import finalize
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Slot
+from slu.corpus.utterance import Slot
 from slu.errors import BundleError, ConfigError, SluError
 from slu.inputs.flags import FlagColumns
 from slu.runtime.backends import native_api as api

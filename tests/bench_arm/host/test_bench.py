@@ -17,7 +17,8 @@ from bench_arm.host import bench as host
 from bench_arm.host.bench import bench_host
 from bench_arm.host.target import MKL, NAMES, USE_MKL, Target, Worker
 from bench_arm.report.inputs import TIMES, read_inputs
-from slu.corpus.tagged import Utterance, write_corpus
+from slu.corpus.tagged import write_corpus
+from slu.corpus.utterance import Utterance
 from slu.errors import BundleError, ConfigError, CorpusError, SluError
 from slu.files import sha256
 from slu.manifest import Manifest

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from slu.cli import main
-from slu.corpus.tagged import Utterance, read_corpus, write_corpus
+from slu.corpus.tagged import read_corpus, write_corpus
+from slu.corpus.utterance import Utterance
 
 TEXTS = ["来一首周华健的花心", "Jay Chou 100ml 🎵", "", "听" * 50]
 

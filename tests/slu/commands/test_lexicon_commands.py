@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from slu import cli
-from slu.corpus.tagged import Utterance, write_corpus
+from slu.corpus.tagged import write_corpus
+from slu.corpus.utterance import Utterance
 from slu.inputs.flags import KINDS
 from slu.inputs.lexicon import compile_lexicon
 from slu.model.checkpoint import FLAG_EMBEDDINGS, Checkpoint, parameter_shapes, save_checkpoint

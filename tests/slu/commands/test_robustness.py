@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from slu.cli import main
-from slu.corpus.tagged import Utterance, write_corpus
+from slu.corpus.tagged import write_corpus
+from slu.corpus.utterance import Utterance
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Slot, Utterance, read_corpus
+from slu.corpus.tagged import read_corpus
+from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CheckpointError, ConfigError
 
 SAMPLE = Path(__file__).parents[3] / "data/sample/corpus.txt"

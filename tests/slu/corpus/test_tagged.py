@@ -18,8 +18,6 @@ from slu.commands import data
 from slu.corpus.labels import Labels
 from slu.corpus.tagged import (
     Problem,
-    Slot,
-    Utterance,
     check_corpus,
     format_tagged,
     parse_tagged,
@@ -27,6 +25,7 @@ from slu.corpus.tagged import (
     split_corpus,
     write_corpus,
 )
+from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError, CorpusError, OutputError
 
 SAMPLE = Path(__file__).parents[3] / "data/sample/corpus.txt"

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Slot, Utterance, parse_tagged
+from slu.corpus.tagged import parse_tagged
+from slu.corpus.utterance import Slot, Utterance
 from slu.errors import LexiconError
 from slu.evaluation.evaluate import KEPT, MEASURES, choose_threshold, error_lines, evaluate, summary
 from slu.evaluation.measures import compare

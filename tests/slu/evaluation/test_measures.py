@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Slot, Utterance
+from slu.corpus.utterance import Slot, Utterance
 from slu.evaluation.measures import compare, measure
 
 LABELS = Labels(

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypinyin import Style, lazy_pinyin
 
-from slu.corpus.tagged import Slot, Utterance, parse_tagged
+from slu.corpus.tagged import parse_tagged
+from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError
 from slu.evaluation.noise import Noise, _homophones, _with_text, add_noise, check_installed, parse_noise
 

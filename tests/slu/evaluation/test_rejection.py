@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.evaluation.evaluate import evaluate
 from slu.evaluation.rejection import OTHER_DOMAINS, keep_threshold, measure_rejection, negatives

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slu.corpus.tagged import Utterance, write_corpus
+from slu.corpus.tagged import write_corpus
+from slu.corpus.utterance import Utterance
 from slu.evaluation.evaluate import evaluate
 from slu.evaluation.score_study import Scorer, collect_evidence, compare_scores
 from slu.runtime.parser import Parser

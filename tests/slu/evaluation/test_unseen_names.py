@@ -10,7 +10,7 @@ import pytest
 
 from slu.cli import main
 from slu.corpus.sample.names import MAKERS, invent
-from slu.corpus.tagged import Slot
+from slu.corpus.utterance import Slot
 from slu.errors import LexiconError
 from slu.evaluation.unseen_names import read_templates, try_names
 from slu.inputs.phrases import read_list

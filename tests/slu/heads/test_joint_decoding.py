@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Slot
+from slu.corpus.utterance import Slot
 from slu.heads.joint_decoding import Decision, Decoder, log_softmax
 
 INTENTS = ("none", "both", "second", "again")

@@ -12,18 +12,20 @@ from hypothesis import strategies as st
 from staging import assert_same_result, interrupted, make_recipe, train
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Slot, Utterance
+from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CheckpointError, ConfigError, LexiconError
-from slu.inputs.flags import KINDS, UNKNOWN, Dropping, FlagColumns, Found, spans_of
+from slu.inputs.flags import KINDS, UNKNOWN, FlagColumns, Found, spans_of
 from slu.inputs.lexicon import Match, compile_lexicon, find_matches
 from slu.inputs.phrases import key_of
 from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
-from slu.model.checkpoint import FLAG_EMBEDDINGS, LISTS, Checkpoint, ModelConfig, load_checkpoint, parameter_shapes
+from slu.model.checkpoint import FLAG_EMBEDDINGS, LISTS, Checkpoint, load_checkpoint, parameter_shapes
+from slu.model.config import ModelConfig
 from slu.model.network import load_model
 from slu.runtime.backends.dygraph import DygraphBackend
+from slu.runtime.loading import checkpoint_parser
 from slu.training.batches import make_examples, make_shards
+from slu.training.flag_dropout import Dropping
 from slu.training.name_lists import TrainingLists
-from slu.training.stage import checkpoint_parser
 
 LABELS = Labels(("call", "none", "play"), ("name", "song"), {"call": ("name",), "none": (), "play": ("song",)})
 BOTH = FlagColumns.of(KINDS, LABELS)

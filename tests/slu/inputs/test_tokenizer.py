@@ -13,7 +13,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Slot, Utterance
+from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CheckpointError
 from slu.heads.joint_decoding import Decoder
 from slu.inputs import tokenizer as module

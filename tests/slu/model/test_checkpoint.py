@@ -19,11 +19,11 @@ from slu.model.checkpoint import (
     VOCAB,
     WEIGHTS,
     Checkpoint,
-    ModelConfig,
     load_checkpoint,
     parameter_shapes,
     save_checkpoint,
 )
+from slu.model.config import ModelConfig
 from slu.model.quantization import dequantise, quantise
 
 WORDS = "ernie.embeddings.word_embeddings"

@@ -6,19 +6,11 @@ import unicodedata
 
 import numpy as np
 
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
+from slu.inputs.vocab import count_tokens, ideograph_vocab, special_ids
 from slu.model.checkpoint import Checkpoint, check_tensors
-from slu.model.embedding_rows import (
-    POSITIONS,
-    WORDS,
-    count_tokens,
-    ideograph_vocab,
-    restore_rows,
-    select_rows,
-    select_used,
-    special_ids,
-)
+from slu.model.embedding_rows import POSITIONS, WORDS, restore_rows, select_rows, select_used
 
 
 def test_tokens_are_counted() -> None:

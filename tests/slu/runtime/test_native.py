@@ -15,7 +15,7 @@ import pytest
 import slu
 from export_lite.gguf import write_gguf
 from slu.cli import main
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import BundleError, ConfigError, SluError
 from slu.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from slu.model.quantization import INPUT_SCALE, WEIGHT_SCALE, quantise

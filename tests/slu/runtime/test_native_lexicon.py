@@ -13,7 +13,7 @@ import pytest
 import slu
 from export_lite.gguf import write_gguf
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError, LexiconError, SluError
 from slu.inputs.flags import FIRST_TURN, KINDS, FlagColumns
 from slu.inputs.lexicon import Lexicon, compile_lexicon

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slu.corpus.tagged import Slot, Utterance
+from slu.corpus.utterance import Slot, Utterance
 from slu.runtime.parser import BATCH, Parser, ParseResult
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Slot, Utterance
+from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CorpusError
 from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
 from slu.training.batches import IGNORED, Example, collate, epoch_order, make_examples, make_shards

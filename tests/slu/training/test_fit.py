@@ -13,7 +13,7 @@ import paddle
 import pytest
 from paddle import nn
 
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import CheckpointError, ConfigError, SluError
 from slu.model.checkpoint import Checkpoint
 from slu.model.network import load_model, new_model, set_tensors, tensors_of

@@ -8,7 +8,7 @@ import numpy as np
 import paddle
 import pytest
 
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.heads.joint_crf import Answers
 from slu.model.checkpoint import Checkpoint

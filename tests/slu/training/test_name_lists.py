@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from slu.corpus.tagged import Utterance, format_tagged, parse_tagged
+from slu.corpus.tagged import format_tagged, parse_tagged
+from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
-from slu.inputs.flags import KINDS, Dropping
+from slu.inputs.flags import KINDS
 from slu.inputs.lexicon import compile_lexicon
 from slu.model.checkpoint import Checkpoint
 from slu.training import name_lists as training_lists
 from slu.training.batches import IGNORED
+from slu.training.data import Data
+from slu.training.flag_dropout import Dropping
 from slu.training.name_lists import TrainingLists
 from slu.training.recipe import LexiconSettings
-from slu.training.stage import Data
 from slu.training.train import training_examples
 
 SLOTS = ("contact_name", "song")

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from staging import assert_same_result, make_recipe, slu, train
 
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.model.checkpoint import load_checkpoint
 from slu.training.stage import workspace_of
 

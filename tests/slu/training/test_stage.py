@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 from staging import UTTERANCES, assert_same_result, count_steps, interrupted, make_recipe, slu, train
 
-from slu.corpus.tagged import Utterance, write_corpus
+from slu.corpus.tagged import write_corpus
+from slu.corpus.utterance import Utterance
 from slu.errors import CheckpointError, ConfigError, OutputError
 from slu.files import MARK
 from slu.manifest import Manifest
 from slu.model.checkpoint import load_checkpoint
+from slu.training.data import Data
 from slu.training.recipe import DataSettings
-from slu.training.stage import Data, run_stage, workspace_of
+from slu.training.stage import run_stage, workspace_of
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from ernie_formats import (
 from paddlenlp.transformers import ErnieModel, ErnieTokenizer
 
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from slu.model.network import load_model
 from slu.model.quantization import quantise
