@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from compress import STEPS
+from compress.steps import STEPS
 from slu.commands.arguments import add_recipe_arguments
 
 
@@ -17,7 +17,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Compress a checkpoint. Without STEP, all steps that the recipe has, into DIR/vocab, DIR/width and "
         "so on, skipping those that are up to date; with STEP, that one alone, into DIR.",
     )
-    parser.add_argument("step", metavar="STEP", nargs="?", type=_step, choices=STEPS, help=" | ".join(STEPS))
+    parser.add_argument("step", metavar="STEP", nargs="?", type=_step, choices=tuple(STEPS), help=" | ".join(STEPS))
     parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path)
     add_recipe_arguments(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True)

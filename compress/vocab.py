@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from compress.steps import Made, Work
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.inputs.vocab import count_tokens, special_ids
@@ -26,6 +27,11 @@ class VocabSettings:
     min_count: int = 1
     max_tokens: int = 0
     positions: int = 32
+
+
+def step(work: Work) -> Made:
+    """See `prune_vocab`."""
+    return (*prune_vocab(work.before, work.data.train, work.data.dev, work.settings), [])
 
 
 def prune_vocab(

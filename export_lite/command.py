@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slu.runtime.formats import FORMATS
+
 if TYPE_CHECKING:
     from slu.corpus.utterance import Utterance
 
@@ -32,8 +34,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--format",
         metavar="LIST",
-        help="of gguf, paddle, paddle-int8, lite-x86, lite-arm, lite-arm-fp16, lite-arm-int8, onnx and onnx-int8, "
-        "separated by commas (all that make sense for CHECKPOINT and can be written with what is installed)",
+        help=f"of {', '.join(FORMATS)}, separated by commas (all that make sense for CHECKPOINT and can be written "
+        "with what is installed)",
     )
     parser.add_argument(
         "--length", metavar="N", type=int, help="tokens that the graphs take (as many as a text may have)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from export_lite.job import Job
 from export_lite.labels_file import add_labels_file
 from export_lite.parity import Reference, measure, reference, require_parity
 from slu.corpus.utterance import Utterance
@@ -20,15 +20,10 @@ from slu.formats.naive_buffer import read_header
 from slu.inputs.flags import FlagColumns
 from slu.manifest import Manifest, library_versions
 from slu.model.checkpoint import CONFIG, LABELS, LISTS, VOCAB, WEIGHTS, Checkpoint, load_checkpoint
-from slu.runtime.bundle import FILES_OF_FORMAT, GGUF, OUTPUTS, graph_inputs
-from slu.runtime.loading import BACKENDS
+from slu.runtime.bundle import graph_inputs
+from slu.runtime.formats import BACKENDS, FORMATS, INT8, resolve
 
 STAGE = "export"
-FORMATS = tuple(FILES_OF_FORMAT)
-INT8_FORMATS = tuple(name for name in FORMATS if name.endswith("-int8"))
-"""Of quantised checkpoints only. ``gguf`` has the precision of its checkpoint."""
-WRITERS = {"gguf": ("train", "gguf"), "lite": ("lite", "paddlelite"), "onnx": ("onnx", "onnx", "paddle2onnx")}
-"""By the first word of a format's name: the extra that brings what writes it, and the modules that this takes."""
 
 
 def export_bundle(
@@ -70,7 +65,7 @@ def export_bundle(
             if (source / name).is_file():
                 shutil.copyfile(source / name, directory / name)
         _write_formats(checkpoint, length, formats, directory)
-        names = [name for format_ in formats for name in FILES_OF_FORMAT[format_]]
+        names = [name for format_ in formats for name in FORMATS[format_].files]
         add_labels_file(checkpoint, length, directory, names)
         manifest.config["files"] = {name: _file_entry(directory / name) for name in names}
         manifest.save(directory)
@@ -136,10 +131,13 @@ def export_up_to_date(
 def default_formats(checkpoint: Checkpoint) -> tuple[str, ...]:
     """Every format that makes sense for a checkpoint and can be written with what is installed.
 
-    FP16 of a quantised checkpoint does not: nobody needs it beside INT8, and it is without the rounding of the inputs.
+    Which those are: see `slu.runtime.formats.Format`.
     """
-    left_out = {"lite-arm-fp16"} if checkpoint.quantised else set()
-    return tuple(name for name in FORMATS if name not in left_out and _why_not(name, checkpoint.quantised) is None)
+    return tuple(
+        name
+        for name, form in FORMATS.items()
+        if (form.beside_int8 or not checkpoint.quantised) and _why_not(name, checkpoint.quantised) is None
+    )
 
 
 def check_formats(formats: Sequence[str]) -> None:
@@ -164,13 +162,13 @@ def _checked(formats: Sequence[str], length: int | None, checkpoint: Checkpoint)
     return longest if length is None else length
 
 
-def _why_not(format_: str, quantised: bool) -> str | None:
+def _why_not(name: str, quantised: bool) -> str | None:
     """Why a format cannot be written, None if it can."""
-    if format_ in INT8_FORMATS and not quantised:
+    form = FORMATS[name]
+    if form.precision == INT8 and not quantised:
         return "the checkpoint is not quantised; `slu compress` does that"
-    extra, *modules = WRITERS.get(format_.split("-")[0], ("",))
-    missing = [module for module in modules if importlib.util.find_spec(module) is None]
-    return f'{missing[0]} is not installed; pip install "slu[{extra}]" brings it' if missing else None
+    missing = form.missing_module
+    return f'{missing} is not installed; pip install "slu[{form.extra}]" brings it' if missing else None
 
 
 def _inputs(source: Path) -> dict[str, str]:
@@ -181,15 +179,13 @@ def _inputs(source: Path) -> dict[str, str]:
 def _config(formats: Sequence[str], length: int, checkpoint: Checkpoint) -> dict[str, Any]:
     columns = FlagColumns.of(checkpoint.config.flags, checkpoint.labels).count
     inputs = [{**asdict(given), "shape": list(given.shape)} for given in graph_inputs(length, columns)]
-    return {"formats": list(formats), "length": length, "inputs": inputs, "outputs": list(OUTPUTS)}
+    return {"formats": list(formats), "length": length, "inputs": inputs, "outputs": list(checkpoint.head.logits)}
 
 
 def _versions(formats: Sequence[str]) -> dict[str, str]:
     """Of the libraries that decide what is written."""
-    with_onnx = any(name.startswith("onnx") for name in formats)
-    return library_versions() | (
-        {name: metadata.version(name) for name in ("onnx", "paddle2onnx")} if with_onnx else {}
-    )
+    packages = dict.fromkeys(package for name in formats for package in FORMATS[name].packages)
+    return library_versions() | {package: metadata.version(package) for package in packages}
 
 
 def _file_entry(path: Path) -> dict[str, Any]:
@@ -210,38 +206,17 @@ def _load_frameworks() -> None:
 
 
 def _write_formats(checkpoint: Checkpoint, length: int, formats: Sequence[str], directory: Path) -> None:
-    from export_lite.static_graph import NUMERICS_OF_FORMAT, write_static_graph
+    """Write every format; the static graphs that they are made of are written once each."""
+    from export_lite.static_graph import Numerics, write_static_graph
 
-    if "gguf" in formats:
-        from export_lite.gguf import write_gguf
-
-        write_gguf(checkpoint, directory / GGUF)
-    numerics = {NUMERICS_OF_FORMAT[format_] for format_ in formats if format_ != "gguf"}
+    chosen = [FORMATS[name] for name in formats]
     with tempfile.TemporaryDirectory() as temporary:
-        for kind in numerics:
-            graph = Path(temporary) / kind.value
+        graphs = {name: Path(temporary) / name for name in dict.fromkeys(form.graph for form in chosen) if name}
+        for name, graph in graphs.items():
             graph.mkdir()
-            write_static_graph(checkpoint, length, graph, kind)
-        for format_ in formats:
-            if format_ != "gguf":
-                graph = Path(temporary) / NUMERICS_OF_FORMAT[format_].value
-                _write_graph(checkpoint, format_, graph, directory)
-
-
-def _write_graph(checkpoint: Checkpoint, format_: str, graph: Path, directory: Path) -> None:
-    """Make the files of a format from the static graph in the directory ``graph``."""
-    files = [directory / name for name in FILES_OF_FORMAT[format_]]
-    if format_.startswith("paddle"):
-        for name, file in zip(FILES_OF_FORMAT["paddle"], files):
-            shutil.copyfile(graph / name, file)
-    elif format_.startswith("lite"):
-        from export_lite.paddle_lite import write_nb
-
-        write_nb(graph, format_, files[0], checkpoint)
-    else:
-        from export_lite.onnx import write_onnx
-
-        write_onnx(checkpoint, graph, files[0], format_ in INT8_FORMATS)
+            write_static_graph(checkpoint, length, graph, Numerics[name])
+        for form in chosen:
+            resolve(form.writer)(Job(checkpoint, form, length, directory, graphs.get(form.graph, Path(temporary))))
 
 
 def _compare(
@@ -253,17 +228,17 @@ def _compare(
     for format_ in formats:
         results[format_] = {}
         agree = []
-        for name, runner in BACKENDS.items():
-            if runner.format != format_ or not runner.installed:
+        for name, entry in BACKENDS.items():
+            if entry.format != format_ or not entry.installed:
                 continue
             try:
                 parity = measure(directory, name, expected)
                 results[format_][name] = parity.to_json()
                 agree.append(f"{name} within {parity.largest:.1g}")
-                require_parity(name, parity, expected.checkpoint.quantised)
+                require_parity(name, parity, FORMATS[format_].bounds[expected.checkpoint.quantised])
             except SluError as error:
                 problems.append(f"{format_}: {error}")
-        size = sum((directory / name).stat().st_size for name in FILES_OF_FORMAT[format_]) / 1e6
+        size = sum((directory / name).stat().st_size for name in FORMATS[format_].files) / 1e6
         say(f"{format_}: {size:.2f} MB, {', '.join(agree) or 'not run here; its structure was checked'}")
     exact = expected.exact
     facts = {"texts": len(expected.texts), "labelled": len(expected.labelled)}

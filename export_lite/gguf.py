@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from export_lite.job import Job
 from slu.errors import CheckpointError
 from slu.files import write_file
 from slu.model.checkpoint import Checkpoint
@@ -35,6 +36,12 @@ MOST_PROBES = 4096
 """Places of a table of lists that the engine searches for an entry. Some hundred are used, however many phrases."""
 INPUT_STEP = 8
 """int8 inputs are padded to a multiple of this, so that groups come in pairs."""
+
+
+def write(job: Job) -> None:
+    """The format ``gguf``."""
+    [file] = job.files
+    write_gguf(job.checkpoint, file)
 
 
 def write_gguf(checkpoint: Checkpoint, path: str | Path, name: str = "") -> None:
@@ -107,8 +114,8 @@ def network_tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
         _add_linear(result, f"{block}.ffn_down", tensors, [f"{layer}.linear2"])
         _add_norm(result, f"{block}.ffn_norm", tensors, f"{layer}.norm2")
     _add_linear(result, "pooler", tensors, ["ernie.pooler.dense"])
-    _add_linear(result, "intent", tensors, ["intent_classifier"])
-    _add_linear(result, "slot", tensors, ["slot_classifier"])
+    for output in checkpoint.head.outputs:
+        _add_linear(result, output.gguf, tensors, [output.layer])
     return result
 
 
@@ -210,10 +217,11 @@ def main() -> None:
     import sys
 
     from slu.model.checkpoint import load_checkpoint
-    from slu.runtime.bundle import GGUF
+    from slu.runtime.formats import GGUF
 
     directory = Path(sys.argv[1])
-    write_gguf(load_checkpoint(directory), directory / GGUF, directory.name)
+    [file] = GGUF.files
+    write_gguf(load_checkpoint(directory), directory / file, directory.name)
 
 
 if __name__ == "__main__":

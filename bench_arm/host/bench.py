@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from bench_arm import measurement
-from bench_arm.host.target import MKL, NAMES, USE_MKL, WARM_UP, Target, Worker
+from bench_arm.host.target import MKL, NAMES, WARM_UP, Target, Worker
 from slu.corpus.tagged import read_corpus
 from slu.errors import BundleError, ConfigError, SluError
 from slu.evaluation.evaluate import check_labels
 from slu.files import sha256
 from slu.platform import prepare_paddle
 from slu.progress import Progress
-from slu.runtime.bundle import GGUF, ModelDirectory, open_directory
-from slu.runtime.loading import BACKENDS
+from slu.runtime.bundle import ModelDirectory, open_directory
+from slu.runtime.formats import BACKENDS, GGUF
+from slu.tables import text_table
 
 BLOCK = 64
 """Utterances that an engine takes at a time: enough to find its own data in the caches, as when it runs alone."""
@@ -85,7 +86,7 @@ def bench_host(
         "processor": measurement.processor(),
         "commit": measurement.commit(),
         "model": str(model),
-        "model_sha256": sha256(model / GGUF if (model / GGUF).is_file() else model),
+        "model_sha256": sha256(file if (file := model / GGUF.files[0]).is_file() else model),
         "data": str(data),
         "data_sha256": sha256(data),
         "utterances": len(utterances),
@@ -111,7 +112,7 @@ def _examine(
     if importlib.util.find_spec(target.module) is None:
         raise ConfigError(f"{target.module} is not installed")
     targets = [target]
-    if name in USE_MKL:
+    if BACKENDS[name].uses_mkl:
         # What the user has set stays; where it is not set, MKL chooses well itself.
         set_here = os.environ.get(MKL, "")
         targets = [replace(target, mkl=kind) for kind in dict.fromkeys(("", set_here))]
@@ -188,11 +189,7 @@ def table(result: dict[str, Any]) -> list[str]:
             + [f"{row[key] / 1e6:.2f}" for key in ("rss_growth_bytes", "pss_bytes", "size_bytes")]
             + [f"{row['exact']:.2f}"]
         )
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    lines = [
-        " ".join(cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths)))
-        for row in cells
-    ]
+    lines = text_table(cells, left=(0, 1), gap=1)
     lines.append(f"ratio: to the whole path of {rows[0]['backend']} {rows[0]['precision']}, means")
     lines += [
         f"{row['backend']} {row['precision']} called from Python (Parser.parse): {row['python_ms']['mean']:.3f} ms"

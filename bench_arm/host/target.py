@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from slu.errors import BundleError
-from slu.runtime.loading import BACKENDS
+from slu.runtime.formats import BACKENDS
 
 ROOT = Path(__file__).parents[2]
 NAMES = tuple(name for name, runner in BACKENDS.items() if runner.format is not None)
@@ -24,8 +24,6 @@ WARM_UP = 20
 """Utterances that a process runs before anything is timed."""
 MKL = "MKL_DEBUG_CPU_TYPE"
 """Which instructions Intel's MKL may use; without it MKL takes a slow path on other makers' processors."""
-USE_MKL = ("lite", "paddle", "paddle-int8")
-"""Engines whose float products are MKL's; FastDeploy's Paddle Inference takes the same time with and without it."""
 TIMEOUT_SECONDS = 1800
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 

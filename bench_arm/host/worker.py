@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache, partial
@@ -29,18 +29,17 @@ from bench_arm.host.target import WARM_UP, Target
 from slu.corpus.dialogues import turns_before
 from slu.corpus.tagged import read_corpus
 from slu.errors import BundleError, SluError
-from slu.evaluation.measures import compare, percent
+from slu.heads.joint_measures import compare, percent
 from slu.inputs.flags import FIRST_TURN
 from slu.platform import prepare_paddle
 from slu.runtime.backends import native_api
 from slu.runtime.backends.fixed_length import FixedLengthBackend
 from slu.runtime.backends.native import NativeBackend, utf8
 from slu.runtime.bundle import ModelDirectory, open_directory
-from slu.runtime.loading import BACKENDS, open_backend, parser_of
+from slu.runtime.formats import AS_CHECKPOINT, BACKENDS, FLOAT32, FORMATS, INT8
+from slu.runtime.loading import open_backend, parser_of
 from slu.runtime.parser import Backend, Parser
 
-LIBRARIES = {"paddle": "paddlepaddle", "paddlelite": "paddlelite", "fastdeploy": "fastdeploy-python"}
-"""Modules and the names of the packages that they are from."""
 AGAIN = 8
 """Calls of a block that come before it, not timed: what the engine before left in the caches is gone then."""
 
@@ -107,19 +106,19 @@ def _open(target: Target, directory: ModelDirectory) -> Backend:
 
 def _precision(target: Target, directory: ModelDirectory) -> str:
     """What is computed in: some graphs of a quantised model simulate INT8 in floats."""
-    form = BACKENDS[target.backend].format or ""
-    if form.endswith("-int8"):
-        return "int8"
+    form = FORMATS[BACKENDS[target.backend].format or ""]
+    if form.precision not in (AS_CHECKPOINT, FLOAT32):
+        return form.precision
     stages = [directory.manifest.stage, *(past.get("stage") for past in directory.manifest.history)]
     if not {"qat", "ptq"} & set(stages):
-        return "fp32"
-    return "int8" if target.backend == "native" else "fp32 simulating int8"
+        return FLOAT32
+    return INT8 if form.precision == AS_CHECKPOINT else "fp32 simulating int8"
 
 
 def _libraries(target: Target, backend: Backend) -> dict[str, str]:
     if isinstance(backend, NativeBackend):
         return {"slu": native_api.load_library().slu_version().decode(), "kernel": backend.kernel}
-    package = LIBRARIES.get(target.module, target.module)
+    package = BACKENDS[target.backend].package or target.module
     return {package: metadata.version(package)}
 
 
@@ -134,7 +133,7 @@ def _preparer(parser: Parser, directory: ModelDirectory, stack: ExitStack) -> Ca
         context = stack.enter_context(backend.context())
 
         def prepare_native(text: str) -> dict[str, Call]:
-            ids = np.ascontiguousarray(directory.tokenizer.encode(text, backend.max_length).ids, np.int32)
+            ids = np.ascontiguousarray(directory.tokenizer().encode(text, backend.max_length).ids, np.int32)
             pointer = ids.ctypes.data_as(native_api.POINTER(native_api.c_int32))
             # The network alone is timed without flags: adding their rows is part of the whole path.
             return {
@@ -152,7 +151,7 @@ def _preparer(parser: Parser, directory: ModelDirectory, stack: ExitStack) -> Ca
         given: list[tuple[np.ndarray, ...]] = []
         infer = backend.infer
 
-        def record(*inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def record(*inputs: np.ndarray) -> Sequence[np.ndarray]:
             given.append(inputs)
             return infer(*inputs)
 

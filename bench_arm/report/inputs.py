@@ -29,7 +29,7 @@ class ResultsError(SluError):
 
 @dataclass(frozen=True)
 class Run:
-    """A recipe's results. ``rows``: one a stage. ``manifests``, ``curves``: by stage, of the stages that have them.
+    """A recipe's results. ``rows``: one a stage. ``manifests``, ``logs``: by stage, of the stages that have them.
 
     ``parity``: the matrix of its bundle, None without one.
     """
@@ -37,7 +37,7 @@ class Run:
     name: str
     rows: list[dict[str, Any]]
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
-    curves: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    logs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     parity: dict[str, Any] | None = None
 
     @property
@@ -142,7 +142,7 @@ def _read_run(path: Path, name: str, rows: list[dict[str, Any]]) -> Run:
     from slu.manifest import Manifest
 
     manifests: dict[str, dict[str, Any]] = {}
-    curves: dict[str, list[dict[str, Any]]] = {}
+    logs: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         stage = row["stage"]
         directory = path.parent / Path(stage).name
@@ -152,9 +152,9 @@ def _read_run(path: Path, name: str, rows: list[dict[str, Any]]) -> Run:
             manifests = {**{past["stage"]: past for past in manifest.history if "stage" in past}, **manifests}
             manifests[stage] = manifest.as_history()[-1] if manifest.stage else {}
         if (directory / TRAINING).is_file():
-            curves[stage] = _load(directory / TRAINING)
-            _check_curve(curves[stage], str(directory / TRAINING))
-    return Run(name, rows, manifests, curves, matrix_of_run(path.parent, ResultsError))
+            logs[stage] = _load(directory / TRAINING)
+            _check_log(logs[stage], str(directory / TRAINING))
+    return Run(name, rows, manifests, logs, matrix_of_run(path.parent, ResultsError))
 
 
 def _check_run(data: dict[str, Any], where: str) -> None:
@@ -169,7 +169,7 @@ def _check_run(data: dict[str, Any], where: str) -> None:
             raise ResultsError(f"{place} ({row['stage']}): size_bytes is {row['size_bytes']}")
 
 
-def _check_curve(rows: Any, where: str) -> None:
+def _check_log(rows: Any, where: str) -> None:
     if not isinstance(rows, list):
         raise ResultsError(f"{where}: not a list of evaluations")
     for i, row in enumerate(rows):

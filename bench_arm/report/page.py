@@ -101,7 +101,7 @@ def _figures(inputs: Inputs) -> dict[str, str]:
         pairs = [(run.name, run.rows) for run in inputs.runs]
         title = "Accuracy against size of the parameters"
         figures["accuracy"] = _both("accuracy", title, lambda width: plots.accuracy_figure(pairs, width))
-    stages = _stage_curves(inputs.runs)
+    stages = _stage_logs(inputs.runs)
     if stages:
         title = "Loss and exact accuracy during training"
         figures["training"] = _both("training", title, lambda width: plots.training_figure(stages, width))
@@ -132,13 +132,13 @@ def _both(name: str, title: str, draw: Any) -> str:
     return Markup("\n".join(parts))  # to_svg escapes; nothing else comes from outside
 
 
-def _stage_curves(runs: list[Run]) -> list[tuple[str, float | None, list[tuple[int, list[dict[str, Any]]]]]]:
-    """Stages in the order of the runs, each with the curves of the runs that trained it."""
-    names = dict.fromkeys(stage for run in runs for stage, curve in run.curves.items() if curve)
+def _stage_logs(runs: list[Run]) -> list[tuple[str, float | None, list[tuple[int, list[dict[str, Any]]]]]]:
+    """Stages in the order of the runs, each with the logs of the runs that trained it."""
+    names = dict.fromkeys(stage for run in runs for stage, log in run.logs.items() if log)
     # With several runs one line could not be the uncompressed model of all of them.
     fp32 = runs[0].fp32 if len(runs) == 1 else None
     level = fp32["exact"] if fp32 else None
-    return [(s, level, [(i, r.curves[s]) for i, r in enumerate(runs) if r.curves.get(s)]) for s in names]
+    return [(s, level, [(i, r.logs[s]) for i, r in enumerate(runs) if r.logs.get(s)]) for s in names]
 
 
 def _run_view(run: Run, index: int) -> dict[str, Any]:

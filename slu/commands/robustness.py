@@ -60,17 +60,17 @@ def measure_robustness(
     answers: Sequence[ParseResult],
 ) -> tuple[dict[str, Any], list[str]]:
     """What the options ask for: fields for the JSON object, and lines to print."""
+    from slu.tables import text_table
+
     scores = result["calibration"]
     fields: dict[str, Any] = {}
     lines = ["", f"score: expected calibration error {scores['ece']:.2f} %, AUROC right/wrong {scores['auroc']:.2f} %"]
     if args.noise:
         fields["noise"] = _noise(args, parser, utterances)
-        head = f"{'noise':<28} changed" + "".join(f"{name:>17}" for name in COLUMNS)
-        rows = [{"noise": "none", "changed_utterances": 0, **result}, *fields["noise"]]
-        lines += ["", head]
-        for row in rows:
-            numbers = "".join(f"{row[name]:17.2f}" for name in COLUMNS)
-            lines.append(f"{row['noise']:<28} {row['changed_utterances']:7d}{numbers}")
+        cells = [["noise", "changed", *COLUMNS]]
+        for row in ({"noise": "none", "changed_utterances": 0, **result}, *fields["noise"]):
+            cells.append([row["noise"], str(row["changed_utterances"]), *(f"{row[name]:.2f}" for name in COLUMNS)])
+        lines += ["", *text_table(cells)]
     if args.reject is not None:
         from slu.evaluation.rejection import OTHER_DOMAINS, measure_rejection, negatives, rejection_table
 

@@ -16,6 +16,9 @@ from slu.manifest import read_json
 
 OUTSIDE = "O"
 """The tag of a token that belongs to no slot. It has index 0."""
+OTHERS = "OTHERS"
+"""The intent of utterances that are not for this model: to be answered so is to be rejected, and the mean over intents
+leaves it out."""
 
 
 @dataclass(frozen=True)

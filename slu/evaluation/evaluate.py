@@ -14,23 +14,15 @@ from slu.corpus.labels import Labels
 from slu.corpus.tagged import format_tagged
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
-from slu.evaluation.measures import compare, measure
 from slu.evaluation.reliability import calibration
 from slu.files import write_file
+from slu.heads.joint_measures import percent
+from slu.heads.table import HEADS
 from slu.inputs.flags import FIRST_TURN
 from slu.runtime.parser import Parser, ParseResult
 
-MEASURES = (
-    "exact",
-    "seed_accuracy",
-    "intent_accuracy",
-    "intent_macro_f1",
-    "slot_precision",
-    "slot_recall",
-    "slot_f1",
-    "understood",
-)
-"""The single numbers of an evaluation, in the order in which they are shown."""
+MEASURES = tuple(dict.fromkeys(name for head in HEADS.values() for name in head.measures))
+"""The single numbers of evaluations, in the order in which they are shown; each has those of its head."""
 PARTS = ("classes", "confusion", "calibration", "noise", "rejection", "lexicon")
 """Objects in the JSON of an evaluation; the last three only where they were asked for."""
 KEPT = 0.95
@@ -38,12 +30,17 @@ KEPT = 0.95
 
 
 def evaluate(parser: Parser, utterances: Sequence[Utterance]) -> tuple[dict[str, Any], list[ParseResult]]:
-    """Parse and measure; returns every measure (see `slu.evaluation.measures.measure`, `slu.evaluation.reliability`)
+    """Parse and measure; returns every measure (see `slu.heads.head.Head.measure`, `slu.evaluation.reliability`)
     and the answers."""
     answers = parse_dialogues(parser, utterances)
-    result = measure(utterances, answers, parser.labels)
-    exact = [compare(u, a, parser.labels).exact for u, a in zip(utterances, answers)]
-    return {**result, "calibration": calibration([a.score for a in answers], exact)}, answers
+    result = parser.head.measure(utterances, answers, parser.labels)
+    right = [parser.head.right(u, a, parser.labels) for u, a in zip(utterances, answers)]
+    return {**result, "calibration": calibration([a.score for a in answers], right)}, answers
+
+
+def understood_at(threshold: float, answers: Sequence[ParseResult]) -> float:
+    """Percent of the answers that are understood with this threshold: the measure ``understood``."""
+    return percent(sum(answer.score >= threshold for answer in answers), len(answers))
 
 
 def parse_dialogues(parser: Parser, utterances: Sequence[Utterance]) -> list[ParseResult]:
@@ -66,7 +63,7 @@ def parse_dialogues(parser: Parser, utterances: Sequence[Utterance]) -> list[Par
 def choose_threshold(parser: Parser, utterances: Sequence[Utterance], answers: Sequence[ParseResult]) -> float:
     """The highest score that at least `KEPT` of the right answers reach; 0 when none is right."""
     pairs = zip(utterances, answers)
-    scores = [a.score for u, a in pairs if compare(u, a, parser.labels).exact]
+    scores = [a.score for u, a in pairs if parser.head.right(u, a, parser.labels)]
     return float(np.quantile(scores, 1 - KEPT, method="lower")) if scores else 0.0
 
 
@@ -74,7 +71,7 @@ def error_lines(utterances: Sequence[Utterance], answers: Sequence[ParseResult],
     """A tab-separated line for every utterance that was not answered exactly: what was labelled, what was answered."""
     lines = []
     for utterance, answer in zip(utterances, answers):
-        if not compare(utterance, answer, parser.labels).exact:
+        if not parser.head.right(utterance, answer, parser.labels):
             got = Utterance(answer.text, answer.intent, answer.slots, utterance.session)
             lines.append(
                 "\t".join(
@@ -102,10 +99,10 @@ def _tagged(utterance: Utterance) -> str:
 
 def summary(result: dict[str, Any]) -> dict[str, Any]:
     """The single numbers of an evaluation, for a manifest or a table's row."""
-    return {"utterances": result["utterances"], **{name: result[name] for name in MEASURES}}
+    return {"utterances": result["utterances"], **{name: result[name] for name in MEASURES if name in result}}
 
 
-def write_evaluation(path: Path, model: Path, data: Path, parser: Parser, result: dict[str, Any]) -> None:
+def write_evaluation(path: Path, model: Path | str, data: Path | str, parser: Parser, result: dict[str, Any]) -> None:
     """Write what ``slu eval --json`` writes: the measures and, of `PARTS`, what ``result`` has."""
     where = {"model": str(model), "backend": parser.backend.name, "data": str(data)}
     whole = {**where, **summary(result), **{name: result[name] for name in PARTS if name in result}}

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from slu.corpus.labels import OTHERS
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
-from slu.evaluation.measures import compare, percent
 from slu.evaluation.reliability import auroc
+from slu.heads.joint_measures import compare, percent
 from slu.runtime.parser import Parser, ParseResult
+from slu.tables import text_table
 
 OTHER_DOMAINS = Path(__file__).with_name("other_domains.txt")
 """Sentences about weather, shopping, cooking and so on: ``domain<TAB>sentence`` a line."""
-OUT_OF_DOMAIN = "OTHERS"
-"""An intent of this name says that an utterance is not for this model: to be answered so is to be rejected."""
 
 _MARKS = "。，！？、；：…·.,!?;:-~"
 _BLANK = ("", " ", "   ", "\t", "\u3000")
@@ -50,13 +50,13 @@ def measure_rejection(
     """Shares of every kind that are rejected, in percent, at two thresholds.
 
     ``model``: the model's own; ``kept``: the highest that ``keep`` percent of ``utterances``, which were answered with
-    ``answers``, reach. ``not_understood``: below the threshold; ``rejected``: that, or answered with `OUT_OF_DOMAIN`
+    ``answers``, reach. ``not_understood``: below the threshold; ``rejected``: that, or answered with `OTHERS`
     where the model has such an intent. The kinds ``real`` (utterances of other intents) and ``real_others`` say what
-    the same does to what should be answered, and to what is labelled `OUT_OF_DOMAIN`. ``auroc``: of the score, between
+    the same does to what should be answered, and to what is labelled `OTHERS`. ``auroc``: of the score, between
     all utterances and this kind.
     """
     scores = np.array([answer.score for answer in answers])
-    others = [utterance.intent == OUT_OF_DOMAIN for utterance in utterances]
+    others = [utterance.intent == OTHERS for utterance in utterances]
     kinds: dict[str, list[ParseResult]] = {
         "real": [a for a, other in zip(answers, others) if not other],
         "real_others": [a for a, other in zip(answers, others) if other],
@@ -81,7 +81,7 @@ def measure_rejection(
         )
     return {
         "keep": keep,
-        "out_of_domain": OUT_OF_DOMAIN if OUT_OF_DOMAIN in parser.labels.intents else None,
+        "out_of_domain": OTHERS if OTHERS in parser.labels.intents else None,
         "thresholds": table,
         "auroc": {
             kind: auroc(
@@ -107,19 +107,19 @@ def rejection_table(result: dict[str, Any]) -> list[str]:
             "",
             f"threshold {row['threshold']:.4f}, {what}: understood {row['kept']:.2f} % "
             f"({row['kept_of_right']:.2f} % of the right answers), {row['exact_of_kept']:.2f} % of them exact",
-            f"  {'kind':<14} utterances not understood  rejected",
         ]
+        cells = [["kind", "utterances", "not understood", "rejected"]]
         for kind, share in row["kinds"].items():
-            lines.append(
-                f"  {kind:<14} {share['utterances']:10d} {share['not_understood']:14.2f} {share['rejected']:9.2f}"
-            )
+            numbers = (share["not_understood"], share["rejected"])
+            cells.append([kind, str(share["utterances"]), *(f"{number:.2f}" for number in numbers)])
+        lines += text_table(cells, indent=2)
     also = f", or answered {result['out_of_domain']}" if result["out_of_domain"] else ""
-    return [*lines, f"  rejected: not understood{also}; real: utterances of the file that are not {OUT_OF_DOMAIN}"]
+    return [*lines, f"  rejected: not understood{also}; real: utterances of the file that are not {OTHERS}"]
 
 
 def _shares(answers: Sequence[ParseResult], threshold: float) -> dict[str, Any]:
     missed = [answer.score < threshold for answer in answers]
-    refused = [miss or answer.intent == OUT_OF_DOMAIN for miss, answer in zip(missed, answers)]
+    refused = [miss or answer.intent == OTHERS for miss, answer in zip(missed, answers)]
     return {
         "utterances": len(answers),
         "not_understood": percent(sum(missed), len(answers)),

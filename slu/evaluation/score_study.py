@@ -16,8 +16,10 @@ import numpy as np
 
 from slu.corpus.labels import Labels
 from slu.heads.joint_crf import Answers
-from slu.heads.joint_decoding import Decision, Decoder, log_softmax
-from slu.runtime.parser import Parser, ParseResult
+from slu.heads.joint_decoding import Decision, JointDecoder, log_softmax
+from slu.runtime.parser import ParseResult
+from slu.runtime.python_parser import PythonParser
+from slu.tables import text_table
 
 
 @dataclass(frozen=True)
@@ -30,36 +32,36 @@ class Evidence:
 
 
 def collect_evidence(
-    parser: Parser, ask: Callable[[], Sequence[ParseResult]]
+    parser: PythonParser, ask: Callable[[], Sequence[ParseResult]]
 ) -> tuple[list[ParseResult], list[Evidence]]:
     """Call ``ask``, which asks ``parser``; returns its answers, and the evidence of each.
 
     Not for a parser whose decisions are made elsewhere: that of the backend ``native``.
     """
-    recorder, decoder = _Recorder(parser.labels), parser._decoder
-    parser._decoder = recorder
+    recorder, decoder = _Recorder(parser.labels), parser.decoder
+    parser.decoder = recorder
     try:
         answers = ask()
     finally:
-        parser._decoder = decoder
+        parser.decoder = decoder
     evidence = [recorder.kept[int(answer.score)] for answer in answers]
     scores = (kept.decision.score for kept in evidence)
     restored = [replace(a, score=s, understood=s >= parser.threshold) for a, s in zip(answers, scores)]
     return restored, evidence
 
 
-class _Recorder(Decoder):
+class _Recorder(JointDecoder):
     """Keeps what it decodes; in place of the score it gives the number of the record, by which to find it again."""
 
     def __init__(self, labels: Labels):
         super().__init__(labels)
         self.kept: list[Evidence] = []
 
-    def decode(self, intent_logits: np.ndarray, slot_logits: np.ndarray) -> list[Decision]:
+    def decode(self, *logits: np.ndarray) -> list[Decision]:
         numbered = []
-        for row, decision in enumerate(super().decode(intent_logits, slot_logits)):
+        for row, decision in enumerate(super().decode(*logits)):
             numbered.append(replace(decision, score=float(len(self.kept))))
-            self.kept.append(Evidence(decision, np.array(intent_logits[row]), np.array(slot_logits[row])))
+            self.kept.append(Evidence(decision, *(np.array(array[row]) for array in logits)))
         return numbered
 
 
@@ -122,12 +124,15 @@ def compare_scores(path: Path, data: Path, other_domains: Path) -> list[str]:
     """A table: AUROC of every score, and the wrong answers below what 95 % of the right ones reach, in percent."""
     from slu.corpus.tagged import read_corpus
     from slu.evaluation.evaluate import KEPT, evaluate
-    from slu.evaluation.measures import compare, percent
     from slu.evaluation.rejection import keep_threshold, negatives
     from slu.evaluation.reliability import auroc
-    from slu.runtime.loading import load
+    from slu.heads.joint_measures import compare, percent
+    from slu.model.checkpoint import load_checkpoint
+    from slu.platform import prepare_paddle
+    from slu.runtime.loading import checkpoint_parser
 
-    parser, utterances = load(path, "dygraph"), read_corpus(data)
+    prepare_paddle()
+    parser, utterances = checkpoint_parser(load_checkpoint(path)), read_corpus(data)
     answers, evidence = collect_evidence(parser, lambda: evaluate(parser, utterances)[1])
     right = np.array([compare(u, a, parser.labels).exact for u, a in zip(utterances, answers)])
     real = Scorer(evidence, parser.labels).alternatives()
@@ -135,16 +140,15 @@ def compare_scores(path: Path, data: Path, other_domains: Path) -> list[str]:
     for kind, texts in negatives(utterances, other_domains).items():
         _, evidence = collect_evidence(parser, partial(parser.parse_batch, texts))
         groups[kind] = Scorer(evidence, parser.labels).alternatives()
-    lines = ["AUROC, %".ljust(30) + "right/wrong" + "".join(f"{kind:>14}" for kind in groups) + "  wrong refused, %"]
+    cells = [["AUROC, %", "right/wrong", *groups, "wrong refused, %"]]
     for name, scores in real.items():
         areas = [auroc(scores, right)]
         refused = percent((scores[~right] < keep_threshold(scores[right], KEPT)).sum(), (~right).sum())
         for found in groups.values():
             both = np.concatenate([scores, found[name]])
             areas.append(auroc(both, np.arange(len(both)) < len(scores)))
-        shown = "".join(f"{area:14.2f}" for area in areas[1:])
-        lines.append(f"{name:<30}{areas[0]:11.2f}{shown}{refused:18.2f}")
-    return lines
+        cells.append([name, *(f"{number:.2f}" for number in (*areas, refused))])
+    return text_table(cells)
 
 
 def main() -> None:

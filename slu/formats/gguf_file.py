@@ -16,6 +16,7 @@ from typing import Any
 from slu.errors import BundleError
 from slu.formats.contents import BYTES_OF, Contents, Port, Tensor
 from slu.formats.raw import GGUF, Damaged, damage_reported, map_file, not_a
+from slu.heads.joint import JOINT
 
 VERSION = 3
 ARCHITECTURE = "ernie-slu"
@@ -166,9 +167,10 @@ def _tensors(cursor: _Cursor, count: int, alignment: int, size: int) -> tuple[Te
 
 def _contents(keys: dict[str, Any], tensors: tuple[Tensor, ...]) -> Contents:
     inputs, intents, slots = (_names(keys, f"{ARCHITECTURE}.{key}") for key in ("inputs", "intents", "slots"))
-    outputs = (
-        Port("intent_logits", "float32", (len(intents),)),
-        Port("slot_logits", "float32", (-1, 2 * len(slots) + 1)),
+    widths = (len(intents), 2 * len(slots) + 1)
+    outputs = tuple(
+        Port(output.logits, "float32", (-1, width) if output.per_token else (width,))
+        for output, width in zip(JOINT.outputs, widths)
     )
     return Contents(
         format=f"GGUF, version {VERSION}; {ARCHITECTURE}, version {keys[f'{ARCHITECTURE}.format_version']}",

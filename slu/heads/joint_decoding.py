@@ -19,6 +19,7 @@ import numpy as np
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot
 from slu.heads.joint_crf import Answers
+from slu.inputs.tokenizer import Encoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +31,19 @@ class Decision:
     tags: tuple[int, ...]
 
 
-class Decoder:
+class JointDecoder:
     """Decodes logits for one set of labels."""
 
     def __init__(self, labels: Labels):
         self.labels = labels
         self._answers = Answers(labels)
 
-    def decode(self, intent_logits: np.ndarray, slot_logits: np.ndarray) -> list[Decision]:
+    def decode(self, *logits: np.ndarray) -> list[Decision]:
         """Decode ``n`` texts of the same number of tokens.
 
-        ``intent_logits``: ``[n, intents]``. ``slot_logits``: ``[n, tokens, tags]``, without [CLS] and [SEP].
+        ``logits``: of the intents ``[n, intents]``, and of the tags ``[n, tokens, tags]``, without [CLS] and [SEP].
         """
-        intents = log_softmax(np.asarray(intent_logits, np.float32))
-        tags = log_softmax(np.asarray(slot_logits, np.float32))
+        intents, tags = (log_softmax(np.asarray(array, np.float32)) for array in logits)
         paths = [_best_path(tags, allowed) for allowed in self._answers.tag_sets]
         scores = np.stack([score for score, _ in paths], 1)
         totals = intents + scores[:, self._answers.set_of_intent]
@@ -53,6 +53,11 @@ class Decoder:
             Decision(int(i), float(shares[row]), tuple(paths[self._answers.set_of_intent[i]][1][row].tolist()))
             for row, i in enumerate(chosen)
         ]
+
+    def answer(self, decision: Decision, text: str, encoding: Encoding) -> tuple[str, tuple[Slot, ...]]:
+        """The name of the intent, and the slots."""
+        slots = self.slots(decision.tags, text, encoding.starts[1:-1], encoding.ends[1:-1])
+        return self.labels.intents[decision.intent], slots
 
     def slots(self, tags: tuple[int, ...], text: str, starts: np.ndarray, ends: np.ndarray) -> tuple[Slot, ...]:
         """The slots that ``tags`` spell. ``starts``, ``ends``: offsets of the tokens, without [CLS] and [SEP]."""

@@ -22,6 +22,7 @@ import numpy as np
 from slu.corpus.labels import Labels
 from slu.errors import CheckpointError
 from slu.files import new_directory
+from slu.heads.head import Head
 from slu.inputs.flags import LEXICON, FlagColumns
 from slu.inputs.lexicon import CompiledLexicon
 from slu.inputs.tokenizer import Tokenizer, read_vocab
@@ -60,6 +61,11 @@ class Checkpoint:
     def quantised(self) -> bool:
         """Whether linear layers are INT8 with activation scales."""
         return any(name.endswith(".input_scale") for name in self.tensors)
+
+    @property
+    def head(self) -> Head:
+        """What the model answers."""
+        return self.config.task
 
     def tokenizer(self) -> Tokenizer:
         return Tokenizer(self.vocab)
@@ -100,9 +106,7 @@ def parameter_shapes(config: ModelConfig, labels: Labels) -> dict[str, tuple[int
         linear(f"{layer}.linear2", config.intermediate_size, hidden)
         norm(f"{layer}.norm2")
     linear("ernie.pooler.dense", hidden, hidden)
-    linear("intent_classifier", hidden, len(labels.intents))
-    linear("slot_classifier", hidden, len(labels.tags))
-    return shapes
+    return shapes | config.task.parameter_shapes(hidden, labels)
 
 
 def check_tensors(tensors: dict[str, np.ndarray], config: ModelConfig, labels: Labels, where: str) -> None:

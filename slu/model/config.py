@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from slu.errors import CheckpointError
+from slu.heads.head import Head
+from slu.heads.joint import JOINT
+from slu.heads.table import HEADS, head_of_architecture
 from slu.inputs.flags import KINDS
 
 
@@ -16,7 +19,8 @@ class ModelConfig:
 
     ``attention_head_size`` is a field of its own because heads can be cut: 9 heads of 26 serve a hidden size of 312.
     ``max_seq_length``: tokens a text may have, [CLS] and [SEP] counted: as many positions as were trained.
-    ``flags``: the kinds of flags that the network takes beside the ids, some of `slu.inputs.flags.KINDS`.
+    ``flags``: the kinds of flags that the network takes beside the ids, some of `slu.inputs.flags.KINDS`. ``head``: a
+    key of `slu.heads.table.HEADS`; ``config.json`` has its ``architectures`` instead.
     """
 
     vocab_size: int
@@ -38,6 +42,7 @@ class ModelConfig:
     task_id: int = 0
     task_type_vocab_size: int = 3
     flags: tuple[str, ...] = ()
+    head: str = JOINT.name
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], where: str) -> ModelConfig:
@@ -52,6 +57,9 @@ class ModelConfig:
             if not isinstance(heads, int) or heads < 1 or not isinstance(hidden, int) or hidden % heads:
                 raise CheckpointError(f"{where}: hidden_size {hidden} does not divide into {heads} heads")
             kept["attention_head_size"] = hidden // heads
+        kept.pop("head", None)
+        named = data.get("architectures")
+        head = head_of_architecture(named[0] if isinstance(named, list) and named else None)
         flags = kept.pop("flags", ())
         if not isinstance(flags, list | tuple) or list(flags) != [kind for kind in KINDS if kind in flags]:
             raise CheckpointError(
@@ -67,7 +75,7 @@ class ModelConfig:
             }[str(kind)]
             if not good:
                 raise CheckpointError(f"{where}: {name} is {value!r}, which is no {kind}")
-        config = cls(**kept, flags=tuple(flags))
+        config = cls(**kept, flags=tuple(flags), head=head.name)
         sizes = ("vocab_size", "hidden_size", "num_attention_heads", "attention_head_size", "intermediate_size")
         for name in (*sizes, "num_hidden_layers", "max_position_embeddings"):
             if getattr(config, name) < 1:
@@ -85,6 +93,11 @@ class ModelConfig:
         return config
 
     @property
+    def task(self) -> Head:
+        """The head of the network."""
+        return HEADS[self.head]
+
+    @property
     def max_length(self) -> int:
         """Tokens that a text may have: ``max_seq_length``, or every position there is when it is 0."""
         return min(self.max_seq_length or self.max_position_embeddings, self.max_position_embeddings)
@@ -92,9 +105,9 @@ class ModelConfig:
     def to_dict(self) -> dict[str, Any]:
         """The fields of ``config.json``; ``flags`` only where there are some."""
         fields = dataclasses.asdict(self)
-        flags = list(fields.pop("flags"))
-        head = {"model_type": "ernie", "architectures": ["JointErnie"]}
-        return {**head, **fields, **({"flags": flags} if flags else {})}
+        flags, _ = list(fields.pop("flags")), fields.pop("head")
+        kind = {"model_type": "ernie", "architectures": [self.task.architecture]}
+        return {**kind, **fields, **({"flags": flags} if flags else {})}
 
     def replace(self, **changes: Any) -> ModelConfig:
         return dataclasses.replace(self, **changes)

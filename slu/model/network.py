@@ -1,4 +1,4 @@
-"""JointErnie: one ERNIE encoder, an intent head on its pooled output and a slot head on every token.
+"""The network: one ERNIE encoder with the linear layers of a head on its pooled output and on every token.
 
 The encoder is PaddleNLP's `ErnieModel`, so published ERNIE 3.0 checkpoints fit by name. What is changed around it:
 heads and neurons may have been cut (their linear layers are smaller), and masks, positions and token types are
@@ -24,8 +24,8 @@ MASKED = -1e4
 """Added to the attention scores of padding, as ERNIE does; float16 can hold it."""
 
 
-class JointErnie(nn.Layer):
-    """``forward(ids)``: int ids ``[n, length]`` → intent logits ``[n, intents]``, slot logits ``[n, length, tags]``.
+class ErnieWithHead(nn.Layer):
+    """``forward(ids)``: int ids ``[n, length]`` → the logits of the head's outputs, with ``n`` as their first axis.
 
     Models with flags take them as ``flags``, float32 ``[n, length, columns]`` (see `slu.inputs.flags`), or None for all
     0.
@@ -33,28 +33,26 @@ class JointErnie(nn.Layer):
 
     def __init__(self, config: ModelConfig, labels: Labels):
         super().__init__()
-        intents, tags = len(labels.intents), len(labels.tags)
         self.config = config
         self.ernie = _encoder(config)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         init = paddle.ParamAttr(initializer=nn.initializer.TruncatedNormal(std=config.initializer_range))
-        self.intent_classifier = nn.Linear(config.hidden_size, intents, weight_attr=init)
-        self.slot_classifier = nn.Linear(config.hidden_size, tags, weight_attr=init)
+        for output in config.task.outputs:
+            setattr(self, output.layer, nn.Linear(config.hidden_size, output.width(labels), weight_attr=init))
         if config.flags:
             columns = FlagColumns.of(config.flags, labels).count
             self.ernie.embeddings.flag_embeddings = FlagEmbeddings(columns, config.hidden_size, init)
 
     def forward(
         self, ids: paddle.Tensor, flags: paddle.Tensor | None = None, padded: bool = True
-    ) -> tuple[paddle.Tensor, paddle.Tensor]:
+    ) -> tuple[paddle.Tensor, ...]:
         """``padded=False`` says that no id is [PAD]: the mask is then left out."""
-        intent, slots, _ = self.run(ids, flags, padded, hidden=False)
-        return intent, slots
+        return self.run(ids, flags, padded, hidden=False)[0]
 
     def run(
         self, ids: paddle.Tensor, flags: paddle.Tensor | None, padded: bool, hidden: bool
-    ) -> tuple[paddle.Tensor, paddle.Tensor, list]:
-        """As `forward`, with the hidden states ``[n, length, hidden_size]`` after each layer if ``hidden``."""
+    ) -> tuple[tuple[paddle.Tensor, ...], list[paddle.Tensor]]:
+        """What `forward` returns, and the hidden states ``[n, length, hidden_size]`` after each layer if ``hidden``."""
         length = ids.shape[1]
         zeros = paddle.zeros([1, length], "int64")
         embedded = None
@@ -72,7 +70,11 @@ class JointErnie(nn.Layer):
         )
         sequence, pooled = outputs[0], outputs[1]
         states = list(outputs[2]) if hidden else []
-        return self.intent_classifier(self.dropout(pooled)), self.slot_classifier(self.dropout(sequence)), states
+        logits = tuple(
+            getattr(self, output.layer)(self.dropout(sequence if output.per_token else pooled))
+            for output in self.config.task.outputs
+        )
+        return logits, states
 
     def _mask(self, ids: paddle.Tensor) -> paddle.Tensor:
         """0 for tokens and `MASKED` for padding, ``[n, 1, 1, length]``.
@@ -129,18 +131,18 @@ def _encoder(config: ModelConfig) -> ErnieModel:
     return encoder
 
 
-def new_model(config: ModelConfig, labels: Labels, seed: int) -> JointErnie:
+def new_model(config: ModelConfig, labels: Labels, seed: int) -> ErnieWithHead:
     """A model with random weights that depend on ``seed`` alone."""
     paddle.seed(seed)
-    return JointErnie(config, labels)
+    return ErnieWithHead(config, labels)
 
 
-def load_model(checkpoint: Checkpoint) -> JointErnie:
+def load_model(checkpoint: Checkpoint) -> ErnieWithHead:
     """Build the network of a checkpoint, in evaluation mode.
 
     INT8 embeddings are dequantised; quantised linear layers become `QuantisedLinear` (inference only).
     """
-    model = JointErnie(checkpoint.config, checkpoint.labels)
+    model = ErnieWithHead(checkpoint.config, checkpoint.labels)
     set_tensors(model, dequantise(checkpoint.tensors))
     for name in quantised_layers(checkpoint.tensors):
         parent, _, last = name.rpartition(".")
@@ -163,7 +165,7 @@ def set_tensors(model: nn.Layer, tensors: dict[str, np.ndarray]) -> None:
         parameter.set_value(tensors[name])
 
 
-def to_checkpoint(model: JointErnie, like: Checkpoint, config: ModelConfig | None = None) -> Checkpoint:
+def to_checkpoint(model: ErnieWithHead, like: Checkpoint, config: ModelConfig | None = None) -> Checkpoint:
     """A float checkpoint of ``model`` with the vocabulary, the labels and the lists of ``like``."""
     config = config or like.config
     tensors = tensors_of(model)
@@ -171,4 +173,4 @@ def to_checkpoint(model: JointErnie, like: Checkpoint, config: ModelConfig | Non
     return Checkpoint(config, tensors, like.vocab, like.labels, lexicon=like.lexicon)
 
 
-__all__ = ["JointErnie", "QuantisedLinear", "load_model", "new_model", "set_tensors", "tensors_of", "to_checkpoint"]
+__all__ = ["ErnieWithHead", "QuantisedLinear", "load_model", "new_model", "set_tensors", "tensors_of", "to_checkpoint"]

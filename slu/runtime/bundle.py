@@ -2,51 +2,26 @@
 
 ``vocab.txt``, ``labels.json``, ``config.json`` and ``manifest.json``, and the files of each format. All formats of a
 bundle compute the same: ``input_ids`` int32 ``[n, length]``, padded with the id of [PAD], and of a model that takes
-flags ``flags`` float32 ``[n, length, columns]``, to ``intent_logits`` float32 ``[n, intents]`` and ``slot_logits``
-float32 ``[n, length, tags]``.
+flags ``flags`` float32 ``[n, length, columns]``, to the float32 logits of the head's outputs (`slu.heads.head`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from slu.corpus.labels import Labels
 from slu.errors import BundleError, CheckpointError, SluError
 from slu.files import MARK, sha256
+from slu.inputs.lexicon import CompiledLexicon
 from slu.inputs.tokenizer import Tokenizer, read_vocab
 from slu.manifest import Manifest, read_json
-from slu.model.checkpoint import CONFIG, LABELS, VOCAB, WEIGHTS
+from slu.model.checkpoint import CONFIG, LABELS, VOCAB, WEIGHTS, read_lists
 from slu.model.config import ModelConfig
 
 INPUT = "input_ids"
 FLAGS = "flags"
-OUTPUTS = ("intent_logits", "slot_logits")
-
-GGUF = "model.gguf"
-GRAPH = "model.pdmodel"
-PARAMETERS = "model.pdiparams"
-INT8_GRAPH = "model.int8.pdmodel"
-INT8_PARAMETERS = "model.int8.pdiparams"
-LITE_X86 = "model.x86.nb"
-LITE_ARM = "model.arm.nb"
-LITE_ARM_FP16 = "model.arm.fp16.nb"
-LITE_ARM_INT8 = "model.arm.int8.nb"
-ONNX = "model.onnx"
-ONNX_INT8 = "model.int8.onnx"
-
-FILES_OF_FORMAT = {
-    "gguf": (GGUF,),
-    "paddle": (GRAPH, PARAMETERS),
-    "paddle-int8": (INT8_GRAPH, INT8_PARAMETERS),
-    "lite-x86": (LITE_X86,),
-    "lite-arm": (LITE_ARM,),
-    "lite-arm-fp16": (LITE_ARM_FP16,),
-    "lite-arm-int8": (LITE_ARM_INT8,),
-    "onnx": (ONNX,),
-    "onnx-int8": (ONNX_INT8,),
-}
-"""Formats as ``slu export --format`` calls them, and the files each of them is made of."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +43,25 @@ def graph_inputs(length: int, columns: int = 0) -> tuple[GraphInput, ...]:
 class ModelDirectory:
     """A checkpoint or a bundle that is about to be run: what does not depend on the backend.
 
-    ``length``: tokens that a graph of fixed length takes, [CLS] and [SEP] counted; None in a checkpoint.
+    ``tokens``: its tokenizer. ``length``: tokens that a graph of fixed length takes, [CLS] and [SEP] counted; None in a
+    checkpoint.
     """
 
     path: Path
     config: ModelConfig
-    tokenizer: Tokenizer
+    tokens: Tokenizer
     labels: Labels
     manifest: Manifest
     length: int | None
+
+    def tokenizer(self) -> Tokenizer:
+        """As of a checkpoint."""
+        return self.tokens
+
+    @cached_property
+    def lexicon(self) -> CompiledLexicon | None:
+        """Its built-in lexicons, None without any."""
+        return read_lists(self.path, self.config, self.labels)
 
     def require(self, *names: str) -> None:
         """Raise `BundleError` unless these files are there, as they were when the bundle was made."""

@@ -7,8 +7,10 @@ from typing import Any
 
 from slu.files import sha256
 from slu.formats.any_file import ENDINGS, files_of, read_model_file
+from slu.formats.contents import Contents
 from slu.model.checkpoint import WEIGHTS, load_checkpoint
 from slu.runtime.bundle import ModelDirectory, open_directory
+from slu.runtime.formats import FORMATS, resolve
 
 
 def inspect_model(path: Path) -> dict[str, Any]:
@@ -23,7 +25,8 @@ def inspect_model(path: Path) -> dict[str, Any]:
         load_checkpoint(path)  # checks that the tensors are those of the configuration
     else:
         directory.require(*directory.manifest.config["files"])
-    names = sorted(file.name for file in path.iterdir() if file.suffix in ENDINGS and file.is_file())
+    known = {form.files[0] for form in FORMATS.values() if form.reader}
+    names = sorted(f.name for f in path.iterdir() if (f.suffix in ENDINGS or f.name in known) and f.is_file())
     firsts = dict.fromkeys(files_of(path / name)[0] for name in names)
     return {
         "path": _text(path),
@@ -37,7 +40,8 @@ def inspect_model(path: Path) -> dict[str, Any]:
 
 def inspect_file(path: Path) -> dict[str, Any]:
     """``path``, ``bytes``, ``files`` with the hash of each, and what `slu.formats.contents.Contents.to_json` gives."""
-    contents = read_model_file(path)
+    reader = next((form.reader for form in FORMATS.values() if form.reader and path.name == form.files[0]), None)
+    contents: Contents = resolve(reader)(path) if reader else read_model_file(path)
     files = [
         {"name": _text(file.name), "bytes": file.stat().st_size, "sha256": sha256(file)} for file in files_of(path)
     ]

@@ -2,54 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-from dataclasses import dataclass
 from pathlib import Path
 
 from slu.errors import BundleError, ConfigError
-from slu.model.checkpoint import WEIGHTS, Checkpoint, load_checkpoint, read_lists
-from slu.runtime.backends.native import NativeBackend, NativeParser, load_native, open_native
-from slu.runtime.backends.native_api import LIBRARY, find_library
-from slu.runtime.bundle import FILES_OF_FORMAT, ModelDirectory, open_directory
+from slu.model.checkpoint import Checkpoint
+from slu.runtime.backends.native import NativeBackend, NativeParser, load_native
+from slu.runtime.backends.native_api import LIBRARY
+from slu.runtime.bundle import ModelDirectory, open_directory
+from slu.runtime.formats import BACKENDS, resolve
 from slu.runtime.parser import Backend, Parser
-
-
-@dataclass(frozen=True)
-class Runner:
-    """What a backend needs: a ``format`` of the bundle (None: a checkpoint), a ``module`` that ``extra`` installs."""
-
-    format: str | None
-    module: str
-    extra: str
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        return (WEIGHTS,) if self.format is None else FILES_OF_FORMAT[self.format]
-
-    @property
-    def installed(self) -> bool:
-        if self.format == "gguf":
-            return find_library() is not None
-        return importlib.util.find_spec(self.module) is not None
-
-    def missing(self, directory: Path) -> str | None:
-        """The first of its files that is not in ``directory``."""
-        return next((name for name in self.files if not (directory / name).is_file()), None)
-
-
-BACKENDS = {
-    "native": Runner("gguf", "slu", ""),
-    "dygraph": Runner(None, "paddlenlp", "train"),
-    "paddle": Runner("paddle", "paddle", "train"),
-    "paddle-int8": Runner("paddle-int8", "paddle", "train"),
-    "lite": Runner("lite-x86", "paddlelite", "lite"),
-    "onnxruntime": Runner("onnx", "onnxruntime", "onnx"),
-    "onnxruntime-int8": Runner("onnx-int8", "onnxruntime", "onnx"),
-    "fastdeploy-onnxruntime": Runner("paddle", "fastdeploy", "fastdeploy"),
-    "fastdeploy-openvino": Runner("paddle", "fastdeploy", "fastdeploy"),
-    "fastdeploy-paddle": Runner("paddle", "fastdeploy", "fastdeploy"),
-}
-"""Every backend by its name, in the order in which a directory's default is looked for."""
+from slu.runtime.python_parser import PythonParser
 
 
 def load(path: str | Path, backend: str | None = None, threads: int = 1) -> Parser:
@@ -69,51 +31,35 @@ def load(path: str | Path, backend: str | None = None, threads: int = 1) -> Pars
 
 
 def parser_of(opened: Backend, directory: ModelDirectory, threads: int = 1) -> Parser:
-    """The parser over a backend that runs the model of ``directory``, with its lists and threshold."""
+    """The parser over a backend that runs the model of ``directory``, with its lexicons and threshold."""
     if isinstance(opened, NativeBackend):
         return NativeParser(opened, directory.labels, directory.manifest.threshold, threads)
-    return python_parser_of(opened, directory)
-
-
-def python_parser_of(opened: Backend, directory: ModelDirectory) -> Parser:
-    """The same with tokens, matches and decoding in Python for every backend, also for the native engine."""
-    lists = read_lists(directory.path, directory.config, directory.labels)
-    threshold, flags = directory.manifest.threshold, directory.config.flags
-    return Parser(opened, directory.tokenizer, directory.labels, threshold, flags, lists)
+    return PythonParser(opened, directory)
 
 
 def open_backend(model: ModelDirectory, name: str, threads: int = 1) -> Backend:
     """The backend of that name, ready to run ``model``."""
-    runner = BACKENDS[name]
-    absent = runner.missing(model.path)
-    if absent is not None and runner.format is None:
+    entry = BACKENDS[name]
+    absent = entry.missing(model.path)
+    if absent is not None and entry.format is None:
         raise BundleError(f"{model.path}: holds no {absent}; the backend {name} runs checkpoints only")
     if absent is not None:
         raise BundleError(
             f"{model.path}: holds no {absent}, which the backend {name} runs; "
-            f"`slu export CHECKPOINT --out DIR --format {runner.format}` makes it"
+            f"`slu export CHECKPOINT --out DIR --format {entry.format}` makes it"
         )
-    if not runner.installed:
+    if not entry.installed:
         raise _not_installed(name)
-    if name == "native":
-        return open_native(model)
-    if name == "dygraph":
-        return _dygraph(model.path)
-    if name in ("paddle", "paddle-int8"):
-        from slu.runtime.backends.paddle_inference import PaddleInferenceBackend
+    opened: Backend = resolve(entry.opener)(model, name, threads)
+    return opened
 
-        return PaddleInferenceBackend(model, name, threads)
-    if name in ("onnxruntime", "onnxruntime-int8"):
-        from slu.runtime.backends.onnxruntime import OnnxRuntimeBackend
 
-        return OnnxRuntimeBackend(model, name, threads)
-    if name == "lite":
-        from slu.runtime.backends.paddle_lite import PaddleLiteBackend
+def checkpoint_parser(checkpoint: Checkpoint) -> PythonParser:
+    """A parser that runs a checkpoint by Paddle, with its built-in lexicons."""
+    from slu.model.network import load_model
+    from slu.runtime.backends.dygraph import DygraphBackend
 
-        return PaddleLiteBackend(model, threads)
-    from slu.runtime.backends.fastdeploy import FastDeployBackend
-
-    return FastDeployBackend(model, name, threads)
+    return PythonParser(DygraphBackend(load_model(checkpoint)), checkpoint)
 
 
 def _load_file(path: Path, backend: str | None, threads: int) -> Parser:
@@ -122,20 +68,8 @@ def _load_file(path: Path, backend: str | None, threads: int) -> Parser:
     return load_native(path, threads)
 
 
-def _dygraph(path: Path) -> Backend:
-    from slu.platform import native_output_on_stderr, prepare_paddle
-
-    checkpoint = load_checkpoint(path)
-    prepare_paddle()
-    with native_output_on_stderr():
-        from slu.model.network import load_model
-        from slu.runtime.backends.dygraph import DygraphBackend
-
-        return DygraphBackend(load_model(checkpoint))
-
-
 def _default(directory: Path) -> str:
-    fitting = [name for name, runner in BACKENDS.items() if runner.missing(directory) is None]
+    fitting = [name for name, entry in BACKENDS.items() if entry.missing(directory) is None]
     if not fitting:
         raise BundleError(f"{directory}: holds no model that this program can run; give a checkpoint or a bundle")
     for name in fitting:
@@ -147,23 +81,5 @@ def _default(directory: Path) -> str:
 def _not_installed(name: str) -> ConfigError:
     if name == "native":
         return ConfigError(f"--backend native: there is no {LIBRARY}; `pip install .` builds it")
-    runner = BACKENDS[name]
-    return ConfigError(
-        f'--backend {name}: {runner.module} is not installed; pip install "slu[{runner.extra}]" brings it'
-    )
-
-
-def checkpoint_parser(checkpoint: Checkpoint) -> Parser:
-    """A parser that runs a checkpoint by Paddle, with its built-in lists."""
-    from slu.model.network import load_model
-    from slu.runtime.backends.dygraph import DygraphBackend
-
-    backend = DygraphBackend(load_model(checkpoint))
-    return Parser(
-        backend,
-        checkpoint.tokenizer(),
-        checkpoint.labels,
-        checkpoint.manifest.threshold,
-        checkpoint.config.flags,
-        checkpoint.lexicon,
-    )
+    entry = BACKENDS[name]
+    return ConfigError(f'--backend {name}: {entry.module} is not installed; pip install "slu[{entry.extra}]" brings it')

@@ -18,19 +18,19 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from slu.corpus.labels import Labels
 from slu.errors import ConfigError, SluError
-from slu.evaluation.evaluate import MEASURES
+from slu.heads.head import Loss
+from slu.heads.table import HEADS
 from slu.inputs.flags import NO_FLAGS, FlagColumns
+from slu.model.checkpoint import Checkpoint
 from slu.platform import keep_freed_memory
 from slu.progress import Progress
 from slu.training import distributed
 from slu.training.average import Average
 from slu.training.batches import Batch, Example, epoch_order, make_shards
 from slu.training.flag_dropout import Dropping
-from slu.training.losses import AnswerLoss, HeadLoss, Loss
 from slu.training.state import State, load_state, save_state
-from slu.training.visualdl_log import Curves
+from slu.training.visualdl_log import VisualDlLog
 
 Objective = Callable[[nn.Layer, Batch], paddle.Tensor]
 """The loss of one shard: a sum over its utterances and tokens, divided by the counts of the global batch."""
@@ -38,9 +38,8 @@ Objective = Callable[[nn.Layer, Batch], paddle.Tensor]
 _DROPPING = 1
 """Part of the seed of what is left out, so that it is independent of the other random numbers of a step."""
 
-LOSSES = ("heads", "answers")
-CHOOSABLE = tuple(name for name in MEASURES if name != "understood")
-"""Measures that can choose the best model: the threshold that ``understood`` depends on is only set afterwards."""
+LOSSES = tuple(dict.fromkeys(name for head in HEADS.values() for name in head.losses))
+CHOOSABLE = tuple(dict.fromkeys(name for head in HEADS.values() for name in head.chosen_by))
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class TrainingSettings:
     norm. ``evaluate_every``: steps between evaluations and saved states, 0 for once an epoch. ``patience``: stop after
     so many evaluations without a better ``measure``, 0 for never. ``shards``: parts of a global batch, a multiple of
     the number of processes. ``unk_probability``: share of tokens read as [UNK] in training, so that the model learns
-    to do without. ``loss``: ``heads`` or ``answers``, see `slu.training.losses`. ``label_smoothing``: probability mass
+    to do without. ``loss``: ``heads`` or ``answers``, see `slu.heads.joint_loss`. ``label_smoothing``: probability mass
     taken from the label and spread over all classes, in the loss of the heads. ``average``: decay of the exponential
     moving average of the weights that is evaluated and kept, 0 for none.
     """
@@ -91,23 +90,20 @@ class TrainingSettings:
 
 
 def inputs(batch: Batch) -> tuple[paddle.Tensor, paddle.Tensor | None, bool]:
-    """What `JointErnie` takes of a batch."""
+    """What `ErnieWithHead` takes of a batch."""
     return paddle.to_tensor(batch.ids), None if batch.flags is None else paddle.to_tensor(batch.flags), batch.padded
 
 
-def loss_of(settings: TrainingSettings, labels: Labels) -> Loss:
-    """The loss that ``settings`` ask for."""
-    if settings.loss == "answers":
-        return AnswerLoss(labels, settings.label_smoothing)
-    return HeadLoss(settings.label_smoothing)
+def loss_of(settings: TrainingSettings, checkpoint: Checkpoint) -> Loss:
+    """The loss that ``settings`` ask for, of the head and the labels of ``checkpoint``."""
+    return checkpoint.head.loss(settings.loss, checkpoint.labels, settings.label_smoothing)
 
 
 def labelled_loss(loss: Loss) -> Objective:
     """The objective of plain training."""
 
     def objective(model: nn.Layer, batch: Batch) -> paddle.Tensor:
-        intent, slots = model(*inputs(batch))
-        return loss.of_labels(intent, slots, batch)
+        return loss.of_labels(model(*inputs(batch)), batch)
 
     return objective
 
@@ -152,7 +148,7 @@ def fit(
     order: list[np.ndarray] = []
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(Progress(title, total, initial=state.step, quiet=rank != 0))
-        curves = stack.enter_context(Curves(workspace, state.log)) if rank == 0 else None
+        visualdl = stack.enter_context(VisualDlLog(workspace, state.log)) if rank == 0 else None
         while state.step < total and not state.stopped:
             epoch, in_this = divmod(state.step, in_epoch)
             if not order or in_this == 0:
@@ -184,8 +180,8 @@ def fit(
                 row = {"step": state.step, "epoch": state.step / in_epoch, "loss": progress.mean_loss(), **evaluate()}
                 better = state.record(row, settings.measure, settings.patience)
                 progress.measure(settings.measure, row[settings.measure], state.best)
-                if curves:
-                    curves.add(row)
+                if visualdl:
+                    visualdl.add(row)
                     if better:
                         save_state(workspace / "best.safetensors", State(state.step), model)
                 if average:

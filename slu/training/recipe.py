@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,20 +13,8 @@ from slu.errors import ConfigError
 from slu.inputs.flags import LEXICON, PREVIOUS_INTENT
 from slu.training.flag_dropout import Dropping
 
-SECTIONS = (
-    "data",
-    "lexicon",
-    "model",
-    "training",
-    "student",
-    "vocab",
-    "width",
-    "ptq",
-    "qat",
-    "embeddings",
-    "calibration",
-    "export",
-)
+OWN_SECTIONS = ("data", "lexicon", "model", "training")
+"""Those of training; entry points of the group ``slu.recipe`` name the others."""
 GENERIC = "ideographs"
 """In place of a vocabulary's path: the one that needs no file (`slu.inputs.vocab.ideograph_vocab`)."""
 T = TypeVar("T")
@@ -124,10 +113,17 @@ def load_recipe(path: str | Path, overrides: typing.Sequence[str] = ()) -> Recip
         raise ConfigError(f"{source}: not a TOML file ({error})") from error
     for override in overrides:
         _override(raw, override)
-    unknown = sorted(set(raw) - set(SECTIONS))
+    known = sections()
+    unknown = sorted(set(raw) - set(known))
     if unknown:
-        raise ConfigError(f"{source}: [{unknown[0]}] is no section; there are {', '.join(SECTIONS)}")
+        raise ConfigError(f"{source}: [{unknown[0]}] is no section; there are {', '.join(known)}")
     return Recipe(source, raw)
+
+
+def sections() -> tuple[str, ...]:
+    """Names of the sections that a recipe can have: those of training, then those of what is installed beside it."""
+    others = sorted(metadata.entry_points(group="slu.recipe"), key=lambda entry: entry.name)
+    return (*OWN_SECTIONS, *(name for entry in others for name in entry.load()))
 
 
 def build(kind: type[T], data: Any, where: str) -> T:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from slu.errors import CheckpointError, OutputError
-from slu.evaluation.evaluate import choose_threshold, evaluate, summary
+from slu.evaluation.evaluate import choose_threshold, evaluate, summary, understood_at, write_evaluation
 from slu.files import MARK, check_output_directory, new_directory, write_file
 from slu.manifest import Manifest, library_versions
 from slu.model.checkpoint import Checkpoint, load_checkpoint, write_checkpoint_files
@@ -20,8 +20,10 @@ from slu.training import distributed
 from slu.training.data import Data
 from slu.training.identity import canonical, plain
 
-STAGE = "stage.json"
-"""In a workspace: what is being made there."""
+BEING_MADE = "stage.json"
+"""In a workspace: the identity of what is being made there."""
+EVALUATION = "evaluation.json"
+"""Beside a checkpoint: its measures on the development data, class by class, as ``slu eval --json`` writes them."""
 
 
 def run_stage(
@@ -65,9 +67,9 @@ def run_stage(
         return checkpoint
     seconds = time.monotonic() - start
     parser = checkpoint_parser(checkpoint)
-    _, answers = evaluate(parser, data.dev)
-    parser.threshold = choose_threshold(parser, data.dev, answers)
-    result, _ = evaluate(parser, data.dev)
+    result, answers = evaluate(parser, data.dev)
+    threshold = choose_threshold(parser, data.dev, answers)
+    result["understood"] = understood_at(threshold, answers)
     metrics = {**summary(result), "size_bytes": checkpoint.size_bytes, "seconds": round(seconds, 1), **report}
     if checkpoint.lexicon:
         metrics["lexicon"] = checkpoint.lexicon.count_of_slot()
@@ -75,11 +77,12 @@ def run_stage(
         **identity,
         versions=library_versions(),
         metrics=metrics,
-        threshold=parser.threshold,
+        threshold=threshold,
         history=before.manifest.as_history() if before else [],
     )
     with new_directory(out) as directory:
         write_checkpoint_files(checkpoint, directory)
+        write_evaluation(directory / EVALUATION, out.name, "the development part", parser, result)
         for path in keep:
             path.rename(directory / path.name)
     shutil.rmtree(workspace, ignore_errors=True)
@@ -118,14 +121,14 @@ def prepare_workspace(out: Path, identity: dict[str, Any], resume: bool) -> Path
     workspace = workspace_of(out)
     if distributed.rank() == 0 and not (resume and _is_of(workspace, identity)):
         shutil.rmtree(workspace, ignore_errors=True)
-        write_file(workspace / STAGE, canonical(identity))
+        write_file(workspace / BEING_MADE, canonical(identity))
     distributed.barrier()
     return workspace
 
 
 def _is_of(workspace: Path, identity: dict[str, Any]) -> bool:
     try:
-        return (workspace / STAGE).read_bytes() == canonical(identity).encode()
+        return (workspace / BEING_MADE).read_bytes() == canonical(identity).encode()
     except OSError:
         return False
 

@@ -35,7 +35,6 @@ from slu.model.quantization import dequantise
 from slu.training.recipe import ModelSettings
 
 PUBLISHED = re.compile(r"ernie-3\.0-(tiny-)?(x?base|medium|mini|micro|nano|pico)(-v[12])?-zh")
-HEADS = ("intent_classifier", "slot_classifier")
 
 
 def initial_checkpoint(
@@ -145,7 +144,11 @@ def _with_heads(
     config = config.replace(flags=())  # what it has learned of them is about its own labels
     # Only the heads are wanted: the large matrices are left small, with their one row as [PAD].
     random = _random_tensors(config.replace(vocab_size=1, max_position_embeddings=1, pad_token_id=0), labels, seed)
-    heads = {name: tensor for name, tensor in random.items() if name.startswith(HEADS)}
+    heads = {
+        name: tensor
+        for name, tensor in random.items()
+        if name in config.task.parameter_shapes(config.hidden_size, labels)
+    }
     for name in [n for n in encoder if n not in random]:
         del encoder[name]  # e.g. a task type embedding that the configuration does not use
     whole = {name: np.ascontiguousarray(tensor, np.float32) for name, tensor in (encoder | heads).items()}

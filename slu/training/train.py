@@ -1,4 +1,4 @@
-"""The first stage: train a JointErnie on a corpus."""
+"""The first stage: train a model on a corpus. And what every stage that trains shares."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.files import write_file
+from slu.heads.examples import Example
 from slu.inputs.flags import FlagColumns
 from slu.inputs.lexicon import Lexicon
 from slu.model.checkpoint import Checkpoint
-from slu.model.embedding_rows import restore_rows, select_used
+from slu.model.embedding_rows import restore_rows, select_rows, select_used
 from slu.training import distributed
-from slu.training.batches import Example, make_examples
+from slu.training.batches import make_examples
 from slu.training.data import Data
-from slu.training.fit import CHOOSABLE, Objective, TrainingSettings, fit, labelled_loss, loss_of
+from slu.training.fit import Objective, TrainingSettings, fit, labelled_loss, loss_of
 from slu.training.identity import file_hash
 from slu.training.recipe import GENERIC, ModelSettings, Recipe
 from slu.training.stage import run_stage
 from slu.training.start import initial_checkpoint
-from slu.training.visualdl_log import DIRECTORY as CURVES
+from slu.training.visualdl_log import DIRECTORY as VISUALDL
 
 LOG = "training.json"
 """A row an evaluation: step, epoch, loss and every measure. `slu report` draws it."""
@@ -38,46 +39,54 @@ class TrainSettings:
     training: TrainingSettings
 
 
+Select = Callable[[Checkpoint], Checkpoint]
+"""A checkpoint of the same vocabulary, with those rows of the embeddings only that are trained."""
+Plan = Callable[[Checkpoint, Select], tuple[Objective, Sequence[Example]]]
+"""From the checkpoint that is trained, its rows selected, to what is minimised over which examples."""
+
+
 def train(
     initial: Checkpoint, data: Data, settings: TrainingSettings, workspace: Path
 ) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
     """Train ``initial`` on labelled utterances. Returns the best checkpoint, a report, and files to keep with it."""
-    small, rows = select_used(initial, [*data.train, *data.dev])
-    objective = labelled_loss(loss_of(settings, small.labels))
-    trained, report, keep = run_training(small, data, settings, objective, workspace, "train")
-    return restore_rows(trained, initial, rows), report, keep
+
+    def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example]]:
+        return labelled_loss(loss_of(settings, small)), training_examples(small, data)
+
+    return run_training(initial, data, settings, plan, workspace, "train")
 
 
 def run_training(
     start: Checkpoint,
     data: Data,
     settings: TrainingSettings,
-    objective: Objective,
+    plan: Plan,
     workspace: Path,
     title: str,
     prepare: Callable[[Any], Any] = lambda model: model,
     finish: Callable[[Any, Checkpoint], Checkpoint] | None = None,
-    examples: Sequence[Example] | None = None,
 ) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
-    """Train a checkpoint with any objective.
+    """Train a checkpoint with any objective. Returns the best result, a report, and files to keep with it.
 
-    ``prepare`` may change the network before training (quantisation), ``finish`` turns the trained network into a
-    checkpoint. ``examples``: what to train on instead of the training part as it is.
+    Only the rows of the embeddings that the corpus uses are trained (`slu.model.embedding_rows.select_used`); the
+    others come back as they were. ``prepare`` may change the network before training (quantisation), ``finish`` turns
+    the trained network into a checkpoint.
     """
     from slu.model.network import load_model, to_checkpoint
 
-    config, tokenizer = start.config, start.tokenizer()
-    lists = data.lists
+    config, lists = start.config, data.lists
     if config.flags != (lists.flags if lists else ()):
         raise ConfigError(
             f"the model takes the flags {', '.join(config.flags) or 'none'}; [lexicon] of the recipe is for another one"
         )
-    model = prepare(load_model(start))
-    examples = examples or training_examples(start, data)
+    small, rows = select_used(start, [*data.train, *data.dev])
+    positions, tokenizer = small.config.max_position_embeddings, small.tokenizer()
+    objective, examples = plan(small, lambda checkpoint: select_rows(checkpoint, rows, positions))
+    model = prepare(load_model(small))
     started = time.monotonic()
     log = fit(
-        model, examples, settings, objective, _evaluator(model, start, data.dev), workspace,
-        tokenizer.unk_id, tokenizer.pad_id, title, FlagColumns.of(config.flags, start.labels),
+        model, examples, settings, objective, _evaluator(model, small, data.dev), workspace,
+        tokenizer.unk_id, tokenizer.pad_id, title, FlagColumns.of(config.flags, small.labels),
         lists.dropping if lists else None,
     )  # fmt: skip
     seconds = time.monotonic() - started
@@ -85,22 +94,22 @@ def run_training(
         write_file(workspace / LOG, json_rows(log))
     steps = -(-len(examples) // settings.batch_size)
     report = {"epochs": round(log[-1]["step"] / steps, 2) if log else 0.0, "training_seconds": round(seconds, 1)}
-    return (finish or to_checkpoint)(model, start), report, [workspace / LOG, workspace / CURVES]
+    trained = (finish or to_checkpoint)(model, small)
+    return restore_rows(trained, start, rows), report, [workspace / LOG, workspace / VISUALDL]
 
 
 def training_examples(checkpoint: Checkpoint, data: Data) -> list[Example]:
     """The training part as ``checkpoint`` reads it; where the recipe says so, copies with new names follow."""
     lists, lexicon = data.lists, checkpoint.lexicon
-    arguments = checkpoint.tokenizer(), checkpoint.labels, checkpoint.config.max_length
     if lists is None or lexicon is None:
-        return make_examples(data.train, *arguments, lexicon)
+        return make_examples(data.train, checkpoint)
     singular = lists.singular(checkpoint.labels, data.train)
-    examples = make_examples(data.train, *arguments, lexicon, singular)
+    examples = make_examples(data.train, checkpoint, singular=singular)
     copies = lists.with_new_names(data.train)
     known = Lexicon(lexicon)
     for name in lists.new_names:
         known.add(name, {slot.value for _, copy in copies for slot in copy.slots if slot.name == name})
-    copied = make_examples([copy for _, copy in copies], *arguments, known, singular)
+    copied = make_examples([copy for _, copy in copies], checkpoint, known, singular)
     examples += [replace(example, previous=examples[i].previous) for (i, _), example in zip(copies, copied)]
     return examples
 
@@ -114,14 +123,13 @@ def json_rows(rows: list[dict[str, Any]]) -> str:
 def _evaluator(model: Any, checkpoint: Checkpoint, dev: Sequence[Utterance]) -> Callable[[], dict[str, float]]:
     from slu.evaluation.evaluate import evaluate as measure_parser
     from slu.runtime.backends.dygraph import DygraphBackend
-    from slu.runtime.parser import Parser
+    from slu.runtime.python_parser import PythonParser
 
-    backend, flags = DygraphBackend(model), checkpoint.config.flags
-    parser = Parser(backend, checkpoint.tokenizer(), checkpoint.labels, 0.0, flags, checkpoint.lexicon)
+    parser = PythonParser(DygraphBackend(model), checkpoint)
 
     def evaluate() -> dict[str, float]:
         result, _ = measure_parser(parser, dev)
-        return {name: result[name] for name in CHOOSABLE}
+        return {name: result[name] for name in checkpoint.head.chosen_by}
 
     return evaluate
 

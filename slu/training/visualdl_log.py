@@ -1,4 +1,4 @@
-"""Training curves for VisualDL."""
+"""The log of a training as VisualDL reads it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 DIRECTORY = "visualdl"
 
 
-class Curves:
+class VisualDlLog:
     """Writes every number of a log's rows as a curve over the steps, below ``workspace/visualdl``.
 
     What an earlier, interrupted run wrote is replaced by ``log``, so that no step is there twice.
@@ -29,7 +29,7 @@ class Curves:
             if name != "step" and isinstance(value, int | float):
                 self._writer.add_scalar(tag=name, step=int(row["step"]), value=float(value))
 
-    def __enter__(self) -> Curves:
+    def __enter__(self) -> VisualDlLog:
         return self
 
     def __exit__(

@@ -13,9 +13,9 @@ from compress.calibration import calibrate, divide_heads, fit_temperature
 from slu import cli
 from slu.corpus.tagged import write_corpus
 from slu.evaluation.evaluate import evaluate
-from slu.evaluation.measures import compare
 from slu.evaluation.reliability import expected_calibration_error, log_loss
 from slu.evaluation.score_study import Scorer, collect_evidence
+from slu.heads.joint_measures import compare
 from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
 from slu.model.quantization import quantise

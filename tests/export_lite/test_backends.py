@@ -16,8 +16,9 @@ from slu.errors import BundleError
 from slu.files import sha256
 from slu.manifest import Manifest
 from slu.model.checkpoint import load_checkpoint
-from slu.runtime.bundle import GRAPH, LITE_X86, PARAMETERS
-from slu.runtime.loading import BACKENDS
+from slu.runtime.formats import BACKENDS, FORMATS, GRAPH, PARAMETERS
+
+LITE_X86 = FORMATS["lite-x86"].files[0]
 
 TEXTS = ["来一首周华健的花心", "取消", "", "播放mp3里的100首歌🎵", "导航去最近的加油站" * 3, "第2首"]
 RUNNING_BUNDLES = [name for name, runner in BACKENDS.items() if runner.format not in (None, "gguf")]

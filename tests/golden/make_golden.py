@@ -21,7 +21,7 @@ from numpy_network import run
 
 from export_lite.gguf import write_gguf
 from slu.corpus.labels import Labels
-from slu.heads.joint_decoding import Decoder
+from slu.heads.joint_decoding import JointDecoder
 from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
 from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint, parameter_shapes
@@ -178,7 +178,7 @@ def tokenizer_cases(model: Checkpoint) -> list[dict[str, object]]:
 
 def decoding_cases() -> list[dict[str, object]]:
     rng = np.random.default_rng(4)
-    decoder = Decoder(labels())
+    decoder = JointDecoder(labels())
     tags = len(labels().tags)
     cases = []
     for tokens in (0, 1, 1, 2, 3, 5, 8, 10, 10, 10):

@@ -9,7 +9,8 @@ import numpy as np
 from slu.formats.paddle_program import read_paddle
 from slu.platform import native_output_on_stderr, prepare_paddle
 from slu.runtime.backends.fixed_length import FixedLengthBackend, output_order, refusals_explained
-from slu.runtime.bundle import GRAPH, PARAMETERS, ModelDirectory
+from slu.runtime.bundle import ModelDirectory
+from slu.runtime.formats import GRAPH, PARAMETERS
 
 ENGINES = {
     "fastdeploy-paddle": "use_paddle_infer_backend",
@@ -47,6 +48,6 @@ class FastDeployBackend(FixedLengthBackend):
                 self._order = output_order([self._runtime.get_output_info(i).name for i in range(count)], model)
                 self.warm_up()
 
-    def infer(self, *inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def infer(self, *inputs: np.ndarray) -> list[np.ndarray]:
         outputs = self._runtime.infer({given.name: array for given, array in zip(self.inputs, inputs)})
-        return outputs[self._order[0]], outputs[self._order[1]]
+        return [outputs[i] for i in self._order]

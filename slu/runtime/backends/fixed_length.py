@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from slu.errors import BundleError, SluError
 from slu.inputs.flags import FlagColumns
-from slu.runtime.bundle import OUTPUTS, ModelDirectory, graph_inputs
+from slu.runtime.bundle import ModelDirectory, graph_inputs
 
 
 class FixedLengthBackend:
@@ -28,21 +28,21 @@ class FixedLengthBackend:
         self.max_length = model.length
         self.inputs = graph_inputs(model.length, FlagColumns.of(model.config.flags, model.labels).count)
         self._pad = model.config.pad_token_id
-        self._shapes = ((len(model.labels.intents),), (model.length, len(model.labels.tags)))
+        self.head = model.config.task
+        self._shapes = self.head.logit_shapes(model.length, model.labels)
         self._path = model.path
 
-    def infer(self, *inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """``inputs``: arrays as `inputs` says, contiguous → logits ``[n, intents]`` and ``[n, max_length, tags]``."""
+    def infer(self, *inputs: np.ndarray) -> Sequence[np.ndarray]:
+        """``inputs``: arrays as `inputs` says, contiguous → the head's logits, of all ``max_length`` tokens."""
         raise NotImplementedError
 
-    def run(self, ids: np.ndarray, flags: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def run(self, ids: np.ndarray, flags: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
         given = self._padding(len(ids))
         length = ids.shape[1]
         for array, values in zip(given, (ids, flags)):
             if values is not None:
                 array[:, :length] = values
-        intent, slots = self.infer(*given)
-        return intent, slots[:, :length]
+        return self.head.cut(self.infer(*given), length)
 
     def _padding(self, count: int) -> list[np.ndarray]:
         """Inputs of ``count`` texts without a token."""
@@ -53,7 +53,7 @@ class FixedLengthBackend:
     def warm_up(self) -> None:
         """Run once; raise `BundleError` when the outputs do not have the shapes that the labels ask for."""
         outputs = self.infer(*self._padding(1))
-        for name, output, shape in zip(OUTPUTS, outputs, self._shapes):
+        for name, output, shape in zip(self.head.logits, outputs, self._shapes):
             if output.shape[1:] != shape:
                 raise BundleError(
                     f"{self._path}: {name} has shape {list(output.shape[1:])}, the labels ask for {list(shape)}; "
@@ -62,11 +62,11 @@ class FixedLengthBackend:
 
 
 def output_order(names: Any, model: ModelDirectory) -> list[int]:
-    """Positions of `OUTPUTS` among the outputs of a graph."""
-    names = list(names)
-    if sorted(names) != sorted(OUTPUTS):
-        raise BundleError(f"{model.path}: the graph has the outputs {', '.join(names)}; {', '.join(OUTPUTS)} expected")
-    return [names.index(name) for name in OUTPUTS]
+    """Positions of the head's logits among the outputs of a graph."""
+    names, wanted = list(names), model.config.task.logits
+    if sorted(names) != sorted(wanted):
+        raise BundleError(f"{model.path}: the graph has the outputs {', '.join(names)}; {', '.join(wanted)} expected")
+    return [names.index(name) for name in wanted]
 
 
 @contextlib.contextmanager

@@ -17,12 +17,14 @@ from weakref import finalize
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot
 from slu.errors import BundleError, ConfigError, SluError
-from slu.inputs.flags import FlagColumns
+from slu.heads.joint import JOINT
+from slu.inputs.flags import FIRST_TURN, FlagColumns
 from slu.runtime.backends import native_api as api
 from slu.runtime.backends.native_api import utf8
 from slu.runtime.backends.native_lexicon import NativeLexicon
-from slu.runtime.bundle import GGUF, ModelDirectory
-from slu.runtime.parser import Parser, ParseResult, Session, required
+from slu.runtime.bundle import ModelDirectory
+from slu.runtime.formats import GGUF
+from slu.runtime.parser import ParseResult, intent_number, required
 
 if TYPE_CHECKING:
     import numpy as np
@@ -177,19 +179,25 @@ class _Context:
         raise SluError(f"{self._model.path}: {message.decode('utf-8', 'replace')}")
 
 
-class NativeParser(Parser):
-    """A `Parser` whose whole path from text to answer is the engine's. Safe for several threads at once."""
+class NativeParser:
+    """A `slu.runtime.parser.Parser` whose path from text to answer is the engine's. Safe for several threads."""
 
     def __init__(self, backend: NativeBackend, labels: Labels, threshold: float, threads: int = 1):
         """``threads``: that `parse_batch` uses if it is not told otherwise."""
         self.backend: NativeBackend = backend
+        self.head = JOINT
         self.labels = labels
         self.threshold = threshold
         self.threads = threads
         self.columns = backend.columns
 
     @property
-    def lexicon(self) -> NativeLexicon:  # type: ignore[override]  # the same methods
+    def uses_previous_intent(self) -> bool:
+        """Whether the previous intent makes a difference."""
+        return self.columns.intents > 0
+
+    @property
+    def lexicon(self) -> NativeLexicon:
         """The lists that texts are matched with: change them here, for all that this parser parses."""
         return required(self.backend.lexicon)
 
@@ -226,7 +234,7 @@ class NativeParser(Parser):
     def parse_in(self, context: _Context, text: str, previous_intent: str | None) -> ParseResult:
         """Parse one utterance in this context."""
         if self.columns.intents:
-            number = self._intent_number(previous_intent)
+            number = intent_number(previous_intent, self.columns, self.labels)
             is_first = number == self.columns.first_turn
             context.set_previous_intent(api.UNKNOWN_TURN if number is None else api.FIRST_TURN if is_first else number)
         result = context.parse(utf8(text))
@@ -239,17 +247,17 @@ class NativeParser(Parser):
         return ParseResult(text, intent, score, score >= self.threshold, slots, bool(result.truncated))
 
 
-class NativeSession(Session):
-    """One dialogue, in a context of its own."""
+class NativeSession:
+    """A `slu.runtime.parser.Session`, in a context of its own."""
 
     def __init__(self, parser: NativeParser):
         self._native = parser
         self._context = parser.backend.new_context()
         self._lists = NativeLexicon(self._context.change, self._context.change_file) if parser.columns.slots else None
-        self.restart()
+        self._previous = FIRST_TURN
 
     @property
-    def lexicon(self) -> NativeLexicon:  # type: ignore[override]  # the same methods
+    def lexicon(self) -> NativeLexicon:
         """Lists for this dialogue only, on top of the parser's."""
         return required(self._lists)
 
@@ -258,6 +266,10 @@ class NativeSession(Session):
         result = self._native.parse_in(self._context, text, self._previous)
         self._previous = result.intent
         return result
+
+    def restart(self) -> None:
+        """Begin a new dialogue; the lexicons stay."""
+        self._previous = FIRST_TURN
 
 
 def kernel_names() -> list[str]:
@@ -269,10 +281,16 @@ def kernel_names() -> list[str]:
     return names
 
 
-def open_native(model: ModelDirectory, kernel: str | None = None) -> NativeBackend:
-    """Open the GGUF file of a bundle or a checkpoint; raise `BundleError` when it is the file of another model."""
-    model.require(GGUF)
-    backend = NativeBackend(model.path / GGUF, kernel)
+def open_native(
+    model: ModelDirectory, name: str = "native", threads: int = 1, kernel: str | None = None
+) -> NativeBackend:
+    """Open the GGUF file of a bundle or a checkpoint; raise `BundleError` when it is the file of another model.
+
+    ``name`` and ``threads`` are as for every backend: there is one, and `NativeParser` has the threads.
+    """
+    [file] = GGUF.files
+    model.require(file)
+    backend = NativeBackend(model.path / file, kernel)
     for what, found, expected in (
         ("intents", backend.intents, model.labels.intents),
         ("slots", backend.slots, model.labels.slots),

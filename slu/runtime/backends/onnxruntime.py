@@ -6,10 +6,8 @@ import numpy as np
 
 from slu.formats.onnx_model import read_onnx
 from slu.runtime.backends.fixed_length import FixedLengthBackend, output_order, refusals_explained
-from slu.runtime.bundle import ONNX, ONNX_INT8, OUTPUTS, ModelDirectory
-
-FILES = {"onnxruntime": ONNX, "onnxruntime-int8": ONNX_INT8}
-"""Names of the backends, and the file that each runs."""
+from slu.runtime.bundle import ModelDirectory
+from slu.runtime.formats import BACKENDS
 
 
 class OnnxRuntimeBackend(FixedLengthBackend):
@@ -18,8 +16,9 @@ class OnnxRuntimeBackend(FixedLengthBackend):
     def __init__(self, model: ModelDirectory, name: str = "onnxruntime", threads: int = 1):
         super().__init__(model)
         self.name = name
-        model.require(FILES[name])
-        path = model.path / FILES[name]
+        [file] = BACKENDS[name].files
+        model.require(file)
+        path = model.path / file
         read_onnx(path)
         import onnxruntime
 
@@ -31,7 +30,7 @@ class OnnxRuntimeBackend(FixedLengthBackend):
             output_order([output.name for output in self._session.get_outputs()], model)
             self.warm_up()
 
-    def infer(self, *inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def infer(self, *inputs: np.ndarray) -> list[np.ndarray]:
         feed = {given.name: array for given, array in zip(self.inputs, inputs)}
-        intent, slots = self._session.run(list(OUTPUTS), feed)
-        return intent, slots
+        outputs: list[np.ndarray] = self._session.run(list(self.head.logits), feed)
+        return outputs

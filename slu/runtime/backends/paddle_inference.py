@@ -7,7 +7,8 @@ import numpy as np
 from slu.formats.paddle_program import read_paddle
 from slu.platform import native_output_on_stderr, prepare_paddle
 from slu.runtime.backends.fixed_length import FixedLengthBackend, output_order, refusals_explained
-from slu.runtime.bundle import FILES_OF_FORMAT, OUTPUTS, ModelDirectory
+from slu.runtime.bundle import ModelDirectory
+from slu.runtime.formats import BACKENDS
 
 
 class PaddleInferenceBackend(FixedLengthBackend):
@@ -19,7 +20,7 @@ class PaddleInferenceBackend(FixedLengthBackend):
     def __init__(self, model: ModelDirectory, name: str = "paddle", threads: int = 1):
         super().__init__(model)
         self.name = name
-        files = FILES_OF_FORMAT[name]
+        files = BACKENDS[name].files
         model.require(*files)
         graph, parameters = (model.path / file for file in files)
         prepare_paddle()
@@ -39,12 +40,11 @@ class PaddleInferenceBackend(FixedLengthBackend):
                 self._predictor = create_predictor(config)
                 output_order(self._predictor.get_output_names(), model)
                 self._inputs = [self._predictor.get_input_handle(given.name) for given in self.inputs]
-                self._outputs = [self._predictor.get_output_handle(name) for name in OUTPUTS]
+                self._outputs = [self._predictor.get_output_handle(name) for name in self.head.logits]
                 self.warm_up()
 
-    def infer(self, *inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def infer(self, *inputs: np.ndarray) -> list[np.ndarray]:
         for handle, array in zip(self._inputs, inputs):
             handle.copy_from_cpu(array)
         self._predictor.run()
-        intent, slots = (output.copy_to_cpu() for output in self._outputs)
-        return intent, slots
+        return [output.copy_to_cpu() for output in self._outputs]

@@ -10,7 +10,8 @@ from slu.errors import BundleError
 from slu.formats.naive_buffer import read_naive_buffer
 from slu.platform import native_output_on_stderr, prepare_paddle
 from slu.runtime.backends.fixed_length import FixedLengthBackend, output_order, refusals_explained
-from slu.runtime.bundle import LITE_X86, ModelDirectory
+from slu.runtime.bundle import ModelDirectory
+from slu.runtime.formats import FORMATS
 
 
 class PaddleLiteBackend(FixedLengthBackend):
@@ -19,14 +20,14 @@ class PaddleLiteBackend(FixedLengthBackend):
     One thread: the Python interface of the light runtime has no setting for their number, so ``threads`` must be 1.
     """
 
-    name = "lite"
-
-    def __init__(self, model: ModelDirectory, threads: int = 1):
+    def __init__(self, model: ModelDirectory, name: str = "lite", threads: int = 1):
         super().__init__(model)
+        self.name = name
         if threads != 1:
             raise BundleError(f"{model.path}: the backend lite runs on 1 thread, {threads} were asked for")
-        model.require(LITE_X86)
-        path = model.path / LITE_X86
+        [file] = FORMATS["lite-x86"].files
+        model.require(file)
+        path = model.path / file
         # The runtime takes a file of another version without a word, and ends the process on one that is not whole.
         read_naive_buffer(path, metadata.version("paddlelite"))
         prepare_paddle()
@@ -41,10 +42,9 @@ class PaddleLiteBackend(FixedLengthBackend):
                 self._inputs = [self._predictor.get_input_by_name(given.name) for given in self.inputs]
                 self.warm_up()
 
-    def infer(self, *inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def infer(self, *inputs: np.ndarray) -> list[np.ndarray]:
         for tensor, array in zip(self._inputs, inputs):
             tensor.from_numpy(array)
         self._predictor.run()
         # What numpy() returns is the runtime's own memory, which the next run overwrites.
-        intent, slots = (self._predictor.get_output(i).numpy().copy() for i in self._order)
-        return intent, slots
+        return [self._predictor.get_output(i).numpy().copy() for i in self._order]

@@ -15,7 +15,7 @@ from bench_arm import measurement
 from bench_arm.command import register
 from bench_arm.host import bench as host
 from bench_arm.host.bench import bench_host
-from bench_arm.host.target import MKL, NAMES, USE_MKL, Target, Worker
+from bench_arm.host.target import MKL, NAMES, Target, Worker
 from bench_arm.report.inputs import TIMES, read_inputs
 from slu.corpus.tagged import write_corpus
 from slu.corpus.utterance import Utterance
@@ -24,8 +24,9 @@ from slu.files import sha256
 from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint, save_checkpoint
 from slu.model.quantization import INPUT_SCALE, WEIGHT_SCALE, quantise
-from slu.runtime.bundle import GGUF, INT8_PARAMETERS, LITE_X86, ONNX, ONNX_INT8, PARAMETERS
-from slu.runtime.loading import BACKENDS
+from slu.runtime.formats import BACKENDS, FORMATS, PARAMETERS
+
+GGUF = FORMATS["gguf"].files[0]
 
 LENGTH = 16
 SETTINGS = ("MKL as it comes", f"{MKL}=5")
@@ -82,7 +83,11 @@ def test_every_engine_is_measured(
     assert (result["utterances"], result["threads"], result["rounds"]) == (30, 1, 2)
     assert set(result["libraries"]) >= {"slu", "kernel", "paddlepaddle", "paddlelite", "onnxruntime"}
     rows = result["measurements"]
-    variants = [(name, setting) for name in NAMES for setting in (SETTINGS if name in USE_MKL else ("",))]
+    variants = [
+        (name, setting)
+        for name in NAMES
+        for setting in (SETTINGS if name in [n for n in BACKENDS if BACKENDS[n].uses_mkl] else ("",))
+    ]
     assert [(row["backend"], row["setting"]) for row in rows] == variants
     others = {"native": "int8", "paddle-int8": "int8", "onnxruntime-int8": "int8"}
     assert [row["precision"] for row in rows] == [others.get(name, "fp32 simulating int8") for name, _ in variants]
@@ -135,9 +140,9 @@ def test_mkl_is_set_for_the_engine_alone(bundle: Path, data: Path, monkeypatch: 
 
 def test_what_cannot_run_is_left_out_or_refused(bundle: Path, data: Path, tmp_path: Path) -> None:
     poor = Path(shutil.copytree(bundle, tmp_path / "poor"))
-    for name in (PARAMETERS, INT8_PARAMETERS, ONNX, ONNX_INT8):
+    for name in (PARAMETERS, FORMATS["paddle-int8"].files[1], FORMATS["onnx"].files[0], FORMATS["onnx-int8"].files[0]):
         (poor / name).unlink()
-    (poor / LITE_X86).write_bytes(b"cut")
+    (poor / FORMATS["lite-x86"].files[0]).write_bytes(b"cut")
     result = bench_host([poor], data, rounds=1, limit=1)
     assert [row["backend"] for row in result["measurements"]] == ["native"]
     assert set(result["left_out"]) == set(NAMES) - {"native"}

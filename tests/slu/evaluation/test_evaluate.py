@@ -7,14 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models import bare_model
 from slu.corpus.labels import Labels
 from slu.corpus.tagged import parse_tagged
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import LexiconError
 from slu.evaluation.evaluate import KEPT, MEASURES, choose_threshold, error_lines, evaluate, summary
-from slu.evaluation.measures import compare
+from slu.heads.joint_measures import compare
 from slu.inputs.tokenizer import Tokenizer
 from slu.runtime.parser import Parser, ParseResult
+from slu.runtime.python_parser import PythonParser
 
 
 def test_a_parser_that_is_right_reaches_everything(settled: list[Utterance], knowing: Parser) -> None:
@@ -50,7 +52,7 @@ def test_a_model_is_told_its_own_answer_to_the_turn_before(
     sample: list[Utterance], tokenizer: Tokenizer, labels: Labels
 ) -> None:
     backend = Following(labels)
-    parser = Parser(backend, tokenizer, labels, flags=("previous_intent",))
+    parser = PythonParser(backend, bare_model(tokenizer, labels, flags=("previous_intent",)))
     names, turn, session = [], 0, ""
     for utterance in sample[:1000]:
         turn = turn + 1 if utterance.session == session else 0

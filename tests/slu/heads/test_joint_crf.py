@@ -9,7 +9,7 @@ import pytest
 
 from slu.corpus.labels import Labels
 from slu.heads.joint_crf import Answers
-from slu.heads.joint_decoding import Decoder
+from slu.heads.joint_decoding import JointDecoder
 
 LABELS = Labels(("a", "b", "c"), ("x", "y"), {"a": ("x",), "b": (), "c": ("x", "y")})
 
@@ -53,7 +53,7 @@ def test_sums_over_every_answer(logits: tuple[np.ndarray, np.ndarray], first: in
 
 
 def test_the_decoder_finds_the_likeliest_of_them(logits: tuple[np.ndarray, np.ndarray]) -> None:
-    decisions = Decoder(LABELS).decode(logits[0], logits[1][:, :4])
+    decisions = JointDecoder(LABELS).decode(logits[0], logits[1][:, :4])
     for row, decision in enumerate(decisions):
         weights = {
             answer: logits[0][row, answer[0]] + sum(logits[1][row, t, tag] for t, tag in enumerate(answer[1]))

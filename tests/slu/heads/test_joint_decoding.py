@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot
-from slu.heads.joint_decoding import Decision, Decoder, log_softmax
+from slu.heads.joint_decoding import Decision, JointDecoder, log_softmax
 
 INTENTS = ("none", "both", "second", "again")
 SLOTS = ("a", "b")
@@ -59,7 +59,7 @@ def test_the_best_of_all_answers_is_found(example: tuple[np.ndarray, np.ndarray]
     intents, tags = example
     answers = every_answer(intents.astype(float), tags.astype(float))
     best = max(answers.values())
-    [decision] = Decoder(LABELS).decode(intents[None], tags[None])
+    [decision] = JointDecoder(LABELS).decode(intents[None], tags[None])
     chosen = decision.intent, decision.tags
     assert answers[chosen] == pytest.approx(best, abs=EXACT)  # a KeyError would be a contradictory answer
     assert decision.score == pytest.approx(np.exp(best), rel=EXACT, abs=1e-30)
@@ -73,13 +73,13 @@ def test_a_batch_is_decoded_as_its_members(examples: list[tuple[np.ndarray, np.n
     tokens = min(len(tags) for _, tags in examples)
     intents = np.stack([i for i, _ in examples])
     tags = np.stack([t[:tokens] for _, t in examples])
-    decoder = Decoder(LABELS)
+    decoder = JointDecoder(LABELS)
     together = decoder.decode(intents, tags)
     assert together == [decoder.decode(intents[i : i + 1], tags[i : i + 1])[0] for i in range(len(examples))]
 
 
 def test_the_lower_index_wins_a_tie() -> None:
-    decoder = Decoder(LABELS)
+    decoder = JointDecoder(LABELS)
     [decision] = decoder.decode(np.zeros((1, 4)), np.zeros((1, 3, 5)))
     assert decision == Decision(0, decision.score, (0, 0, 0))
     assert decision.score == pytest.approx(1 / len(every_answer(np.zeros(4), np.zeros((3, 5)))), rel=1e-5)
@@ -97,23 +97,23 @@ def test_intent_and_slots_do_not_contradict() -> None:
     """The likeliest intent takes no slots; together with the tags another one is likelier."""
     tags = np.zeros((1, 2, 5))
     tags[0, 0, 1] = tags[0, 1, 2] = 8.0
-    [decision] = Decoder(LABELS).decode(np.array([[2.0, 1.0, 1.5, 0.5]]), tags)
+    [decision] = JointDecoder(LABELS).decode(np.array([[2.0, 1.0, 1.5, 0.5]]), tags)
     assert (INTENTS[decision.intent], decision.tags) == ("both", (1, 2))
-    [decision] = Decoder(LABELS).decode(np.array([[20.0, 0.0, 0.0, 0.0]]), tags)
+    [decision] = JointDecoder(LABELS).decode(np.array([[20.0, 0.0, 0.0, 0.0]]), tags)
     assert (INTENTS[decision.intent], decision.tags) == ("none", (0, 0))
 
 
 def test_a_model_without_slots() -> None:
-    decoder = Decoder(Labels(("x", "y"), (), {"x": (), "y": ()}))
+    decoder = JointDecoder(Labels(("x", "y"), (), {"x": (), "y": ()}))
     assert decoder.decode(np.array([[0.0, 1.0]]), np.zeros((1, 2, 1)))[0].intent == 1
 
 
 def test_slots_are_read_off_the_tags() -> None:
     text = "0 23456"
     starts, ends = np.array([0, 2, 3, 4, 5, 6]), np.array([1, 3, 4, 5, 6, 7])
-    slots = Decoder(LABELS).slots((1, 2, 1, 3, 4, 0), text, starts, ends)
+    slots = JointDecoder(LABELS).slots((1, 2, 1, 3, 4, 0), text, starts, ends)
     assert slots == (Slot("a", "0 2", 0, 3), Slot("a", "3", 3, 4), Slot("b", "45", 4, 6))
-    assert Decoder(LABELS).slots((), "", starts[:0], ends[:0]) == ()
+    assert JointDecoder(LABELS).slots((), "", starts[:0], ends[:0]) == ()
 
 
 @given(arrays(np.float32, (3, 4), elements=st.floats(-(2.0**99), 2.0**99, width=32, allow_subnormal=False)))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from staging import assert_same_result, interrupted, make_recipe, train
 
+from models import bare_model
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CheckpointError, ConfigError, LexiconError
@@ -107,7 +108,7 @@ def test_a_name_that_one_utterance_alone_brought_into_a_list_does_not_match_ther
         lists = TrainingLists(files, ("song",), by_session, ("lexicon",), Dropping())
         lexicon = lists.compile(LABELS, corpus)
         assert lexicon and lexicon.lookup(key_of("花心")) == 0b10
-        examples = make_examples(corpus, tokenizer, LABELS, 32, lexicon, lists.singular(LABELS, corpus))
+        examples = make_examples(corpus, bare_model(tokenizer, LABELS), lexicon, lists.singular(LABELS, corpus))
         return [set(map(tuple, example.spans.tolist())) for example in examples]
 
     song = 1
@@ -129,7 +130,7 @@ def test_the_turn_before() -> None:
         utterance("放", "2", intent="none"),
         utterance("放", "1"),
     ]
-    examples = make_examples(corpus, Tokenizer([*SPECIAL_TOKENS, "放"]), LABELS, 32)
+    examples = make_examples(corpus, bare_model(Tokenizer([*SPECIAL_TOKENS, "放"]), LABELS))
     assert [example.previous for example in examples] == [3, 2, 3, 3]
     [batch] = make_shards(examples, np.arange(4), 0, 1, FlagColumns.of(("previous_intent",), LABELS))
     assert batch.flags is not None and batch.flags[:, 0].argmax(1).tolist() == [3, 2, 3, 3]

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CheckpointError
-from slu.heads.joint_decoding import Decoder
+from slu.heads.joint import tag_tokens
+from slu.heads.joint_decoding import JointDecoder
 from slu.inputs import tokenizer as module
 from slu.inputs.tokenizer import DROPPED, SPACE, SPECIAL_TOKENS, Tokenizer, normalise_character, read_vocab
-from slu.training.batches import tag_tokens
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789ασжшкｋあいかㄱ한"
 PIECES = ["play", "##ing", "pl", "##ay", "100", "##00", "ab", "##bc", "σσ", "##あい", "jay", "##z"]
@@ -186,13 +186,14 @@ def test_a_token_that_is_there_twice_has_its_last_number() -> None:
 
 def test_slots_of_the_whole_corpus_survive(sample: list[Utterance], tokenizer: Tokenizer, labels: Labels) -> None:
     """Tokenize, tag, decode from one-hot logits: the same spans. That is what makes 100 % reachable."""
-    decoder = Decoder(labels)
-    tags = {name: i for i, name in enumerate(labels.tags)}
+    decoder = JointDecoder(labels)
     for utterance in sample:
         encoding = tokenizer.encode(utterance.text, len(utterance.text) + 2)
-        wanted = tag_tokens(utterance, encoding, tags)[1:-1]
+        wanted = tag_tokens(utterance, encoding, labels)[1:-1]
         intent = labels.intents.index(utterance.intent)
-        decision = decoder.decode(30 * np.eye(len(labels.intents))[[intent]], 30 * np.eye(len(tags))[wanted][None])[0]
+        decision = decoder.decode(
+            30 * np.eye(len(labels.intents))[[intent]], 30 * np.eye(len(labels.tags))[wanted][None]
+        )[0]
         assert decision.intent == intent
         slots = decoder.slots(decision.tags, utterance.text, encoding.starts[1:-1], encoding.ends[1:-1])
         assert slots == tuple(Slot(s.name, s.value, s.start, s.end) for s in utterance.slots)

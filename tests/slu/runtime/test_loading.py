@@ -14,8 +14,7 @@ import slu
 from slu.errors import SluError
 from slu.manifest import Manifest
 from slu.runtime import loading
-from slu.runtime.bundle import FILES_OF_FORMAT, GRAPH, LITE_X86, PARAMETERS
-from slu.runtime.loading import BACKENDS
+from slu.runtime.formats import BACKENDS, FORMATS, GRAPH, PARAMETERS
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def bundle(checkpoint_directory: Path) -> Path:
     directory.mkdir()
     for name in ("config.json", "vocab.txt", "labels.json"):
         shutil.copyfile(checkpoint_directory / name, directory / name)
-    for name in (GRAPH, PARAMETERS, LITE_X86):
+    for name in (GRAPH, PARAMETERS, FORMATS["lite-x86"].files[0]):
         (directory / name).touch()
     Manifest(stage="export", config={"length": 16, "files": {}}, threshold=0.5).save(directory)
     return directory
@@ -62,7 +61,7 @@ def test_the_default_is_what_the_directory_holds_and_the_machine_has(
     (bundle / PARAMETERS).unlink()
     slu.load(bundle)
     assert opened == ["dygraph", "paddle", "lite", "lite"]
-    (bundle / LITE_X86).unlink()
+    (bundle / FORMATS["lite-x86"].files[0]).unlink()
     assert "bundle: holds no model that this program can run" in refused(bundle)
 
 
@@ -83,7 +82,7 @@ def test_a_backend_that_cannot_be_says_what_to_do(
     wanted = "runs checkpoints only" if runner.format is None else f"--format {runner.format}`"
     assert f"{other}: holds no {runner.files[0]}" in refused(other, name)
     assert wanted in refused(other, name)
-    for file in FILES_OF_FORMAT.get(runner.format or "", ()):
+    for file in FORMATS.get(runner.format or "", ()):
         (good / file).touch()
     uninstall(monkeypatch, runner.module)
     monkeypatch.setattr(loading, "find_library", lambda: None)

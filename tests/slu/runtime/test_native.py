@@ -22,8 +22,10 @@ from slu.model.quantization import INPUT_SCALE, WEIGHT_SCALE, quantise
 from slu.runtime.backends import native_api
 from slu.runtime.backends.gguf_labels import read_labels
 from slu.runtime.backends.native import NativeBackend, NativeParser, kernel_names
-from slu.runtime.bundle import GGUF
+from slu.runtime.formats import FORMATS
 from slu.runtime.parser import ParseResult
+
+GGUF = FORMATS["gguf"].files[0]
 
 ODD = ["", " ", "听" * 50, "Jay Chou 100ml 🎵", "a\0b", "é e\u0301 ﬁ Ω", "花\ud83c心\udfff", "\u202e周华健", "x" * 300]
 SCORES = 1e-4

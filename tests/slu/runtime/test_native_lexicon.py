@@ -20,8 +20,11 @@ from slu.inputs.lexicon import Lexicon, compile_lexicon
 from slu.model.checkpoint import FLAG_EMBEDDINGS, Checkpoint, save_checkpoint
 from slu.runtime.backends.native import NativeParser
 from slu.runtime.backends.native_lexicon import NativeLexicon
-from slu.runtime.bundle import GGUF
+from slu.runtime.formats import FORMATS
 from slu.runtime.parser import Backend, Parser, ParseResult
+from slu.runtime.python_parser import PythonParser
+
+GGUF = FORMATS["gguf"].files[0]
 
 LISTS = {"song": ["花心", "忘情水"], "singer": ["周华健"]}
 
@@ -48,7 +51,7 @@ def parsers(checkpoint: Checkpoint, tmp_path: Path) -> tuple[NativeParser, Parse
     native = slu.load(tmp_path / "model", "native")
     assert isinstance(native, NativeParser)
     reference = NativeNetwork(native.backend)
-    return native, Parser(reference, checkpoint.tokenizer(), labels, native.threshold, KINDS, checkpoint.lexicon)
+    return native, PythonParser(reference, checkpoint)
 
 
 def same(answers: list[ParseResult], expected: list[ParseResult]) -> None:

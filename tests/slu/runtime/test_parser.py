@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models import bare_model
 from slu.corpus.utterance import Slot, Utterance
-from slu.runtime.parser import BATCH, Parser, ParseResult
+from slu.runtime.parser import Parser, ParseResult
+from slu.runtime.python_parser import BATCH, PythonParser
 
 
 def test_every_utterance_is_answered_as_labelled(settled: list[Utterance], knowing: Parser) -> None:
@@ -77,7 +79,7 @@ def knowing_anything(request: pytest.FixtureRequest) -> Parser:
             shape = len(labels.intents), len(labels.tags)
             return rng.normal(0, 3, (len(ids), shape[0])), rng.normal(0, 3, (*ids.shape, shape[1]))
 
-    return Parser(Noise(), tokenizer, labels)
+    return PythonParser(Noise(), bare_model(tokenizer, labels))
 
 
 def test_a_result_as_json() -> None:

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models import bare_model
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CorpusError
+from slu.heads.examples import IGNORED, Example, collate
 from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
-from slu.training.batches import IGNORED, Example, collate, epoch_order, make_examples, make_shards
+from slu.training.batches import epoch_order, make_examples, make_shards
 
 LABELS = Labels(("play",), ("singer", "song"), {"play": ("singer", "song")})
 TOKENIZER = Tokenizer([*SPECIAL_TOKENS, "听", "的", "歌", "jay", "##chou", "z"])
@@ -19,9 +21,9 @@ TOKENIZER = Tokenizer([*SPECIAL_TOKENS, "听", "的", "歌", "jay", "##chou", "z
 
 def tags(text: str, *slots: tuple[str, int, int], max_length: int = 32) -> list[str]:
     utterance = Utterance(text, "play", tuple(Slot(n, text[a:b], a, b) for n, a, b in slots), "1")
-    [example] = make_examples([utterance], TOKENIZER, LABELS, max_length)
-    assert example.tags[0] == example.tags[-1] == IGNORED
-    return [LABELS.tags[tag] for tag in example.tags[1:-1]]
+    [example] = make_examples([utterance], bare_model(TOKENIZER, LABELS, max_length=max_length))
+    assert example.targets[1][0] == example.targets[1][-1] == IGNORED
+    return [LABELS.tags[tag] for tag in example.targets[1][1:-1]]
 
 
 def test_tokens_inside_a_slot_are_tagged() -> None:
@@ -35,7 +37,7 @@ def test_tokens_inside_a_slot_are_tagged() -> None:
 @pytest.mark.parametrize(("intent", "slot", "words"), [("sing", "song", "intent 'sing'"), ("play", "x", "slot 'x'")])
 def test_a_label_that_the_model_lacks_is_named(intent: str, slot: str, words: str) -> None:
     with pytest.raises(CorpusError, match=f"'听歌': the model does not know the {words}"):
-        make_examples([Utterance("听歌", intent, (Slot(slot, "歌", 1, 2),), "1")], TOKENIZER, LABELS, 32)
+        make_examples([Utterance("听歌", intent, (Slot(slot, "歌", 1, 2),), "1")], bare_model(TOKENIZER, LABELS))
 
 
 @given(
@@ -64,7 +66,7 @@ def test_epochs_differ_and_batches_are_of_like_length() -> None:
 
 
 def examples(lengths: list[int]) -> list[Example]:
-    return [Example(np.full(n, i + 1), np.full(n, -i), i) for i, n in enumerate(lengths)]
+    return [Example(np.full(n, i + 1), (np.array(i), np.full(n, -i))) for i, n in enumerate(lengths)]
 
 
 @given(lengths=st.lists(st.integers(2, 9), min_size=1, max_size=9), shards=st.integers(1, 4))
@@ -74,12 +76,12 @@ def test_shards_add_up_to_the_batch(lengths: list[int], shards: int) -> None:
     [batch] = make_shards(whole, indices, 0, 1)
     parts = make_shards(whole, indices, 0, shards)
     assert {(part.utterances, part.tokens) for part in parts} == {(len(lengths), sum(lengths) - 2 * len(lengths))}
-    assert sorted(i for part in parts for i in part.intents) == sorted(batch.intents) == list(range(len(lengths)))
+    assert sorted(i for part in parts for i in part.targets[0]) == sorted(batch.targets[0]) == list(range(len(lengths)))
     for part in parts:
-        for row, intent in enumerate(part.intents):
+        for row, intent in enumerate(part.targets[0]):
             length = lengths[intent]
             assert part.ids[row].tolist() == [intent + 1] * length + [0] * (part.ids.shape[1] - length)
-            assert part.tags[row].tolist() == [-intent] * length + [IGNORED] * (part.ids.shape[1] - length)
+            assert part.targets[1][row].tolist() == [-intent] * length + [IGNORED] * (part.ids.shape[1] - length)
         assert part.padded == ((part.ids == 0).any())
 
 

@@ -15,11 +15,12 @@ from paddle import nn
 
 from slu.corpus.utterance import Utterance
 from slu.errors import CheckpointError, ConfigError, SluError
+from slu.heads.examples import IGNORED, Batch, Example
+from slu.heads.joint_loss import HeadLoss
 from slu.model.checkpoint import Checkpoint
 from slu.model.network import load_model, new_model, set_tensors, tensors_of
-from slu.training.batches import IGNORED, Batch, Example, make_examples, make_shards
+from slu.training.batches import make_examples, make_shards
 from slu.training.fit import TrainingSettings, fit, labelled_loss, learning_rate_at, loss_of
-from slu.training.losses import HeadLoss
 from slu.training.state import State, load_state, save_state
 
 UTTERANCES = 100
@@ -28,7 +29,7 @@ Tensors = dict[str, np.ndarray]
 
 @pytest.fixture
 def examples(sample: list[Utterance], checkpoint: Checkpoint) -> list[Example]:
-    return make_examples(sample[:UTTERANCES], checkpoint.tokenizer(), checkpoint.labels, 32)
+    return make_examples(sample[:UTTERANCES], checkpoint)
 
 
 class Run:
@@ -133,7 +134,7 @@ def test_gradients_of_the_shards_add_up_to_those_of_the_batch(
 ) -> None:
     """Within 1e-6 of the largest gradient, as the order of float additions differs."""
     model = load_model(checkpoint)
-    objective = labelled_loss(loss_of(settings, checkpoint.labels))
+    objective = labelled_loss(loss_of(settings, checkpoint))
 
     def gradients(count: int) -> tuple[float, Tensors]:
         model.clear_gradients()
@@ -166,9 +167,9 @@ def test_tokens_are_read_as_unknown_at_the_rate_asked_for(run: Callable[..., Run
     for before, after in zip(plain.batches, hidden.batches):
         changed = before.ids != after.ids
         assert (after.ids[changed] == unk).all()
-        assert not changed[before.tags == IGNORED].any()  # [CLS], [SEP] and padding
-        np.testing.assert_array_equal(before.tags, after.tags)
-        share.append((changed.sum(), (before.tags != IGNORED).sum()))
+        assert not changed[before.targets[1] == IGNORED].any()  # [CLS], [SEP] and padding
+        np.testing.assert_array_equal(before.targets[1], after.targets[1])
+        share.append((changed.sum(), (before.targets[1] != IGNORED).sum()))
     assert 0.25 < np.divide(*np.sum(share, 0)) < 0.35
 
 
@@ -183,7 +184,7 @@ def test_chance_differs_from_step_to_step_and_from_shard_to_shard(
     for one in (plain, hidden):
         one.go()
     assert len(set(seeds)) == 4 and seeds[:4] == seeds[4:]
-    changed = [(a.ids != b.ids, b.tags != IGNORED) for a, b in zip(plain.batches, hidden.batches)]
+    changed = [(a.ids != b.ids, b.targets[1] != IGNORED) for a, b in zip(plain.batches, hidden.batches)]
     assert len(changed) == 4
     for i, (one, counted) in enumerate(changed):
         for two, counted_too in changed[:i]:

@@ -8,11 +8,11 @@ import pytest
 from slu.corpus.tagged import format_tagged, parse_tagged
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
+from slu.heads.examples import IGNORED
 from slu.inputs.flags import KINDS
 from slu.inputs.lexicon import compile_lexicon
 from slu.model.checkpoint import Checkpoint
 from slu.training import name_lists as training_lists
-from slu.training.batches import IGNORED
 from slu.training.data import Data
 from slu.training.flag_dropout import Dropping
 from slu.training.name_lists import TrainingLists
@@ -62,13 +62,13 @@ def test_examples_have_the_new_names_flagged(checkpoint: Checkpoint, sample: lis
     assert len(plain) == len(train) and len(examples) == len(train) + len(copies)
     assert all(len(example.spans) == 0 for example in examples[: len(train)])
     for (index, copy), example in zip(copies, examples[len(train) :]):
-        assert example.previous == examples[index].previous and example.intent == examples[index].intent
+        assert example.previous == examples[index].previous and example.targets[0] == examples[index].targets[0]
         slots = {checkpoint.labels.slots.index(slot.name) for slot in copy.slots if slot.name in SLOTS}
         begins = {2 * slot + 1 for slot in slots}
         found = {(slot, first) for slot, first, _ in example.spans.tolist()}
-        tagged = {((tag - 1) // 2, at) for at, tag in enumerate(example.tags.tolist()) if tag in begins}
+        tagged = {((tag - 1) // 2, at) for at, tag in enumerate(example.targets[1].tolist()) if tag in begins}
         assert tagged & found
-    assert (np.concatenate([e.tags for e in examples]) != IGNORED).any()
+    assert (np.concatenate([e.targets[1] for e in examples]) != IGNORED).any()
 
 
 def test_settings() -> None:

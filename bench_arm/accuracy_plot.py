@@ -1,4 +1,4 @@
-"""The curve of ``slu bench host --curve``: how right each of several models is, against its size and its time."""
+"""The picture of ``slu bench host --curve``: how right each of several models is, against its size and its time."""
 
 from __future__ import annotations
 

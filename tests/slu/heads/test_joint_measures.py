@@ -8,7 +8,7 @@ import pytest
 
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot, Utterance
-from slu.evaluation.measures import compare, measure
+from slu.heads.joint_measures import compare, measure
 
 LABELS = Labels(
     ("OTHERS", "call", "play"), ("name", "song"), {"OTHERS": (), "call": ("name",), "play": ("name", "song")}

@@ -10,18 +10,19 @@ import pytest
 
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
+from slu.heads.examples import IGNORED, Batch, Example
 from slu.heads.joint_crf import Answers
+from slu.heads.joint_loss import HEADS_WEIGHT, AnswerLoss, HeadLoss
 from slu.model.checkpoint import Checkpoint
-from slu.training.batches import IGNORED, Batch, Example, Soft, make_examples, make_shards, unlabelled_examples
+from slu.training.batches import make_examples, make_shards, unlabelled_examples
 from slu.training.fit import TrainingSettings, loss_of
-from slu.training.losses import HEADS_WEIGHT, AnswerLoss, HeadLoss
 
 Logits = tuple[np.ndarray, np.ndarray]
 
 
 @pytest.fixture
 def examples(sample: list[Utterance], checkpoint: Checkpoint) -> list[Example]:
-    return make_examples(sample[:7], checkpoint.tokenizer(), checkpoint.labels, 32)
+    return make_examples(sample[:7], checkpoint)
 
 
 @pytest.fixture
@@ -50,31 +51,31 @@ def test_heads_are_means_over_utterances_and_over_tokens(batch: Batch, logits: L
         return -float(target @ log)
 
     for smoothing in (0.0, 0.1):
-        want = np.mean([smoothed(log_softmax(row), t, smoothing) for row, t in zip(logits[0], batch.intents)])
+        want = np.mean([smoothed(log_softmax(row), t, smoothing) for row, t in zip(logits[0], batch.targets[0])])
         tokens = [
-            smoothed(log_softmax(logits[1][place]), batch.tags[place], smoothing)
-            for place in zip(*np.nonzero(batch.tags != IGNORED))
+            smoothed(log_softmax(logits[1][place]), batch.targets[1][place], smoothing)
+            for place in zip(*np.nonzero(batch.targets[1] != IGNORED))
         ]
-        got = HeadLoss(smoothing).of_labels(*tensors(logits), batch)
+        got = HeadLoss(smoothing).of_labels(tensors(logits), batch)
         assert float(got) == pytest.approx(want + np.mean(tokens), rel=1e-5)
 
 
 def test_answers_are_weighed_as_wholes(batch: Batch, logits: Logits, checkpoint: Checkpoint) -> None:
     """-log p of what is labelled, and the loss of the heads; padding and texts without labels make no difference."""
     log_sum, *_ = Answers(checkpoint.labels).marginals(*logits, batch.scored)
-    scores = logits[0][np.arange(7), batch.intents].copy()
-    for row, t in zip(*np.nonzero(batch.tags != IGNORED)):
-        scores[row] += logits[1][row, t, batch.tags[row, t]]
+    scores = logits[0][np.arange(7), batch.targets[0]].copy()
+    for row, t in zip(*np.nonzero(batch.targets[1] != IGNORED)):
+        scores[row] += logits[1][row, t, batch.targets[1][row, t]]
     loss = AnswerLoss(checkpoint.labels, 0.1)
-    heads = HEADS_WEIGHT * float(HeadLoss(0.1).of_labels(*tensors(logits), batch))
+    heads = HEADS_WEIGHT * float(HeadLoss(0.1).of_labels(tensors(logits), batch))
     want = np.mean(log_sum - scores) + heads
-    assert float(loss.of_labels(*tensors(logits), batch)) == pytest.approx(want, rel=1e-5)
+    assert float(loss.of_labels(tensors(logits), batch)) == pytest.approx(want, rel=1e-5)
 
-    unknown = replace(batch, intents=batch.intents.copy(), tags=batch.tags.copy())
-    unknown.intents[3:], unknown.tags[3:] = IGNORED, IGNORED
-    heads = HEADS_WEIGHT * float(HeadLoss(0.1).of_labels(*tensors(logits), unknown))
+    unknown = replace(batch, targets=tuple(target.copy() for target in batch.targets))
+    unknown.targets[0][3:], unknown.targets[1][3:] = IGNORED, IGNORED
+    heads = HEADS_WEIGHT * float(HeadLoss(0.1).of_labels(tensors(logits), unknown))
     want = (log_sum - scores)[:3].sum() / 7 + heads
-    assert float(loss.of_labels(*tensors(logits), unknown)) == pytest.approx(want, rel=1e-5)
+    assert float(loss.of_labels(tensors(logits), unknown)) == pytest.approx(want, rel=1e-5)
 
 
 def test_what_the_decoder_cannot_answer_teaches_the_heads_alone(
@@ -82,12 +83,12 @@ def test_what_the_decoder_cannot_answer_teaches_the_heads_alone(
 ) -> None:
     """Else the loss would have no bound: a checkpoint may be trained further with other data than its labels'."""
     labels = replace(checkpoint.labels, slots_of_intent=dict.fromkeys(checkpoint.labels.intents, ()))
-    without = (batch.tags > 0).sum(1) == 0
+    without = (batch.targets[1] > 0).sum(1) == 0
     assert without.any() and not without.all()
     log_sum, *_ = Answers(labels).marginals(*logits, batch.scored)
-    scores = logits[0][np.arange(7), batch.intents] + np.where(batch.scored, logits[1][:, :, 0], 0).sum(1)
-    want = (log_sum - scores)[without].sum() / 7 + HEADS_WEIGHT * float(HeadLoss().of_labels(*tensors(logits), batch))
-    assert float(AnswerLoss(labels).of_labels(*tensors(logits), batch)) == pytest.approx(want, rel=1e-5)
+    scores = logits[0][np.arange(7), batch.targets[0]] + np.where(batch.scored, logits[1][:, :, 0], 0).sum(1)
+    want = (log_sum - scores)[without].sum() / 7 + HEADS_WEIGHT * float(HeadLoss().of_labels(tensors(logits), batch))
+    assert float(AnswerLoss(labels).of_labels(tensors(logits), batch)) == pytest.approx(want, rel=1e-5)
 
 
 @pytest.mark.parametrize("teachers", [False, True])
@@ -122,16 +123,14 @@ def test_least_where_the_teachers_are(batch: Batch, logits: Logits, checkpoint: 
     loss = AnswerLoss(checkpoint.labels) if answers else HeadLoss()
 
     def to_learn(given: tuple[paddle.Tensor, paddle.Tensor]) -> paddle.Tensor:
-        whole = loss.of_teachers(*given, said, batch)
+        whole = loss.of_teachers(given, said, batch)
         return (
-            whole - HEADS_WEIGHT * loss.heads.of_teachers(*given, said, batch)
-            if isinstance(loss, AnswerLoss)
-            else whole
+            whole - HEADS_WEIGHT * loss.heads.of_teachers(given, said, batch) if isinstance(loss, AnswerLoss) else whole
         )
 
-    said: Soft = loss.probabilities(*tensors(logits), batch)
-    assert said.tags.sum(-1) == pytest.approx(batch.scored.astype(float), abs=1e-4)
-    assert said.intents.sum(-1) == pytest.approx(1, abs=1e-4)
+    said = loss.probabilities(tensors(logits), batch)
+    assert said[1].sum(-1) == pytest.approx(batch.scored.astype(float), abs=1e-4)
+    assert said[0].sum(-1) == pytest.approx(1, abs=1e-4)
     same = tensors(logits)
     least = to_learn(same)
     least.backward()
@@ -143,21 +142,21 @@ def test_least_where_the_teachers_are(batch: Batch, logits: Logits, checkpoint: 
 
 
 def test_texts_without_tokens(checkpoint: Checkpoint) -> None:
-    batch = make_shards(unlabelled_examples(["", ""], checkpoint.tokenizer(), 32), np.arange(2), 0, 1)[0]
+    batch = make_shards(unlabelled_examples(["", ""], checkpoint), np.arange(2), 0, 1)[0]
     shapes = (2, len(checkpoint.labels.intents)), (*batch.ids.shape, len(checkpoint.labels.tags))
     zeros = paddle.zeros(shapes[0]), paddle.zeros(shapes[1])
     loss = AnswerLoss(checkpoint.labels)
-    said = loss.probabilities(*zeros, batch)
-    np.testing.assert_allclose(said.intents, 1 / shapes[0][1], rtol=1e-5)
-    assert float(loss.of_labels(*zeros, batch)) == 0
-    assert float(loss.of_teachers(*zeros, said, batch)) == pytest.approx(
+    said = loss.probabilities(zeros, batch)
+    np.testing.assert_allclose(said[0], 1 / shapes[0][1], rtol=1e-5)
+    assert float(loss.of_labels(zeros, batch)) == 0
+    assert float(loss.of_teachers(zeros, said, batch)) == pytest.approx(
         (1 + HEADS_WEIGHT) * np.log(shapes[0][1]), rel=1e-5
     )
 
 
 def test_what_settings_ask_for(checkpoint: Checkpoint) -> None:
-    answers = loss_of(TrainingSettings(loss="answers", label_smoothing=0.2), checkpoint.labels)
-    heads = loss_of(TrainingSettings(label_smoothing=0.2), checkpoint.labels)
+    answers = loss_of(TrainingSettings(loss="answers", label_smoothing=0.2), checkpoint)
+    heads = loss_of(TrainingSettings(label_smoothing=0.2), checkpoint)
     assert isinstance(answers, AnswerLoss) and answers.heads.smoothing == 0.2
     assert isinstance(heads, HeadLoss) and heads.smoothing == 0.2
     with pytest.raises(ConfigError, match="loss is 'other'; choose one of heads, answers"):

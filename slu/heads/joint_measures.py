@@ -7,10 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from slu.corpus.labels import Labels
+from slu.corpus.labels import OTHERS, Labels
 from slu.corpus.utterance import Slot, Utterance
 from slu.inputs.tokenizer import SPACE, normalise_character
 
+MEASURES = (
+    "exact",
+    "seed_accuracy",
+    "intent_accuracy",
+    "intent_macro_f1",
+    "slot_precision",
+    "slot_recall",
+    "slot_f1",
+    "understood",
+)
+"""The single numbers, in the order in which they are shown."""
 SEED_TOKENS = 14
 """The published recipe reads 16 tokens, [CLS] and [SEP] among them."""
 
@@ -60,7 +71,7 @@ def measure(utterances: Sequence[Utterance], answers: Sequence[Answer], labels: 
     slots = _slot_classes(utterances, answers)
     total = [sum(row[k] for row in slots.values()) for k in ("right", "predicted", "labelled")]
     precision, recall, f1 = _f1(*total)
-    scored = [row["f1"] for name, row in intents.items() if name != "OTHERS" and row["labelled"]]
+    scored = [row["f1"] for name, row in intents.items() if name != OTHERS and row["labelled"]]
     return {
         "utterances": len(utterances),
         "exact": percent(sum(o.exact for o in outcomes), len(outcomes)),
