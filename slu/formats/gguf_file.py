@@ -62,20 +62,6 @@ def read_gguf(path: Path) -> Contents:
         return _contents(keys, _tensors(cursor, tensor_count, alignment, len(data)))
 
 
-def read_keys(path: Path, wanted: set[str]) -> dict[str, Any]:
-    """The values of these keys; stops at the last of them, so what follows is not checked. Raises `BundleError`."""
-    data = map_file(path)
-    _, count = _head(path, data)
-    found: dict[str, Any] = {}
-    with damage_reported(path, GGUF, data):
-        for key, value in _Cursor(data, _HEAD.size).keys(count):
-            if key in wanted:
-                found[key] = value
-            if len(found) == len(wanted):
-                break
-    return found
-
-
 _HEAD = struct.Struct("<4sIQQ")
 
 
