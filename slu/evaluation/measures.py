@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot, Utterance
-from slu.inputs.tokenizer import SPACE, normalise_character
+from slu.inputs.normalisation import SPACE, normalise_character
 
 SEED_TOKENS = 14
 """The published recipe reads 16 tokens, [CLS] and [SEP] among them."""

@@ -19,7 +19,7 @@ from slu.formats.raw import GGUF, Damaged, damage_reported, map_file, not_a
 
 VERSION = 3
 ARCHITECTURE = "ernie-slu"
-MODEL_VERSIONS = (1,)
+MODEL_VERSIONS = (1, 2)
 """Values of ``ernie-slu.format_version``."""
 
 _STRING, _ARRAY = 8, 9

@@ -62,7 +62,7 @@ class Checkpoint:
         return any(name.endswith(".input_scale") for name in self.tensors)
 
     def tokenizer(self) -> Tokenizer:
-        return Tokenizer(self.vocab)
+        return Tokenizer(self.vocab, normalisation=self.config.normalisation)
 
 
 FLAG_EMBEDDINGS = "ernie.embeddings.flag_embeddings.weight"
@@ -196,7 +196,7 @@ def read_lists(directory: Path, config: ModelConfig, labels: Labels) -> Compiled
         return None
     if LEXICON not in config.flags:
         raise CheckpointError(f"{path}: lists of another model; {CONFIG} says that this one takes none")
-    return CompiledLexicon.from_tensors(read_tensors(path), labels.slots, str(path))
+    return CompiledLexicon.from_tensors(read_tensors(path), labels.slots, str(path), config.normalisation)
 
 
 def write_lists(lexicon: CompiledLexicon | None, directory: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from slu.errors import CheckpointError
 from slu.inputs.flags import KINDS
+from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class ModelConfig:
     ``attention_head_size`` is a field of its own because heads can be cut: 9 heads of 26 serve a hidden size of 312.
     ``max_seq_length``: tokens a text may have, [CLS] and [SEP] counted: as many positions as were trained.
     ``flags``: the kinds of flags that the network takes beside the ids, some of `slu.inputs.flags.KINDS`.
+    ``normalisation``: what is done to a text before its tokens, one of `slu.inputs.normalisation.NORMALISATIONS`.
     """
 
     vocab_size: int
@@ -38,6 +40,7 @@ class ModelConfig:
     task_id: int = 0
     task_type_vocab_size: int = 3
     flags: tuple[str, ...] = ()
+    normalisation: str = PLAIN
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], where: str) -> ModelConfig:
@@ -82,6 +85,11 @@ class ModelConfig:
                 raise CheckpointError(f"{where}: {name} is {getattr(config, name)}; it must be at most 1")
         if config.hidden_act != "gelu":
             raise CheckpointError(f"{where}: hidden_act {config.hidden_act!r} is not supported; only gelu is")
+        if config.normalisation not in NORMALISATIONS:
+            raise CheckpointError(
+                f"{where}: normalisation is {config.normalisation!r}; this version of slu has {SPEECH} only, "
+                "a newer one is needed"
+            )
         return config
 
     @property
@@ -90,11 +98,13 @@ class ModelConfig:
         return min(self.max_seq_length or self.max_position_embeddings, self.max_position_embeddings)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields of ``config.json``; ``flags`` only where there are some."""
+        """The fields of ``config.json``; ``flags`` and ``normalisation`` only where there are some."""
         fields = dataclasses.asdict(self)
         flags = list(fields.pop("flags"))
         head = {"model_type": "ernie", "architectures": ["JointErnie"]}
-        return {**head, **fields, **({"flags": flags} if flags else {})}
+        normalisation = fields.pop("normalisation")
+        extra = {"flags": flags, "normalisation": normalisation}
+        return {**head, **fields, **{name: value for name, value in extra.items() if value}}
 
     def replace(self, **changes: Any) -> ModelConfig:
         return dataclasses.replace(self, **changes)

@@ -92,7 +92,7 @@ class Parser:
         self.threshold = threshold
         self.columns = FlagColumns.of(flags, labels)
         if LEXICON in flags:
-            self._lexicon = Lexicon(lists or compile_lexicon({}, labels.slots))
+            self._lexicon = Lexicon(lists or compile_lexicon({}, labels.slots, tokenizer.normalisation))
         self._decoder = Decoder(labels)
 
     @property
