@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from gguf import GGUFWriter
 
 ARCHITECTURE = "ernie-slu"
-FORMAT_VERSION = 1
-"""Raised whenever an engine of before would misread a file. The engine refuses other versions, naming both."""
+FORMAT_VERSION, NORMALISING_VERSION = 1, 2
+"""Raised whenever an older engine would misread a file. The engine refuses other versions, naming both. Version 2 is
+written for models that normalise their text only."""
 
 ALIGNMENT = 64
 PANEL = 16
@@ -71,7 +72,8 @@ def write_gguf(checkpoint: Checkpoint, path: str | Path, name: str = "") -> None
 def add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
     """Add all keys of a model to a file, except those that say how it is stored."""
     config, labels = checkpoint.config, checkpoint.labels
-    writer.add_uint32(f"{ARCHITECTURE}.format_version", FORMAT_VERSION)
+    version = NORMALISING_VERSION if config.normalisation else FORMAT_VERSION
+    writer.add_uint32(f"{ARCHITECTURE}.format_version", version)
     writer.add_block_count(config.num_hidden_layers)
     writer.add_embedding_length(config.hidden_size)
     writer.add_feed_forward_length(config.intermediate_size)
@@ -82,6 +84,8 @@ def add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
     writer.add_array(f"{ARCHITECTURE}.inputs", ["tokens", "flags"] if config.flags else ["tokens"])
     if config.flags:
         writer.add_array(f"{ARCHITECTURE}.flags", list(config.flags))
+    if config.normalisation:
+        writer.add_string(f"{ARCHITECTURE}.normalisation", config.normalisation)
     writer.add_array(f"{ARCHITECTURE}.intents", list(labels.intents))
     writer.add_array(f"{ARCHITECTURE}.slots", list(labels.slots))
     taken = [[labels.slots.index(slot) for slot in labels.slots_of_intent[intent]] for intent in labels.intents]

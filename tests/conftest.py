@@ -11,7 +11,8 @@ import pytest
 from slu.corpus.labels import Labels
 from slu.corpus.tagged import read_corpus
 from slu.corpus.utterance import Utterance
-from slu.inputs.tokenizer import SPACE, SPECIAL_TOKENS, normalise_character
+from slu.inputs.normalisation import SPACE, normalise_character
+from slu.inputs.tokenizer import SPECIAL_TOKENS
 from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint, parameter_shapes, save_checkpoint
 from slu.model.config import ModelConfig

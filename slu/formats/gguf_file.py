@@ -20,7 +20,7 @@ from slu.heads.joint import JOINT
 
 VERSION = 3
 ARCHITECTURE = "ernie-slu"
-MODEL_VERSIONS = (1,)
+MODEL_VERSIONS = (1, 2)
 """Values of ``ernie-slu.format_version``."""
 
 _STRING, _ARRAY = 8, 9
@@ -61,20 +61,6 @@ def read_gguf(path: Path) -> Contents:
         if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
             raise Damaged(f"its alignment is {alignment}")
         return _contents(keys, _tensors(cursor, tensor_count, alignment, len(data)))
-
-
-def read_keys(path: Path, wanted: set[str]) -> dict[str, Any]:
-    """The values of these keys; stops at the last of them, so what follows is not checked. Raises `BundleError`."""
-    data = map_file(path)
-    _, count = _head(path, data)
-    found: dict[str, Any] = {}
-    with damage_reported(path, GGUF, data):
-        for key, value in _Cursor(data, _HEAD.size).keys(count):
-            if key in wanted:
-                found[key] = value
-            if len(found) == len(wanted):
-                break
-    return found
 
 
 _HEAD = struct.Struct("<4sIQQ")

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from slu.corpus.labels import OTHERS, Labels
 from slu.corpus.utterance import Slot, Utterance
-from slu.inputs.tokenizer import SPACE, normalise_character
+from slu.inputs.normalisation import SPACE, normalise_character
 
 MEASURES = (
     "exact",

@@ -1,6 +1,6 @@
 """Lexicons: lists of the names that a slot can take, such as the contacts of a phone, and where they stand in a text.
 
-A phrase is compared by its normalised characters, those of the tokens (`slu.inputs.tokenizer.normalise_character`):
+A phrase is compared by its normalised characters, those of the tokens (`slu.inputs.normalisation`):
 neither case nor spaces matter, nor whether the vocabulary has the characters. It matches where these stand in a row,
 from the first character of a token to the last character of one; inside other matches too.
 
@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from slu.errors import CheckpointError, LexiconError
+from slu.inputs.normalisation import PLAIN, normalise_text
 from slu.inputs.phrases import FACTOR, MAX_PHRASE, SEED, WORD, key_of, normalise, read_list
 from slu.inputs.tokenizer import Encoding
 
@@ -34,9 +35,13 @@ class Match(NamedTuple):
 
 
 class Entries(Protocol):
-    """What a text can be matched with. ``lengths``: bit ``l`` is set if a phrase of ``l`` characters may be there."""
+    """What a text can be matched with. ``lengths``: bit ``l`` is set if a phrase of ``l`` characters may be there.
+
+    ``normalisation``: of phrases and texts, see `slu.inputs.normalisation`.
+    """
 
     slots: tuple[str, ...]
+    normalisation: str
 
     @property
     def lengths(self) -> int: ...
@@ -53,8 +58,9 @@ def find_matches(entries: Entries, text: str, encoding: Encoding) -> list[Match]
         return []
     codes: list[int] = []
     begins = [0]
+    characters = [replacement for _, replacement in normalise_text(text, entries.normalisation)]
     for start, end in zip(encoding.starts[1:-1].tolist(), encoding.ends[1:-1].tolist()):
-        codes += map(ord, normalise(text[start:end]))
+        codes += map(ord, "".join(characters[start:end]))
         begins.append(len(codes))
     longest = lengths.bit_length() - 1
     matches = []
@@ -87,7 +93,10 @@ class CompiledLexicon:
     so that the same lists make the same table.
     """
 
-    def __init__(self, hashes: np.ndarray, owners: np.ndarray, lengths: int, slots: Sequence[str]):
+    def __init__(
+        self, hashes: np.ndarray, owners: np.ndarray, lengths: int, slots: Sequence[str], normalisation: str = PLAIN
+    ):
+        self.normalisation = normalisation
         self.hashes, self.owners, self.lengths = hashes, owners, lengths
         self.slots = tuple(slots)
         used = np.flatnonzero(hashes)
@@ -116,7 +125,9 @@ class CompiledLexicon:
         return {"hashes": self.hashes, "slots": self.owners, "lengths": lengths, "counts": self.counts}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, np.ndarray], slots: Sequence[str], where: str) -> CompiledLexicon:
+    def from_tensors(
+        cls, tensors: Mapping[str, np.ndarray], slots: Sequence[str], where: str, normalisation: str = PLAIN
+    ) -> CompiledLexicon:
         """Inverse of `tensors`; raise `CheckpointError` for what `compile_lexicon` cannot have made."""
         shapes = {"hashes": (np.uint64, None), "slots": (np.uint16, None), "lengths": (np.uint64, 1)}
         for name, (kind, size) in {**shapes, "counts": (np.uint32, len(slots))}.items():
@@ -132,13 +143,15 @@ class CompiledLexicon:
         good = good and (lengths & 1) == 0 and bool(lengths) == bool(entries)
         if not good or not _same(_table(entries, len(hashes)), (hashes, owners)):
             raise CheckpointError(f"{where}: the table is damaged; copy it again")
-        lexicon = cls(hashes, owners, lengths, slots)
+        lexicon = cls(hashes, owners, lengths, slots, normalisation)
         if not np.array_equal(lexicon.counts, tensors["counts"]):
             raise CheckpointError(f"{where}: counts are not those of the table; copy it again")
         return lexicon
 
 
-def compile_lexicon(lists: Mapping[str, Iterable[str]], slots: Sequence[str]) -> CompiledLexicon:
+def compile_lexicon(
+    lists: Mapping[str, Iterable[str]], slots: Sequence[str], normalisation: str = PLAIN
+) -> CompiledLexicon:
     """Make the table of ``lists``: phrases by slot name. Raises `LexiconError` for a phrase that is too long.
 
     Phrases of which nothing is left when normalised are passed over.
@@ -147,12 +160,12 @@ def compile_lexicon(lists: Mapping[str, Iterable[str]], slots: Sequence[str]) ->
     lengths = 0
     for name, phrases in lists.items():
         slot = _slot_number(name, slots)
-        keys, bits = _keys(phrases, name)
+        keys, bits = _keys(phrases, name, normalisation)
         entries.update((key, slot) for key in keys)
         lengths |= bits
     # The start is monotonic in the key, so this is the order in which entries are put in.
     table = _table(sorted(entries), max(1, -(-4 * len(entries) // 3)))
-    return CompiledLexicon(*table, lengths, slots)
+    return CompiledLexicon(*table, lengths, slots, normalisation)
 
 
 class Lexicon:
@@ -164,6 +177,7 @@ class Lexicon:
 
     def __init__(self, below: Entries):
         self.slots = below.slots
+        self.normalisation = below.normalisation
         self._below = below
         self._lengths = 0
         self._hidden = 0  # slots whose lists below do not count, as bits
@@ -173,18 +187,18 @@ class Lexicon:
 
     def add(self, slot: str, phrases: Iterable[str]) -> None:
         """Add phrases to the list of ``slot``. As every change, it is made as a whole or, on an error, not at all."""
-        self._add(self._bit(slot), *_keys(phrases, slot))
+        self._add(self._bit(slot), *_keys(phrases, slot, self.normalisation))
 
     def remove(self, slot: str, phrases: Iterable[str]) -> None:
         """Remove phrases, those of the lists below as well; such as are in no list do no harm."""
-        bit, (keys, _) = self._bit(slot), _keys(phrases, slot)
+        bit, (keys, _) = self._bit(slot), _keys(phrases, slot, self.normalisation)
         for key in keys:
             self._added[key] = self._added.get(key, 0) & ~bit
             self._removed[key] = self._removed.get(key, 0) | bit
 
     def replace(self, slot: str, phrases: Iterable[str]) -> None:
         """Let ``slot`` have these phrases and no others."""
-        bit, (keys, lengths) = self._bit(slot), _keys(phrases, slot)
+        bit, (keys, lengths) = self._bit(slot), _keys(phrases, slot, self.normalisation)
         self.reset(slot)
         self._hidden |= bit
         self._add(bit, keys, lengths)
@@ -201,7 +215,7 @@ class Lexicon:
 
     def add_file(self, slot: str, path: str | Path) -> None:
         """Add the phrases of a list file (see `slu.inputs.phrases`)."""
-        self.add(slot, read_list(path))
+        self.add(slot, read_list(path, self.normalisation))
 
     def thin(self, share: float) -> None:
         """Let only this share of all entries count, those of the lists below as well: to measure incomplete lists.
@@ -237,13 +251,13 @@ def _slot_number(name: str, slots: Sequence[str]) -> int:
         raise LexiconError(f"the model has no slot {name!r}; it has {', '.join(slots) or 'none'}") from None
 
 
-def _keys(phrases: Iterable[str], slot: str) -> tuple[list[int], int]:
+def _keys(phrases: Iterable[str], slot: str, normalisation: str) -> tuple[list[int], int]:
     """Keys of phrases, and the set of their lengths as bits."""
     if isinstance(phrases, str):
         raise LexiconError(f"{slot}: one text, {phrases[:20]!r}; give a list of phrases")
     keys, lengths = [], 0
     for number, phrase in enumerate(phrases, 1):
-        normalised = normalise(phrase)
+        normalised = normalise(phrase, normalisation)
         if len(normalised) > MAX_PHRASE:
             raise LexiconError(f"{slot}: phrase {number} has {len(normalised)} characters; at most {MAX_PHRASE} can be")
         if normalised:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from slu.corpus.tagged import Problem
 from slu.errors import LexiconError
-from slu.inputs.tokenizer import normalise_character
+from slu.inputs.normalisation import PLAIN, normalise_text
 
 MAX_PHRASE = 62
 """Characters of a phrase, normalised: the set of lengths fits a 64-bit word."""
@@ -23,9 +23,9 @@ _BOM = b"\xef\xbb\xbf"
 _WHITE = b" \t\r"
 
 
-def normalise(phrase: str) -> str:
+def normalise(phrase: str, normalisation: str = PLAIN) -> str:
     """The characters that are compared."""
-    return "".join(normalise_character(char)[1] for char in phrase)
+    return "".join(replacement for _, replacement in normalise_text(phrase, normalisation))
 
 
 def key_of(normalised: str) -> int:
@@ -36,16 +36,16 @@ def key_of(normalised: str) -> int:
     return (value ^ (value >> 32)) or 1
 
 
-def read_list(path: str | Path) -> list[str]:
+def read_list(path: str | Path, normalisation: str = PLAIN) -> list[str]:
     """The phrases of a list file; raise `LexiconError`, with the line, when one of them cannot be in a list."""
-    return parse_list(_content(path), str(path))
+    return parse_list(_content(path), str(path), normalisation)
 
 
-def parse_list(content: bytes, where: str) -> list[str]:
+def parse_list(content: bytes, where: str, normalisation: str = PLAIN) -> list[str]:
     """As `read_list`, from the bytes of a file."""
     phrases = []
     for number, raw in phrase_lines(content):
-        problem, phrase = read_phrase(raw)
+        problem, phrase = read_phrase(raw, normalisation)
         if problem:
             raise LexiconError(f"{where}:{number}: {problem}")
         phrases.append(phrase)
@@ -93,13 +93,13 @@ def phrase_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, phrase
 
 
-def read_phrase(raw: bytes) -> tuple[str, str]:
+def read_phrase(raw: bytes, normalisation: str = PLAIN) -> tuple[str, str]:
     """What is wrong with a line, empty if nothing is, and its phrase."""
     try:
         phrase = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         return f"not UTF-8 at byte {error.start} of the phrase", ""
-    length = len(normalise(phrase))
+    length = len(normalise(phrase, normalisation))
     if length > MAX_PHRASE:
         return f"{length} characters; at most {MAX_PHRASE} can be in a phrase", phrase
     return "", phrase

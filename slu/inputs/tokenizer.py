@@ -13,36 +13,18 @@ Only the standard library and NumPy are used: tokenizing must not cost an import
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from slu.errors import CheckpointError
+from slu.inputs.normalisation import DIGIT, DROPPED, MARK, PLAIN, SINGLE, SPACE, normalise_text
 
 PAD, CLS, SEP, MASK, UNK = SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
 MAX_WORD_CHARACTERS = 100
 """A longer word is one ``[UNK]``, as in BERT; it also keeps tokenization linear."""
-
-DROPPED, SPACE, SINGLE, DIGIT, OTHER = range(5)
-"""Character classes: belongs to no token; separates words; a word of its own; ASCII digit; any other."""
-
-# BERT's "Chinese characters", https://github.com/google-research/bert (tokenization.py)
-_IDEOGRAPHS = (
-    (0x4E00, 0x9FFF),
-    (0x3400, 0x4DBF),
-    (0x20000, 0x2A6DF),
-    (0x2A700, 0x2B73F),
-    (0x2B740, 0x2B81F),
-    (0x2B820, 0x2CEAF),
-    (0xF900, 0xFAFF),
-    (0x2F800, 0x2FA1F),
-)
-# Not in a symbol category, but PaddleNLP makes words of them all the same.
-_EXTRA_SYMBOLS = frozenset((0x00AD, 0x00B2, 0x00BA, 0x3007, 0x00B5, 0x00D8, 0x014B, 0x01B1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +41,16 @@ class Encoding:
     truncated: bool
 
 
-def _is_single(char: str) -> bool:
-    """Is this (normalised) character an ideograph, a punctuation mark or a symbol?"""
-    code = ord(char)
-    if code < 128:
-        return 33 <= code <= 126 and not char.isalnum()
-    if any(low <= code <= high for low, high in _IDEOGRAPHS) or code in _EXTRA_SYMBOLS:
-        return True
-    return unicodedata.category(char)[0] in "PS"
-
-
-@lru_cache(maxsize=1 << 16)
-def normalise_character(char: str) -> tuple[int, str]:
-    """Return the class of one character of the text and what it is replaced by (empty when it is in no token)."""
-    category = unicodedata.category(char)
-    if char in " \t\n\r" or category[0] == "Z":
-        return SPACE, ""
-    if char == "\ufffd" or category[0] == "C":
-        return DROPPED, ""
-    decomposed = unicodedata.normalize("NFD", char.lower())
-    text = "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
-    if not text:
-        return DROPPED, ""
-    if any(map(_is_single, text)):  # compatibility ideographs decompose to ideographs, so theirs are found too
-        return SINGLE, text
-    return (DIGIT if text in "0123456789" else OTHER), text
-
-
 class Tokenizer:
     """WordPiece over a vocabulary. Immutable, so one may serve many threads."""
 
-    def __init__(self, vocab: Sequence[str], where: str | Path = "vocabulary"):
-        """Raise `CheckpointError` when a special token is missing; ``where`` says in which file."""
+    def __init__(self, vocab: Sequence[str], where: str | Path = "vocabulary", normalisation: str = PLAIN):
+        """Raise `CheckpointError` when a special token is missing; ``where`` says in which file.
+
+        ``normalisation``: what is done to a text before, one of `slu.inputs.normalisation.NORMALISATIONS`.
+        """
         self.vocab = tuple(vocab)
+        self.normalisation = normalisation
         # ERNIE's own vocabulary has a few tokens twice; the last one counts, as in PaddleNLP.
         self._ids = {token: i for i, token in enumerate(self.vocab)}
         missing = [t for t in SPECIAL_TOKENS if t not in self._ids]
@@ -101,9 +60,9 @@ class Tokenizer:
         self._longest = max(map(len, self.vocab))
 
     @classmethod
-    def from_file(cls, path: str | Path) -> Tokenizer:
+    def from_file(cls, path: str | Path, normalisation: str = PLAIN) -> Tokenizer:
         """Read a vocabulary: UTF-8, one token a line, its number is its line."""
-        return cls(read_vocab(path), path)
+        return cls(read_vocab(path), path, normalisation)
 
     def encode(self, text: str, max_length: int) -> Encoding:
         """Tokenize ``text`` to at most ``max_length`` tokens (``[CLS]`` and ``[SEP]`` count)."""
@@ -111,7 +70,7 @@ class Tokenizer:
         starts: list[int] = [0]
         ends: list[int] = [0]
         truncated = False
-        for word in _words(text):
+        for word in _words(text, self.normalisation):
             for token, start, end in self._pieces(word):
                 if len(ids) == max_length - 1:
                     truncated = True
@@ -128,7 +87,7 @@ class Tokenizer:
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of ``text`` as strings, without ``[CLS]`` and ``[SEP]``."""
-        return [self.vocab[token] for word in _words(text) for token, _, _ in self._pieces(word)]
+        return [self.vocab[token] for word in _words(text, self.normalisation) for token, _, _ in self._pieces(word)]
 
     def _pieces(self, word: list[tuple[int, str]]) -> list[tuple[int, int, int]]:
         """Greedy longest match; ``word`` is [(position in the text, normalised characters)]."""
@@ -155,19 +114,19 @@ class Tokenizer:
         return pieces
 
 
-def _words(text: str):  # type: ignore[no-untyped-def]
+def _words(text: str, normalisation: str) -> Iterator[list[tuple[int, str]]]:
     """Yield each word of ``text`` as a non-empty list of (position, normalised characters)."""
     word: list[tuple[int, str]] = []
     previous = SPACE
-    for position, char in enumerate(text):
-        kind, normalised = normalise_character(char)
+    for position, (kind, normalised) in enumerate(normalise_text(text, normalisation)):
         if kind == DROPPED:
             continue
-        if word and (kind in (SPACE, SINGLE) or (kind == DIGIT) != (previous == DIGIT)):
+        alone = kind in (SINGLE, MARK)
+        if word and (kind == SPACE or alone or (kind == DIGIT) != (previous == DIGIT)):
             yield word
             word = []
         previous = kind
-        if kind == SINGLE:
+        if alone:
             yield [(position, normalised)]
         elif kind != SPACE:
             word.append((position, normalised))

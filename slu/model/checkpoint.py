@@ -68,7 +68,7 @@ class Checkpoint:
         return self.config.task
 
     def tokenizer(self) -> Tokenizer:
-        return Tokenizer(self.vocab)
+        return Tokenizer(self.vocab, normalisation=self.config.normalisation)
 
 
 FLAG_EMBEDDINGS = "ernie.embeddings.flag_embeddings.weight"
@@ -200,7 +200,7 @@ def read_lists(directory: Path, config: ModelConfig, labels: Labels) -> Compiled
         return None
     if LEXICON not in config.flags:
         raise CheckpointError(f"{path}: lists of another model; {CONFIG} says that this one takes none")
-    return CompiledLexicon.from_tensors(read_tensors(path), labels.slots, str(path))
+    return CompiledLexicon.from_tensors(read_tensors(path), labels.slots, str(path), config.normalisation)
 
 
 def write_lists(lexicon: CompiledLexicon | None, directory: Path) -> None:

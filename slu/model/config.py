@@ -11,6 +11,7 @@ from slu.heads.head import Head
 from slu.heads.joint import JOINT
 from slu.heads.table import HEADS, head_of_architecture
 from slu.inputs.flags import KINDS
+from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,9 @@ class ModelConfig:
 
     ``attention_head_size`` is a field of its own because heads can be cut: 9 heads of 26 serve a hidden size of 312.
     ``max_seq_length``: tokens a text may have, [CLS] and [SEP] counted: as many positions as were trained.
-    ``flags``: the kinds of flags that the network takes beside the ids, some of `slu.inputs.flags.KINDS`. ``head``: a
-    key of `slu.heads.table.HEADS`; ``config.json`` has its ``architectures`` instead.
+    ``flags``: the kinds of flags that the network takes beside the ids, some of `slu.inputs.flags.KINDS`.
+    ``normalisation``: what is done to a text before its tokens, one of `slu.inputs.normalisation.NORMALISATIONS`.
+    ``head``: a key of `slu.heads.table.HEADS`; ``config.json`` has its ``architectures`` instead.
     """
 
     vocab_size: int
@@ -43,6 +45,7 @@ class ModelConfig:
     task_type_vocab_size: int = 3
     flags: tuple[str, ...] = ()
     head: str = JOINT.name
+    normalisation: str = PLAIN
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], where: str) -> ModelConfig:
@@ -90,6 +93,11 @@ class ModelConfig:
                 raise CheckpointError(f"{where}: {name} is {getattr(config, name)}; it must be at most 1")
         if config.hidden_act != "gelu":
             raise CheckpointError(f"{where}: hidden_act {config.hidden_act!r} is not supported; only gelu is")
+        if config.normalisation not in NORMALISATIONS:
+            raise CheckpointError(
+                f"{where}: normalisation is {config.normalisation!r}; this version of slu has {SPEECH} only, "
+                "a newer one is needed"
+            )
         return config
 
     @property
@@ -103,11 +111,13 @@ class ModelConfig:
         return min(self.max_seq_length or self.max_position_embeddings, self.max_position_embeddings)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields of ``config.json``; ``flags`` only where there are some."""
+        """The fields of ``config.json``; ``flags`` and ``normalisation`` only where there are some."""
         fields = dataclasses.asdict(self)
-        flags, _ = list(fields.pop("flags")), fields.pop("head")
+        flags, normalisation = list(fields.pop("flags")), fields.pop("normalisation")
+        del fields["head"]
         kind = {"model_type": "ernie", "architectures": [self.task.architecture]}
-        return {**kind, **fields, **({"flags": flags} if flags else {})}
+        extra = {"flags": flags, "normalisation": normalisation}
+        return {**kind, **fields, **{name: value for name, value in extra.items() if value}}
 
     def replace(self, **changes: Any) -> ModelConfig:
         return dataclasses.replace(self, **changes)

@@ -104,7 +104,8 @@ def open_directory(path: str | Path) -> ModelDirectory:
     if len(vocab) != config.vocab_size:
         raise error(f"{directory / VOCAB}: {len(vocab)} tokens, but the model has {config.vocab_size}")
     labels = Labels.load(directory / LABELS, error)
-    return ModelDirectory(directory, config, Tokenizer(vocab), labels, manifest, _length(directory, config, manifest))
+    tokenizer = Tokenizer(vocab, normalisation=config.normalisation)
+    return ModelDirectory(directory, config, tokenizer, labels, manifest, _length(directory, config, manifest))
 
 
 def _length(directory: Path, config: ModelConfig, manifest: Manifest) -> int | None:

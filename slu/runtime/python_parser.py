@@ -47,7 +47,9 @@ class PythonParser:
         self.decoder = self.head.decoder(model.labels)
         self._lexicon: Lexicon | None = None
         if LEXICON in model.config.flags:
-            self._lexicon = Lexicon(model.lexicon or compile_lexicon({}, model.labels.slots))
+            self._lexicon = Lexicon(
+                model.lexicon or compile_lexicon({}, model.labels.slots, self.tokenizer.normalisation)
+            )
 
     @property
     def lexicon(self) -> Lexicon:

@@ -12,9 +12,10 @@ from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError
 from slu.inputs.flags import LEXICON
 from slu.inputs.lexicon import CompiledLexicon, compile_lexicon
+from slu.inputs.normalisation import PLAIN
 from slu.inputs.phrases import MAX_PHRASE, key_of, list_files, normalise, read_list
 from slu.training.flag_dropout import Dropping
-from slu.training.recipe import LexiconSettings, Recipe
+from slu.training.recipe import LexiconSettings, ModelSettings, Recipe
 
 COPIES = 1000
 """Copies with new names for a slot, about: enough to learn to trust a list, few beside the corpus."""
@@ -36,6 +37,7 @@ class TrainingLists:
     flags: tuple[str, ...]
     dropping: Dropping
     new_names: tuple[str, ...] = ()
+    normalisation: str = PLAIN
 
     def compile(self, labels: Labels, train: Sequence[Utterance]) -> CompiledLexicon | None:
         """The table for a model of these labels; None if it takes none. Raises `LexiconError` for an unknown slot."""
@@ -46,7 +48,7 @@ class TrainingLists:
             lists.setdefault(name, [])
         for name, value, _ in self._own_values(train):
             lists[name].append(value)
-        return compile_lexicon(lists, labels.slots)
+        return compile_lexicon(lists, labels.slots, self.normalisation)
 
     def singular(self, labels: Labels, train: Sequence[Utterance]) -> frozenset[tuple[int, int]]:
         """The entries (slot number, key) that one utterance alone (or one session) has brought into the lists.
@@ -56,9 +58,9 @@ class TrainingLists:
         """
         sources: defaultdict[tuple[int, int], set[Hashable]] = defaultdict(set)
         for name, value, source in self._own_values(train):
-            sources[labels.slots.index(name), key_of(normalise(value))].add(source)
+            sources[labels.slots.index(name), key_of(normalise(value, self.normalisation))].add(source)
         given = {
-            (labels.slots.index(name), key_of(normalise(phrase)))
+            (labels.slots.index(name), key_of(normalise(phrase, self.normalisation)))
             for name in self.own
             for phrase in self.files.get(name, ())
         }
@@ -90,7 +92,7 @@ class TrainingLists:
             for slot in utterance.slots:
                 if slot.name in self.own:
                     for value in {slot.value, slot.correction or slot.value}:
-                        if 0 < len(normalise(value)) <= MAX_PHRASE:
+                        if 0 < len(normalise(value, self.normalisation)) <= MAX_PHRASE:
                             yield slot.name, value, source
 
 
@@ -126,5 +128,6 @@ def read_training_lists(recipe: Recipe, slots: Sequence[str], by_session: bool) 
                 f"{recipe.path}: [lexicon] {setting}: there is no slot {unknown[0]!r}; there are {', '.join(slots)}"
             )
     paths = list_files(recipe.resolve(settings.lists), slots) if settings.lists else []
-    files = {path.stem: read_list(path) for path in paths}
-    return TrainingLists(files, settings.own, by_session, settings.flags, settings, settings.new_names)
+    normalisation = recipe.section("model", ModelSettings).normalisation
+    files = {path.stem: read_list(path, normalisation) for path in paths}
+    return TrainingLists(files, settings.own, by_session, settings.flags, settings, settings.new_names, normalisation)

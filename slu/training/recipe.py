@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from slu.errors import ConfigError
 from slu.inputs.flags import LEXICON, PREVIOUS_INTENT
+from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
 from slu.training.flag_dropout import Dropping
 
 OWN_SECTIONS = ("data", "lexicon", "model", "training")
@@ -39,6 +40,7 @@ class ModelSettings:
 
     ``vocab``: file with the vocabulary of a model from scratch, or "ideographs" for the generic one that needs no file.
     The sizes are those of a model from scratch. ``max_length``: tokens a text may have, [CLS] and [SEP] counted.
+    ``normalisation``: what is done to a text before its tokens, one of `slu.inputs.normalisation.NORMALISATIONS`.
     """
 
     init: str = "scratch"
@@ -51,6 +53,11 @@ class ModelSettings:
     dropout: float = 0.1
     max_length: int = 32
     seed: int = 0
+    normalisation: str = PLAIN
+
+    def __post_init__(self) -> None:
+        if self.normalisation not in NORMALISATIONS:
+            raise ConfigError(f"normalisation is {self.normalisation!r}; it must be {SPEECH!r}, or {PLAIN!r} for none")
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,7 @@ def initial_checkpoint(
         hidden_dropout_prob=settings.dropout,
         attention_probs_dropout_prob=settings.dropout,
         max_seq_length=settings.max_length,
+        normalisation=settings.normalisation,
     )
     return checkpoint
 

@@ -36,8 +36,8 @@ CHUNK = 32
 class NativeBackend:
     """A GGUF file that the native engine has opened. Any number of threads may use it at once.
 
-    ``max_length``: tokens of the longest text. ``intents``, ``slots``: names, in the order of the logits.
-    ``threshold``, ``columns`` (of flags): as the file says. ``kernel``: what computes.
+    ``max_length``: tokens of the longest text. ``labels``: names in the order of the logits. ``threshold``,
+    ``columns`` (of flags): as the file says. ``kernel``: what computes.
     """
 
     name = "native"
@@ -53,10 +53,10 @@ class NativeBackend:
         self._idle: list[_Context] = []
         info = self._model.info
         self.max_length = int(info.max_tokens)
-        self.intents = tuple(info.intents[i].decode() for i in range(info.intent_count))
-        self.slots = tuple(info.slots[i].decode() for i in range(info.slot_count))
+        self.labels = _labels(info, self.path)
         self.threshold = float(info.threshold)
-        uses = (len(self.slots), info.uses_lexicon), (len(self.intents), info.uses_previous_intent)
+        labels = self.labels
+        uses = (len(labels.slots), info.uses_lexicon), (len(labels.intents), info.uses_previous_intent)
         self.columns = FlagColumns(*(count if used else 0 for count, used in uses))
         self.lexicon = NativeLexicon(self._model.change, self._model.change_file) if info.uses_lexicon else None
         self.kernel = kernel or info.kernel.decode()
@@ -91,8 +91,8 @@ class NativeBackend:
             raise ConfigError(f"flags have shape {list(flags.shape)}, {list(shape)} is needed")
 
         count, length = ids.shape
-        intents = np.empty((count, len(self.intents)), np.float32)
-        slots = np.empty((count, length, 2 * len(self.slots) + 1), np.float32)
+        intents = np.empty((count, len(self.labels.intents)), np.float32)
+        slots = np.empty((count, length, len(self.labels.tags)), np.float32)
         with self.context() as context:
             for row, sequence in enumerate(np.ascontiguousarray(ids, np.int32)):
                 given = None if flags is None else np.ascontiguousarray(flags[row], np.float32)
@@ -292,8 +292,8 @@ def open_native(
     model.require(file)
     backend = NativeBackend(model.path / file, kernel)
     for what, found, expected in (
-        ("intents", backend.intents, model.labels.intents),
-        ("slots", backend.slots, model.labels.slots),
+        ("intents", backend.labels.intents, model.labels.intents),
+        ("slots", backend.labels.slots, model.labels.slots),
     ):
         if found != expected:
             raise BundleError(f"{backend.path}: has other {what} than the labels beside it; export the model again")
@@ -302,10 +302,18 @@ def open_native(
 
 def load_native(path: str | Path, threads: int = 1) -> NativeParser:
     """Open a GGUF file that lies anywhere: all that parsing needs is in it."""
-    from slu.runtime.backends.gguf_labels import read_labels
-
     backend = NativeBackend(path)
-    return NativeParser(backend, read_labels(backend.path), backend.threshold, threads)
+    return NativeParser(backend, backend.labels, backend.threshold, threads)
+
+
+def _labels(info: api.Info, path: Path) -> Labels:
+    intents = tuple(info.intents[i].decode() for i in range(info.intent_count))
+    slots = tuple(info.slots[i].decode() for i in range(info.slot_count))
+    sets = info.slots_of_intents[: info.intent_count]
+    try:
+        return Labels(intents, slots, {n: tuple(slots[i] for i in s.slots[: s.count]) for n, s in zip(intents, sets)})
+    except ValueError as error:  # a name that is there twice
+        raise BundleError(f"{path}: its labels cannot be used ({error}); export it again") from error
 
 
 def _change(function: Callable[..., int], owner: c_void_p, change: int, slot: str | None, phrases: bytes) -> str:

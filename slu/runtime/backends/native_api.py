@@ -6,7 +6,19 @@ import ctypes
 import os
 import re
 import sys
-from ctypes import POINTER, c_char_p, c_double, c_float, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int,
+    c_int32,
+    c_size_t,
+    c_uint16,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,7 +28,7 @@ LIBRARY = Path("slu/lib/libslu.so")
 """Where `pip install` puts the library, below the directory that it installs into."""
 VARIABLE = "SLU_LIBRARY"
 """Environment variable that names another library, such as one built with sanitizers."""
-API_VERSION = (1, 1)
+API_VERSION = (1, 2)
 """Version of the API that these declarations fit. The second number of a library may be higher."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -31,6 +43,12 @@ class Error(ctypes.Structure):
     """``slu_error``"""
 
     _fields_ = (("message", ctypes.c_char * 256),)
+
+
+class SlotSet(ctypes.Structure):
+    """``slu_slot_set``"""
+
+    _fields_ = (("slots", POINTER(c_uint16)), ("count", c_uint32))
 
 
 class Info(ctypes.Structure):
@@ -50,6 +68,7 @@ class Info(ctypes.Structure):
         ("manifest", c_void_p),
         ("manifest_bytes", c_uint64),
         *((name, c_uint32) for name in ("flag_count", "uses_lexicon", "lexicon_entries", "uses_previous_intent")),
+        ("slots_of_intents", POINTER(SlotSet)),
     )
 
 
@@ -78,6 +97,18 @@ class Input(ctypes.Structure):
     """``slu_input``"""
 
     _fields_ = (("size", c_uint32), ("count", c_uint32), ("ids", POINTER(c_int32)), ("flags", POINTER(c_float)))
+
+
+class Tokens(ctypes.Structure):
+    """``slu_tokens``"""
+
+    _fields_ = (
+        ("count", c_uint32),
+        ("truncated", c_uint32),
+        ("ids", POINTER(c_int32)),
+        ("starts", POINTER(c_uint32)),
+        ("ends", POINTER(c_uint32)),
+    )
 
 
 class Logits(ctypes.Structure):

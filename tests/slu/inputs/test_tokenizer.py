@@ -17,8 +17,8 @@ from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CheckpointError
 from slu.heads.joint import tag_tokens
 from slu.heads.joint_decoding import JointDecoder
-from slu.inputs import tokenizer as module
-from slu.inputs.tokenizer import DROPPED, SPACE, SPECIAL_TOKENS, Tokenizer, normalise_character, read_vocab
+from slu.inputs.normalisation import DROPPED, OTHER, SPACE, normalise_character
+from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer, read_vocab
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789ασжшкｋあいかㄱ한"
 PIECES = ["play", "##ing", "pl", "##ay", "100", "##00", "ab", "##bc", "σσ", "##あい", "jay", "##z"]
@@ -107,7 +107,7 @@ def test_every_character_is_classified_as_by_paddlenlp(ours: Tokenizer, theirs: 
             expected = ["ab"]
         elif kind == SPACE:
             expected = ["a", "b"]
-        elif kind == module.OTHER:
+        elif kind == OTHER:
             expected = [f"a{text}b"]
         else:
             expected = ["a", text, "b"]

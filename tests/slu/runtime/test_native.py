@@ -15,12 +15,12 @@ import pytest
 import slu
 from export_lite.gguf import write_gguf
 from slu.cli import main
+from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
 from slu.errors import BundleError, ConfigError, SluError
-from slu.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from slu.model.checkpoint import LABELS, Checkpoint, load_checkpoint, save_checkpoint
 from slu.model.quantization import INPUT_SCALE, WEIGHT_SCALE, quantise
 from slu.runtime.backends import native_api
-from slu.runtime.backends.gguf_labels import read_labels
 from slu.runtime.backends.native import NativeBackend, NativeParser, kernel_names
 from slu.runtime.formats import FORMATS
 from slu.runtime.parser import ParseResult
@@ -157,6 +157,14 @@ def refused(path: Path, kind: type[SluError], backend: str | None = None) -> str
     return str(caught.value)
 
 
+def read_labels(directory: Path) -> Labels:
+    return Labels.load(directory / LABELS)
+
+
+def test_a_file_says_what_its_intents_can_have(model: Path) -> None:
+    assert NativeBackend(model / GGUF).labels == read_labels(model)
+
+
 def test_a_file_that_is_no_model_is_refused(copied: Path) -> None:
     file = copied / GGUF
     whole = file.read_bytes()
@@ -171,9 +179,10 @@ def test_a_file_that_is_no_model_is_refused(copied: Path) -> None:
     deep.mkdir(parents=True)
     shutil.copyfile(copied / "vocab.txt", deep / GGUF)
     assert refused(deep / GGUF, BundleError).endswith("not a model of this kind, or a damaged one")
-    file.write_bytes(whole.replace(b"ernie-slu.slots", b"ernie-xyz.slots"))
-    with pytest.raises(BundleError, match="holds no labels"):
-        read_labels(file)
+    names = [len(name).to_bytes(8, "little") + name.encode() for name in read_labels(copied).slots]
+    one, other = next((a, b) for a in names for b in names if a != b and a[0] == b[0])
+    file.write_bytes(whole.replace(one, other))
+    assert "its labels cannot be used" in refused(file, BundleError)
 
 
 def test_the_file_of_another_model_is_refused(copied: Path) -> None:
