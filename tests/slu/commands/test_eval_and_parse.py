@@ -76,9 +76,9 @@ def test_eval_measures_and_lists_errors(
     assert len(wrong) == round(60 * (1 - result["exact"] / 100))
     assert {line.split("\t")[1] for line in wrong} <= {utterance.text for utterance in utterances}
     printed = capsys.readouterr().out
-    assert f"exact            {result['exact']:7.2f} %" in printed
+    assert f"  exact             {result['exact']:.2f} %" in printed
     for name in {u.intent for u in utterances} | {s.name for u in utterances for s in u.slots}:
-        assert f"\n  {name} " in printed
+        assert f"\n{name} " in printed
 
 
 def spoil(name: str, content: bytes | None) -> Callable[[Path, Path], None]:

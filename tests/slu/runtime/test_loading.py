@@ -82,10 +82,10 @@ def test_a_backend_that_cannot_be_says_what_to_do(
     wanted = "runs checkpoints only" if runner.format is None else f"--format {runner.format}`"
     assert f"{other}: holds no {runner.files[0]}" in refused(other, name)
     assert wanted in refused(other, name)
-    for file in FORMATS.get(runner.format or "", ()):
+    for file in runner.files if runner.format else ():
         (good / file).touch()
     uninstall(monkeypatch, runner.module)
-    monkeypatch.setattr(loading, "find_library", lambda: None)
+    monkeypatch.setattr("slu.runtime.formats.find_library", lambda: None)
     if name == "native":
         assert "`pip install .` builds it" in refused(good, name)
         return
