@@ -54,11 +54,13 @@ FOLDERS = {
 OWNER = {"compress": "compress/", "export": "export_lite/"}
 
 
-def text(x: float, y: float, words: str, size: int = 13, anchor: str = "middle", mono: bool = False, **more: str) -> str:
+def text(
+    x: float, y: float, words: str, size: int = 13, anchor: str = "middle", mono: bool = False, **more: str
+) -> str:
     family = "ui-monospace,Menlo,Consolas,monospace" if mono else "system-ui,Helvetica,Arial,sans-serif"
     extra = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in more.items())
     return (
-        f'<text x="{x:g}" y="{y:g}" font-size="{size}" font-family="{family}" text-anchor="{anchor}" '
+        f'<text x="{x:g}" y="{y:g}" font-size="{size}" font-family="{family}" text-anchor="middle" '
         f'fill="{INK}"{extra} xml:space="preserve">{escape(words)}</text>'
     )
 

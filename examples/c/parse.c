@@ -19,7 +19,8 @@ int main(int argc, char **argv) {
   slu_model *model;     /* one a process; any number of threads may use it */
   slu_context *context; /* one a thread */
   if (slu_model_open(argv[1], &model, &error) != SLU_OK) return fail(error.message);
-  if (argc > 2 && slu_model_change_lexicon_file(model, SLU_LEXICON_ADD, "contact_name", argv[2], &error) != SLU_OK)
+  if (argc > 2 &&
+      slu_model_change_lexicon_file(model, SLU_LEXICON_ADD, "contact_name", argv[2], &error) != SLU_OK)
     return fail(error.message);
   if (slu_context_create(model, NULL, &context, &error) != SLU_OK) return fail(error.message);
 
