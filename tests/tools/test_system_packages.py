@@ -14,16 +14,18 @@ APT_GET = """
 echo "$*" >>{log}
 [[ $1 == install ]] && {installs} || exit 0
 for name in "$@"; do
+  says=
   case $name in
     make) commands=make ;;
     g++) commands=c++ ;;
-    clang) commands="clang clang++" ;;
+    clang) commands="clang clang++" says={runtime} ;;
     qemu-user) commands=qemu-aarch64 ;;
-    libclang-rt-dev) touch {runtime} ;;
+    libclang-rt-dev) touch {runtime}; continue ;;
+    libgl1) commands=ldconfig says=libGL.so.1 ;;
     *) continue ;;
   esac
   for command in $commands; do
-    printf '%s\\n' '#!{bin}/bash' 'echo {runtime}' >{bin}/"$command"
+    printf '%s\\n' '#!{bin}/bash' "echo $says" >{bin}/"$command"
     chmod +x {bin}/"$command"
   done
 done
@@ -43,7 +45,8 @@ class System:
             found = shutil.which(name)
             assert found
             (self.bin / name).symlink_to(found)
-        self.add("python3.10", "exit 0")
+        self.add("python3.10")
+        self.add("ldconfig")
 
     def add(self, name: str, body: str = "exit 0") -> None:
         path = self.bin / name
@@ -79,7 +82,7 @@ def test_root_installs_what_is_missing(system: System) -> None:
     done = system.run("test")
     assert done.returncode == 0, done.stderr
     [_, install] = system.log.read_text().splitlines()
-    assert install.endswith("--no-install-recommends make g++ clang libclang-rt-dev qemu-user")
+    assert install.endswith("--no-install-recommends make g++ libgl1 clang libclang-rt-dev qemu-user")
     assert system.run("test").stdout == ""
     assert len(system.log.read_text().splitlines()) == 2  # there is nothing more to do
 
@@ -88,7 +91,7 @@ def test_the_build_needs_no_tools_of_the_tests(system: System) -> None:
     system.apt()
     system.root(True)
     assert system.run("build").returncode == 0
-    assert system.log.read_text().splitlines()[-1].endswith("--no-install-recommends make g++")
+    assert system.log.read_text().splitlines()[-1].endswith("--no-install-recommends make g++ libgl1")
 
 
 def test_others_are_told_the_line_to_type(system: System) -> None:
@@ -99,7 +102,7 @@ def test_others_are_told_the_line_to_type(system: System) -> None:
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         "Missing system packages. Install them with: sudo apt-get install --no-install-recommends "
-        "g++ clang libclang-rt-dev qemu-user"
+        "g++ libgl1 clang libclang-rt-dev qemu-user"
     ]
     assert system.log.read_text() == ""
 
@@ -107,7 +110,7 @@ def test_others_are_told_the_line_to_type(system: System) -> None:
 def test_a_system_without_apt_is_told_the_names(system: System) -> None:
     system.root(True)
     done = system.run("build")
-    assert done.returncode == 1 and "Debian: make g++." in done.stderr
+    assert done.returncode == 1 and "Debian: make g++ libgl1." in done.stderr
 
 
 def test_a_system_without_python_3_10_is_told_where_it_comes_from(system: System) -> None:
@@ -117,13 +120,14 @@ def test_a_system_without_python_3_10_is_told_where_it_comes_from(system: System
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
     assert line.startswith("Python 3.10 is missing") and "make with PYTHON=" in line
+    assert system.log.read_text() == "update -qq\n"  # it stops before it installs anything
 
 
 def test_a_failed_installation_is_not_taken_for_done(system: System) -> None:
     system.apt(installs=False)
     system.root(True)
     done = system.run("build")
-    assert done.returncode == 1 and "make g++" in done.stderr
+    assert done.returncode == 1 and "make g++ libgl1" in done.stderr
 
 
 def test_a_name_that_a_release_does_not_have_is_left_out(system: System) -> None:
