@@ -220,7 +220,7 @@ def test_a_checkpoint_is_not_replaced_by_what_is_made_of_it(
     for out in (fp32, fp32.parent / "." / "fp32" / ".." / "fp32"):
         assert slu("compress", "embeddings", fp32, "--config", recipe, "--out", out) == 2
         lines = errors(capsys)
-        assert len(lines) == 1 and "is the checkpoint to be compressed" in lines[0]
+        assert len(lines) == 1 and "is the input checkpoint itself" in lines[0]
     assert slu("compress", "embeddings", fp32, "--config", recipe, "--out", fp32.parent) == 2
     assert "holds something else" in errors(capsys)[0]
     assert (fp32 / "model.safetensors").read_bytes() == before

@@ -96,7 +96,7 @@ def test_a_model_without_lists_says_so(
 ) -> None:
     (tmp_path / "names.txt").write_text("周华健\n", encoding="utf-8")
     assert slu("parse", checkpoint_directory, "--lexicon", f"singer={tmp_path / 'names.txt'}", TEXT) == 2
-    assert "trained without lists" in capsys.readouterr().err
+    assert "trained without lexicons" in capsys.readouterr().err
     assert len(parsed(capsys, checkpoint_directory, "--session", TEXT, "", TEXT)) == 2
 
 

@@ -249,7 +249,7 @@ def test_split_command(tmp_path: Path) -> None:
         assert slu_data("split", SAMPLE, "--out", out, "--by", "session", "--seed", seed) == 0
     train, dev = split_corpus(read_corpus(SAMPLE), "session")
     assert (read_corpus(out / "train.txt"), read_corpus(out / "dev.txt")) == (train, dev)
-    with pytest.raises(OutputError, match="holds the corpus"):
+    with pytest.raises(OutputError, match="contains the corpus"):
         slu_data("split", out / "train.txt", "--out", out)
     manifest = json.loads((out / "manifest.json").read_text())
     (out / "manifest.json").write_text(json.dumps({**manifest, "stage": "train"}))

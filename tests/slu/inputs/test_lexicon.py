@@ -151,7 +151,7 @@ def test_a_refused_change_changes_nothing() -> None:
             change("name", ["b", "c" * (MAX_PHRASE + 1)])
         with pytest.raises(LexiconError, match="no slot 'town'; it has name, singer, song"):
             change("town", ["b"])
-        with pytest.raises(LexiconError, match="give a list of phrases"):
+        with pytest.raises(LexiconError, match="give a list of entries"):
             change("name", "b")
     assert found(lexicon, "a b", 20) == [(0, 1, 2)]
 
@@ -185,7 +185,7 @@ def test_a_list_file(tmp_path: Path) -> None:
     (tmp_path / "town.txt").touch()
     with pytest.raises(LexiconError, match=r"town.txt: there is no slot 'town'; the slots are name, singer"):
         list_files(tmp_path, SLOTS)
-    with pytest.raises(LexiconError, match="holds no list"):
+    with pytest.raises(LexiconError, match="contains no lexicon"):
         list_files(tmp_path / "none", SLOTS)
 
 

@@ -174,7 +174,7 @@ def test_a_file_that_is_no_model_is_refused(copied: Path) -> None:
         assert refused(copied, BundleError).startswith(f"{file}: ")
     assert "not a GGUF file" in refused(copied / "vocab.txt", BundleError)
     assert "no such directory" in refused(copied / "nothing.gguf", BundleError)
-    assert "runs directories" in refused(file, BundleError, "paddle")
+    assert "opens directories" in refused(file, BundleError, "paddle")
     deep = copied.joinpath(*["long" * 20] * 4)
     deep.mkdir(parents=True)
     shutil.copyfile(copied / "vocab.txt", deep / GGUF)

@@ -150,10 +150,10 @@ def test_lists_change_while_threads_parse(parsers: tuple[NativeParser, Parser]) 
 def test_models_without_the_second_input(checkpoint: Checkpoint, tmp_path: Path) -> None:
     write_gguf(checkpoint, tmp_path / GGUF)
     parser = slu.load(tmp_path / GGUF)
-    with pytest.raises(LexiconError, match="trained without lists"):
+    with pytest.raises(LexiconError, match="trained without lexicons"):
         parser.lexicon.add("song", ["花"])
     session = parser.session()
-    with pytest.raises(LexiconError, match="trained without lists"):
+    with pytest.raises(LexiconError, match="trained without lexicons"):
         _ = session.lexicon
     expected = parser.parse("听花心")
     assert session.parse("听花心") == parser.parse("听花心", "anything") == expected
