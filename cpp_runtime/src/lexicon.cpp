@@ -111,8 +111,8 @@ bool EntryReader::next(uint64_t *key, uint32_t *length, slu_status *status, Mess
     }
     if (!count) continue;
     if (count > kMostPhrase) {
-      message << "line " << line_ << ": " << count << " characters; at most " << uint64_t{kMostPhrase}
-              << " can be in a phrase";
+      message << "line " << line_ << ": " << count << " characters, at most " << uint64_t{kMostPhrase}
+              << " fit; shorten it";
       *status = SLU_ERROR_ARGUMENT;
       return false;
     }

@@ -160,7 +160,7 @@ def test_an_interrupted_step_goes_on(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("width", "FP32", "--set", "width.ratio=2/3"), "width ratio 2/3: 4 heads do not divide so"),
+        (("width", "FP32", "--set", "width.ratio=2/3"), "width ratio 2/3: 4 heads would become"),
         (("width", "FP32", "--set", "width.ratio=9/8"), "width ratio 9/8"),
         (("vocab", "FP32", "--set", "vocab.positions=50"), "positions is 50; it must be 3 to 40"),
         (("vocab", "FP32", "--set", "vocab.max_token=5"), "max_token is unknown"),
@@ -197,7 +197,7 @@ def test_a_model_that_does_not_know_the_labels(
     save_checkpoint(trained, recipe.with_name("other"))
     assert slu("compress", "width", recipe.with_name("other"), "--config", recipe, "--out", place / "a") == 2
     lines = errors(capsys)
-    assert len(lines) == 1 and "the model does not know the intent 'music." in lines[0]
+    assert len(lines) == 1 and "the model has no intent 'music." in lines[0]
     assert list(place.iterdir()) == []
 
 

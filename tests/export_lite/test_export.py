@@ -179,8 +179,8 @@ write_static_graph = static_graph.write_static_graph
             "bundle",
             "model.pdmodel and model.pdiparams: the backend paddle computes logits that",
         ),
-        (scaled_weight, "lite-x86", "new", "lite-x86: model.x86.nb: the backend lite computes logits that are off by"),
-        (scaled_weight, "onnx", "new", "onnx: model.onnx: the backend onnxruntime computes logits that are off by"),
+        (scaled_weight, "lite-x86", "new", "lite-x86: model.x86.nb: the backend lite computes logits that differ by"),
+        (scaled_weight, "onnx", "new", "onnx: model.onnx: the backend onnxruntime computes logits that differ by"),
         (other_length, "paddle", "new", "the backend paddle failed (exit code 1)"),
         (half_of_the_parameters, "lite-arm", "bundle", "model.arm.nb: Paddle Lite's optimiser failed (signal SIGABRT)"),
     ],
@@ -291,7 +291,7 @@ def test_a_bundle_is_checked_again(
     assert main(arguments) == 2  # the table is shown, and what is wrong in it said
     shown = capfd.readouterr()
     assert "| onnx       | onnxruntime | " in shown.out
-    assert "model.onnx: the backend onnxruntime computes logits that are off by" in shown.err
+    assert "model.onnx: the backend onnxruntime computes logits that differ by" in shown.err
 
 
 @only_float

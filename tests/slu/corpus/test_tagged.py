@@ -144,7 +144,7 @@ def test_what_the_format_cannot_hold_is_refused(
 
 @pytest.mark.parametrize("text", ["a||b", "a<b>c", "a\tb", "a\nb", "a\r", "", "\udc80"])
 def test_write_refuses_texts_that_would_change(text: str, tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="cannot hold utterance 2"):
+    with pytest.raises(CorpusError, match="cannot express utterance 2"):
         write_corpus([Utterance("好", "OTHERS", (), "1"), Utterance(text, "OTHERS", (), "1")], tmp_path / "c.txt")
     assert not list(tmp_path.iterdir())
 

@@ -129,8 +129,8 @@ def test_a_foreign_type_of_number_is_named(kind: str, checkpoint_directory: Path
 @pytest.mark.parametrize(
     ("name", "tensor", "words"),
     [
-        ("bert.pooler.weight", np.zeros(3, np.float32), "bert.pooler.weight is a tensor of another kind"),
-        (f"{QUERY}.input_scale", np.ones(1, np.float32), "q_proj.input_scale is a tensor of another"),
+        ("bert.pooler.weight", np.zeros(3, np.float32), "bert.pooler.weight belongs to another kind"),
+        (f"{QUERY}.input_scale", np.ones(1, np.float32), "q_proj.input_scale belongs to another"),
         (f"{QUERY}.bias", None, "q_proj.bias is missing"),
         (f"{QUERY}.bias", np.zeros(47, np.float32), r"q_proj.bias has shape \[47\], config.json asks for \[48\]"),
         (f"{QUERY}.bias", np.zeros((1, 48), np.float32), r"has shape \[1, 48\]"),
@@ -234,7 +234,7 @@ def test_another_format_version_is_named_before_all_else(checkpoint_directory: P
         ({"use_task_id": True, "task_id": 3}, "task_id is 3; it must be below 3"),
         ({"pad_token_id": 100_000}, "pad_token_id is 100000"),
         ({"max_seq_length": 2}, "max_seq_length is 2"),
-        ({"type_vocab_size": 0}, "token_type_embeddings.weight is a tensor of another"),
+        ({"type_vocab_size": 0}, "token_type_embeddings.weight belongs to another"),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_named(

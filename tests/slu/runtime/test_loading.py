@@ -94,7 +94,7 @@ def test_a_backend_that_cannot_be_says_what_to_do(
 
 def test_an_unknown_backend_names_those_that_there_are(bundle: Path) -> None:
     message = refused(bundle, "tensorrt")
-    assert message.startswith("--backend tensorrt: there is no such backend")
+    assert message.startswith("--backend tensorrt: unknown backend")
     assert all(name in message for name in BACKENDS)
 
 
@@ -109,7 +109,7 @@ def test_an_unknown_backend_names_those_that_there_are(bundle: Path) -> None:
         ("manifest.json", {"files": []}, "files does not list the bundle's files"),
         ("manifest.json", {"files": {GRAPH: {"bytes": 0}}}, "files does not list the bundle's files"),
         ("config.json", None, "config.json: cannot be read"),
-        ("labels.json", {}, "labels.json: not a file of labels"),
+        ("labels.json", {}, "labels.json: not a labels file"),
         ("vocab.txt", {}, "vocab.txt: 1 tokens, but the model has"),
     ],
 )
