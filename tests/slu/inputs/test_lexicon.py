@@ -140,7 +140,7 @@ def test_a_damaged_table_is_refused(damage: Any) -> None:
         tensors = {**tensors, "slots": np.where(tensors["hashes"] != 0, 9, 0).astype(np.uint16)}
     else:
         tensors = {name: value for name, value in {**tensors, **damage}.items() if value is not None}
-    with pytest.raises(CheckpointError, match=r"^file: .*copy it again"):
+    with pytest.raises(CheckpointError, match=r"^file: .*copy the file again"):
         CompiledLexicon.from_tensors(tensors, SLOTS, "file")
 
 
