@@ -36,7 +36,7 @@ def test_tokens_inside_a_slot_are_tagged() -> None:
 
 @pytest.mark.parametrize(("intent", "slot", "words"), [("sing", "song", "intent 'sing'"), ("play", "x", "slot 'x'")])
 def test_a_label_that_the_model_lacks_is_named(intent: str, slot: str, words: str) -> None:
-    with pytest.raises(CorpusError, match=f"'听歌': the model does not know the {words}"):
+    with pytest.raises(CorpusError, match=f"'听歌': the model has no {words}"):
         make_examples([Utterance("听歌", intent, (Slot(slot, "歌", 1, 2),), "1")], bare_model(TOKENIZER, LABELS))
 
 

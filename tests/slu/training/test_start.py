@@ -244,4 +244,4 @@ def test_a_failing_download_is_one_line(labels: Labels, monkeypatch: pytest.Monk
 
 
 def test_no_such_name(labels: Labels) -> None:
-    refused("ernie-3.0-tiny-giant-v2-zh", labels, "no such directory, and not a published name")
+    refused("ernie-3.0-tiny-giant-v2-zh", labels, "neither a directory nor a published name")
