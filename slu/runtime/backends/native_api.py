@@ -69,6 +69,7 @@ class Info(ctypes.Structure):
         ("manifest_bytes", c_uint64),
         *((name, c_uint32) for name in ("flag_count", "uses_lexicon", "lexicon_entries", "uses_previous_intent")),
         ("slots_of_intents", POINTER(SlotSet)),
+        ("normalisation", c_char_p),
     )
 
 
