@@ -23,8 +23,9 @@ slu_status check_text(slu_context *context, const char *text, size_t bytes) {
 }
 
 // The change that the arguments ask for.
-slu_status check_change(const slu_info &info, slu_lexicon_change what, const char *slot, View phrases,
+slu_status check_change(const slu_model &model, slu_lexicon_change what, const char *slot, View phrases,
                         slu::LexiconChange *change, slu_error *error) {
+  const slu_info &info = model.info;
   if (!info.uses_lexicon)
     return wrong_argument(error, "this model was trained without lists of phrases and cannot use them");
   if (what < SLU_LEXICON_ADD || what > SLU_LEXICON_RESET)
@@ -32,7 +33,7 @@ slu_status check_change(const slu_info &info, slu_lexicon_change what, const cha
   if (!slot && what != SLU_LEXICON_RESET)
     return wrong_argument(error, "slot is NULL; only a reset is of all slots");
   if (!phrases.data && phrases.bytes) return wrong_argument(error, "phrases is NULL");
-  *change = {what, slu::kAllSlots, phrases};
+  *change = {what, slu::kAllSlots, phrases, model.normalisation};
   if (!slot) return SLU_OK;
   for (change->slot = 0; change->slot < info.slot_count; ++change->slot)
     if (View(slot) == info.slots[change->slot]) return SLU_OK;
@@ -45,7 +46,7 @@ slu_status check_change(const slu_info &info, slu_lexicon_change what, const cha
 slu_status change_lexicon(slu_model *model, slu_lexicon_change what, const char *slot, View phrases,
                           Message &message, slu_error *error) {
   slu::LexiconChange change;
-  slu_status status = check_change(model->info, what, slot, phrases, &change, error);
+  slu_status status = check_change(*model, what, slot, phrases, &change, error);
   if (status != SLU_OK) return status;
   for (;;) {
     LexiconLevel *old = model->lexicon.acquire(), *next = nullptr;
@@ -60,7 +61,7 @@ slu_status change_lexicon(slu_model *model, slu_lexicon_change what, const char 
 slu_status change_lexicon(slu_context *context, slu_lexicon_change what, const char *slot, View phrases,
                           Message &message, slu_error *error) {
   slu::LexiconChange change;
-  slu_status status = check_change(context->model.info, what, slot, phrases, &change, error);
+  slu_status status = check_change(context->model, what, slot, phrases, &change, error);
   if (status != SLU_OK) return status;
   LexiconLevel *next;
   status = slu::level_change(context->lexicon, change, context->model.info.slot_count, &next, message);

@@ -24,7 +24,7 @@ slu::Tokens take_tokens(slu::Arena *arena, const slu_info &info) {
 slu_context::slu_context(const slu_model &from, const slu::Engine &engine, slu::Arena *arena)
     : model(from),
       tokens(take_tokens(arena, from.info)),
-      tokenizer(from.vocabulary, from.info.max_tokens),
+      tokenizer(from.vocabulary, from.info.max_tokens, from.normalisation),
       encoder(from, engine, arena),
       decoder(from, arena),
       slots(arena->take<slu_slot>(from.info.max_tokens)),

@@ -66,8 +66,10 @@ bool decides(const LexiconLevel &level, uint64_t key, uint32_t slot) {
 // or begin with '#'. A phrase of which nothing is left when it is normalised is passed over.
 class ListReader {
  public:
-  explicit ListReader(View text)
-      : next_(reinterpret_cast<const uint8_t *>(text.data)), end_(next_ + text.bytes) {
+  ListReader(View text, Normalisation normalisation)
+      : normalisation_(normalisation),
+        next_(reinterpret_cast<const uint8_t *>(text.data)),
+        end_(next_ + text.bytes) {
     constexpr uint8_t kByteOrderMark[] = {0xef, 0xbb, 0xbf};
     if (text.bytes >= sizeof kByteOrderMark && same_bytes(next_, kByteOrderMark, sizeof kByteOrderMark))
       next_ += sizeof kByteOrderMark;
@@ -76,6 +78,7 @@ class ListReader {
   bool phrase(uint64_t *key, uint32_t *length, slu_status *status, Message &message);
 
  private:
+  const Normalisation normalisation_;
   const uint8_t *next_, *end_;
   uint64_t line_ = 0;
 };
@@ -92,6 +95,7 @@ bool ListReader::phrase(uint64_t *key, uint32_t *length, slu_status *status, Mes
     while (at != stop && white(*at)) ++at;
     while (at != stop && white(stop[-1])) --stop;
     if (at == stop || *at == '#') continue;
+    Normaliser normaliser(normalisation_);
     uint64_t hash = kPhraseStart, count = 0;
     while (at != stop) {
       uint32_t code;
@@ -103,7 +107,7 @@ bool ListReader::phrase(uint64_t *key, uint32_t *length, slu_status *status, Mes
       }
       at += bytes;
       Normalised character;
-      normalise(code, &character);
+      normaliser.read(code, at, static_cast<size_t>(stop - at), &character);
       for (uint32_t i = 0; i < character.bytes; ++count) {
         i += utf8_decode(character.text + i, character.bytes - i, &code);
         hash = hash_code(hash, code);
@@ -248,7 +252,9 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   uint32_t length;
   slu_status status = SLU_OK;
   if (!resets)
-    for (ListReader reader(change.phrases); reader.phrase(&key, &length, &status, message);) ++entries;
+    for (ListReader reader(change.phrases, change.normalisation);
+         reader.phrase(&key, &length, &status, message);)
+      ++entries;
   if (status != SLU_OK) return status;
   const PhraseTable before = old ? old->phrases : PhraseTable();
   for (uint32_t place = 0; place < before.capacity; ++place)
@@ -284,7 +290,7 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   if (!resets) {
     const bool removes = change.what == SLU_LEXICON_REMOVE;
     const auto mark = static_cast<uint16_t>(change.slot | (removes ? kRemoved : 0u));
-    ListReader reader(change.phrases);
+    ListReader reader(change.phrases, change.normalisation);
     while (good && reader.phrase(&key, &length, &status, message)) {
       good = made.put(key, mark);
       if (!removes) lengths |= uint64_t{1} << length;

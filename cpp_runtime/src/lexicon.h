@@ -48,6 +48,7 @@ struct LexiconChange {
   slu_lexicon_change what;
   uint32_t slot;  // kAllSlots for a reset
   View phrases;   // a phrase a line
+  Normalisation normalisation;
 };
 constexpr uint32_t kAllSlots = UINT32_MAX;
 

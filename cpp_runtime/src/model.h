@@ -8,7 +8,8 @@
 
 namespace slu {
 
-constexpr uint32_t kFormatVersion = 1;
+// Version 2 is version 1 with a normalisation, which older libraries would leave out.
+constexpr uint32_t kFormatVersion = 1, kNormalisingVersion = 2;
 constexpr size_t kGroup = 4;  // inputs of one step of an int8 dot product
 
 // y[out] = x[in] * W + b. Weights lie in panels of 16 outputs, so that every kernel can read them in place:
@@ -62,6 +63,7 @@ struct slu_model {
   float epsilon = 0;
   uint32_t tag_count = 0;
   uint32_t hidden_padded = 0;
+  slu::Normalisation normalisation = slu::Normalisation::kPlain;
   slu::Vocabulary vocabulary;
   slu::Table tokens;                // [vocab_size][hidden]
   slu::Table positions;             // [max_tokens][hidden]

@@ -83,11 +83,13 @@ typedef struct slu_info {
   const char *kernel;         /* fastest kernel of this processor; the default of slu_context_create */
   const char *manifest;       /* JSON: what made the model. NOT ended by NUL, may be NULL */
   uint64_t manifest_bytes;
-  uint32_t flag_count;                  /* of a token: columns of the second input. 0: the model has none */
-  uint32_t uses_lexicon;                /* 1: the model looks for phrases of lists in the text */
-  uint32_t lexicon_entries;             /* phrases of the lists in the file */
-  uint32_t uses_previous_intent;        /* 1: the model takes the intent of the turn before */
-  const slu_slot_set *slots_of_intents; /* [intent_count]; since version 1.2 of the library */
+  uint32_t flag_count;           /* of a token: columns of the second input. 0: the model has none */
+  uint32_t uses_lexicon;         /* 1: the model looks for phrases of lists in the text */
+  uint32_t lexicon_entries;      /* phrases of the lists in the file */
+  uint32_t uses_previous_intent; /* 1: the model takes the intent of the turn before */
+  /* Since version 1.2 of the library: */
+  const slu_slot_set *slots_of_intents; /* [intent_count] */
+  const char *normalisation; /* what is done to a text before its tokens: "speech-1", or "" for nothing */
 } slu_info;
 
 /* One slot: text[byte_start, byte_end) is its value. */
