@@ -5,6 +5,8 @@
 // in use: a change makes a new one.
 #pragma once
 
+#include "phrases.h"
+#include "shared_level.h"
 #include "tokenizer.h"
 
 namespace slu {
@@ -55,24 +57,6 @@ constexpr uint32_t kAllSlots = UINT32_MAX;
 // *result = `old` with the change, null when it then says nothing. `old` stays; on failure there is no result.
 slu_status level_change(const LexiconLevel *old, const LexiconChange &change, uint32_t slot_count,
                         LexiconLevel **result, Message &message);
-
-// The level of a model. Threads match against it while others change it.
-class SharedLevel {
- public:
-  // The present level, null when it says nothing. It stays until it is released.
-  LexiconLevel *acquire();
-  void release(LexiconLevel *level);
-  // `next` becomes the present level if `old`, which was acquired, still is it.
-  bool exchange(LexiconLevel *old, LexiconLevel *next);
-  // Nobody uses it any more.
-  void free() { level_free(present_); }
-
- private:
-  void lock();
-  void unlock() { __atomic_store_n(&locked_, 0u, __ATOMIC_RELEASE); }
-  uint32_t locked_ = 0;
-  LexiconLevel *present_ = nullptr;
-};
 
 // Bits [tokens][words]: flags of the tokens, column c of a token is bit c % 64 of its word c / 64.
 struct FlagBits {

@@ -392,6 +392,7 @@ slu_status model_create(const uint8_t *data, size_t bytes, slu_model **result, M
 void model_destroy(slu_model *model) {
   const Mapping mapping = model->mapping;
   model->lexicon.free();
+  model->pins.free();
   os_free(model, model->own_bytes);
   if (mapping.data) os_unmap(mapping);
 }

@@ -4,6 +4,8 @@
 #include "base.h"
 #include "lexicon.h"
 #include "os.h"
+#include "pins.h"
+#include "shared_level.h"
 #include "vocabulary.h"
 
 namespace slu {
@@ -76,8 +78,9 @@ struct slu_model {
   slu::SlotSet *slot_sets = nullptr;  // [slot_set_count]
   uint16_t *set_of_intent = nullptr;  // [intent_count] into slot_sets
   uint32_t slot_set_count = 0;
-  slu::LexiconLevel lists;           // that the file has
-  mutable slu::SharedLevel lexicon;  // what slu_model_change_lexicon says
+  slu::LexiconLevel lists;                              // that the file has
+  mutable slu::SharedLevel<slu::LexiconLevel> lexicon;  // what slu_model_change_lexicon says
+  mutable slu::SharedLevel<slu::PinLevel> pins;         // what slu_model_change_pins says
 
   void *network = nullptr;  // of a library with another runtime (backends/); null here
   slu::Mapping mapping;     // to be unmapped at the end; data is null when the memory is the caller's

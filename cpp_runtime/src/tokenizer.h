@@ -2,13 +2,12 @@
 #pragma once
 
 #include "base.h"
-#include "normalisation.h"
+#include "phrases.h"
 #include "vocabulary.h"
 
 namespace slu {
 
 constexpr uint32_t kMostWordCharacters = 100;  // a longer word is one [UNK]
-constexpr uint32_t kMostPhrase = 62;           // normalised code points that a phrase of a list may have
 
 // Tokens of one text, [CLS] and [SEP] included; all arrays hold max_tokens.
 struct Tokens {

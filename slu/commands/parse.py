@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from slu.commands.arguments import add_lexicon_argument, add_lists
+from slu.commands.arguments import add_lexicon_argument, add_lists, add_pin_arguments, add_pins
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,6 +22,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("text", metavar="TEXT", nargs="*", help="utterances")
     parser.add_argument("--backend", metavar="B", help="what computes it; MODEL decides if left out")
     add_lexicon_argument(parser)
+    add_pin_arguments(parser)
     parser.add_argument(
         "--session",
         action="store_true",
@@ -40,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
         raise OutputError("standard output is closed; parse prints there")
     parser = load(args.model, args.backend)
     add_lists(parser, args.lexicon)
+    add_pins(parser, args.pin, args.pins)
     session = parser.session() if args.session else None
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     for text in texts:
