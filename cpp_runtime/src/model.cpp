@@ -71,7 +71,6 @@ class Builder {
   Gguf gguf_;
   slu_info info_{};
   uint32_t hidden_padded_ = 0;
-  Normalisation normalisation_ = Normalisation::kPlain;
   Key keys_[kKeyCount] = {
       {"ernie-slu.format_version", ValueType::kUint32},
       {"ernie-slu.block_count", ValueType::kUint32},
@@ -148,7 +147,6 @@ slu_status Builder::normalisation() {
              << "); a newer one is needed";
     return SLU_ERROR_VERSION;
   }
-  normalisation_ = Normalisation::kSpeech;
   info_.normalisation = "speech-1";
   return SLU_OK;
 }
@@ -348,7 +346,7 @@ slu_status Builder::build(Arena *arena, slu_model *model) {
   model->epsilon = keys_[kEpsilon].number<float>();
   model->tag_count = 2 * info_.slot_count + 1;
   model->hidden_padded = hidden_padded_;
-  model->normalisation = normalisation_;
+  model->normalisation = *info_.normalisation ? Normalisation::kSpeech : Normalisation::kPlain;
   model->flag_words = (info_.flag_count + 63) / 64;
   for (uint32_t i = 0; i < info_.layers; ++i) model->layers[i] = Layer();
   status = weights_read(gguf_, model, message_);
