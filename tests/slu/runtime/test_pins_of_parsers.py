@@ -16,8 +16,9 @@ from slu.errors import PinError
 from slu.inputs.normalisation import SPEECH
 from slu.inputs.pins import PINS
 from slu.model.checkpoint import load_checkpoint, save_checkpoint
-from slu.runtime.bundle import GGUF
+from slu.runtime.formats import FORMATS
 
+GGUF = FORMATS["gguf"].files[0]
 TEXTS = ("上一首。", "带我回《家》！", "随便听听", "来一首周华健的花心")
 
 
