@@ -48,25 +48,25 @@ inline bool visit_entries(const PhraseTable &table, uint64_t key, Visit visit) {
   return false;
 }
 
-// Whether `level` says anything about a phrase of a slot, so that those below it do not count.
+// Whether `level` decides about an entry of a slot, so that the levels below it are not asked.
 bool decides(const LexiconLevel &level, uint64_t key, uint32_t slot) {
   if (level.replaced && level.replaced[slot]) return true;
   return visit_entries(level.phrases, key, [slot](uint16_t mark) { return slot_of(mark) == slot; });
 }
 
-// Reads the phrases of a list. One of which nothing is left when it is normalised is passed over.
-class ListReader {
+// Reads the entries of a lexicon file, an entry a line; those that normalisation makes empty are skipped.
+class EntryReader {
  public:
-  ListReader(View text, Normalisation normalisation) : lines_(text), normalisation_(normalisation) {}
-  // The next phrase. False at the end and at an error, which *status tells apart.
-  bool phrase(uint64_t *key, uint32_t *length, slu_status *status, Message &message);
+  EntryReader(View text, Normalisation normalisation) : lines_(text), normalisation_(normalisation) {}
+  // The next entry. False at the end and at an error, which *status tells apart.
+  bool next(uint64_t *key, uint32_t *length, slu_status *status, Message &message);
 
  private:
   LineReader lines_;
   const Normalisation normalisation_;
 };
 
-bool ListReader::phrase(uint64_t *key, uint32_t *length, slu_status *status, Message &message) {
+bool EntryReader::next(uint64_t *key, uint32_t *length, slu_status *status, Message &message) {
   *status = SLU_OK;
   for (View line; lines_.next(&line);) {
     Phrase phrase(line, normalisation_);
@@ -79,8 +79,8 @@ bool ListReader::phrase(uint64_t *key, uint32_t *length, slu_status *status, Mes
     }
     if (!phrase.length()) continue;
     if (phrase.length() > kMostPhrase) {
-      message << "line " << lines_.number() << ": " << phrase.length() << " characters; at most "
-              << uint64_t{kMostPhrase} << " can be in a phrase";
+      message << "line " << lines_.number() << ": " << phrase.length() << " characters, at most "
+              << uint64_t{kMostPhrase} << " fit; shorten it";
       *status = SLU_ERROR_ARGUMENT;
       return false;
     }
@@ -108,7 +108,7 @@ struct NewLevel {
         filter(arena->take<uint64_t>(filter_words(places))),
         capacity(static_cast<uint32_t>(places)) {}
 
-  // The later entry of a phrase and a slot counts. False when the phrases were made to collide.
+  // A later mark of the same entry and slot replaces the earlier one. False when too many hashes collide.
   bool put(uint64_t key, uint16_t mark) {
     uint32_t place = home(key, capacity);
     for (uint32_t probes = 0; probes < kMostProbes; ++probes) {
@@ -211,13 +211,13 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   const auto stays = [&](uint32_t slot) {
     return !(replaces || resets) || (slot != change.slot && change.slot != kAllSlots);
   };
-  // All of the list is read before anything is made, so that an error in it changes nothing.
+  // All entries are read before anything is made, so that an error in one of them changes nothing.
   uint64_t entries = 0, key;
   uint32_t length;
   slu_status status = SLU_OK;
   if (!resets)
-    for (ListReader reader(change.phrases, change.normalisation);
-         reader.phrase(&key, &length, &status, message);)
+    for (EntryReader reader(change.entries, change.normalisation);
+         reader.next(&key, &length, &status, message);)
       ++entries;
   if (status != SLU_OK) return status;
   const PhraseTable before = old ? old->phrases : PhraseTable();
@@ -231,7 +231,7 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   if (!entries && !any_replaced) return SLU_OK;
   const uint64_t capacity = entries + entries / 3 + 1;  // at most three quarters full, and never full
   if (capacity > kMostPhrases) {
-    message << entries << " phrases are too many";
+    message << entries << " entries are too many; at most 805,306,367 fit";
     return SLU_ERROR_MEMORY;
   }
   Arena needed(nullptr);
@@ -239,7 +239,7 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   NewLevel(&needed, capacity, replaced_count);
   void *memory = os_allocate(needed.used());
   if (!memory) {
-    message << "no memory for " << entries << " phrases, " << uint64_t{needed.used()} << " bytes";
+    message << "no memory for " << entries << " entries, " << uint64_t{needed.used()} << " bytes";
     return SLU_ERROR_MEMORY;
   }
   Arena arena(memory);
@@ -254,15 +254,16 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   if (!resets) {
     const bool removes = change.what == SLU_LEXICON_REMOVE;
     const auto mark = static_cast<uint16_t>(change.slot | (removes ? kRemoved : 0u));
-    ListReader reader(change.phrases, change.normalisation);
-    while (good && reader.phrase(&key, &length, &status, message)) {
+    EntryReader reader(change.entries, change.normalisation);
+    while (good && reader.next(&key, &length, &status, message)) {
       good = made.put(key, mark);
       if (!removes) lengths |= uint64_t{1} << length;
     }
   }
   if (!good) {
     os_free(memory, needed.used());
-    message << "the phrases were made to collide";
+    message
+        << "too many of these entries have colliding hashes; this happens only when they were made for it";
     return SLU_ERROR_ARGUMENT;
   }
   for (uint32_t slot = 0; slot < replaced_count; ++slot)

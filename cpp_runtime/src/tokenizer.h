@@ -14,8 +14,8 @@ struct Tokens {
   int32_t *ids;
   uint32_t *starts, *ends;            // code points
   uint32_t *byte_starts, *byte_ends;  // bytes of the text
-  // What is looked up in lists: normalised code points of all tokens, and where those of each token end. Of a token no
-  // more than kMostPhrase + 1 are kept. Null when nobody asks.
+  // For the look-up in lexicons: normalised code points of all tokens, and where those of each token end. Of each token
+  // at most kMostPhrase + 1 are kept. Null if the model has no lexicon.
   uint32_t *characters, *character_ends;
   uint32_t count;
   bool truncated;
