@@ -2,9 +2,18 @@
 #pragma once
 
 #include "base.h"
-#include "os.h"
 
 namespace slu {
+
+// Held for some instructions only.
+class SpinLock {
+ public:
+  void lock();
+  void unlock() { __atomic_store_n(&locked_, 0u, __ATOMIC_RELEASE); }
+
+ private:
+  uint32_t locked_ = 0;
+};
 
 // `Level` never changes: a change makes a new one. It has `references`, which are under the lock, and a function
 // level_free(Level *), to which null may be given.
@@ -16,37 +25,33 @@ class SharedLevel {
   // The present level, null when it says nothing. It stays until it is released.
   Level *acquire() {
     if (!any()) return nullptr;  // most models, always
-    lock();
+    lock_.lock();
     Level *level = __atomic_load_n(&present_, __ATOMIC_RELAXED);
     if (level) ++level->references;
-    unlock();
+    lock_.unlock();
     return level;
   }
   void release(Level *level) {
     if (!level) return;
-    lock();
+    lock_.lock();
     const bool last = --level->references == 0;
-    unlock();
+    lock_.unlock();
     if (last) level_free(level);
   }
   // `next` becomes the present level if `old`, which was acquired, still is it.
   bool exchange(Level *old, Level *next) {
-    lock();
+    lock_.lock();
     const bool done = __atomic_load_n(&present_, __ATOMIC_RELAXED) == old;
     if (done) __atomic_store_n(&present_, next, __ATOMIC_RELAXED);
     if (done && old) --old->references;  // the caller has one more
-    unlock();
+    lock_.unlock();
     return done;
   }
   // Nobody uses it any more.
   void free() { level_free(present_); }
 
  private:
-  void lock() {
-    while (__atomic_exchange_n(&locked_, 1u, __ATOMIC_ACQUIRE)) os_yield();
-  }
-  void unlock() { __atomic_store_n(&locked_, 0u, __ATOMIC_RELEASE); }
-  uint32_t locked_ = 0;
+  SpinLock lock_;
   Level *present_ = nullptr;
 };
 

@@ -10,8 +10,8 @@ namespace {
 
 // White space and marks that no token of normalised text begins with.
 bool is_edge(const uint8_t *text, size_t left) {
-  static const char *const marks[] = {
-      " ", "\t", "\"", "<", "]", "\xe3\x80\x82", "\xe3\x80\x8a", "\xef\xbc\x8c", "\xe2\x80\x9c"};
+  static const char *const marks[] = {" ", "\t",           "\"",           "<",
+                                      "]", "\xe3\x80\x82", "\xe3\x80\x8a", "\xe2\x80\x9c"};
   for (const char *mark : marks)
     if (strlen(mark) <= left && !memcmp(text, mark, strlen(mark))) return true;
   return false;
