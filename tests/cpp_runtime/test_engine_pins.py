@@ -103,7 +103,7 @@ def test_random_changes_give_the_answers_of_python(pinned: tuple[Engine, dict[st
             found = answer(engine, text)
             assert found == expected(levels["context"], text), (step, text)
             answered += found is not None
-    assert answered > 100 and refused > 20
+    assert answered > 50 and refused > 20
 
 
 def test_what_is_wrong_with_lines_is_said(pinned: tuple[Engine, dict[str, Pins]]) -> None:
