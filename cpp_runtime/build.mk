@@ -52,3 +52,8 @@ wasm: $(SETUP)
 	    -DSLU_RELAXED=$$([ $$variant = relaxed ] && echo ON || echo OFF)) && \
 	  $(ENGINE_CMAKE) --build build/wasm/$$variant -j $(ENGINE_JOBS) && cp build/wasm/$$variant/*.wasm build/wasm || exit 1; \
 	done
+
+# build/web: slu.html (one file that works from a disk), nano.gguf beside it, and package/ for npm.
+.PHONY: web
+web: wasm $(MODELS:=/model.gguf)
+	node web/build.mjs

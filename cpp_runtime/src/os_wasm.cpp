@@ -1,9 +1,6 @@
 // WebAssembly without any import: memory is that of the module, there are no files and no other threads.
 #include "os.h"
-
-#if defined(__wasm_relaxed_simd__)
-#include <wasm_simd128.h>
-#endif
+#include "os_cpu_wasm.h"
 
 extern "C" unsigned char __heap_base;  // where the linker's own data end
 
@@ -11,6 +8,7 @@ namespace slu {
 namespace {
 
 constexpr size_t kPage = 65536, kUnit = 64;
+constexpr size_t kMostPages = 16384;  // 1 GiB: a damaged model shall not take all of a browser's memory
 
 // What is free, by ascending addresses; neighbours are one.
 struct Free {
@@ -75,7 +73,9 @@ void *os_allocate(size_t bytes) {
   bytes = round_up(bytes ? bytes : 1, kUnit);
   void *found = find_free(bytes);
   if (!found) {
-    const size_t pages = (bytes + kPage - 1) / kPage, old = __builtin_wasm_memory_grow(0, pages);
+    const size_t pages = (bytes + kPage - 1) / kPage;
+    if (__builtin_wasm_memory_size(0) + pages > kMostPages) return nullptr;
+    const size_t old = __builtin_wasm_memory_grow(0, pages);
     if (old == SIZE_MAX) return nullptr;
     give_back(old * kPage, pages * kPage);
     found = find_free(bytes);
@@ -87,20 +87,7 @@ void os_free(void *memory, size_t bytes) { give_back(address(memory), round_up(b
 
 void os_yield() {}
 
-Cpu os_cpu() {
-  Cpu cpu;
-#if defined(__wasm_relaxed_simd__)
-  // -128 as the first operand, 0xff as the second: 2 products of either sign fit into 16 bits when both are signed;
-  // when the second one is unsigned, their sum is exact only where it is not kept in 16 bits in between.
-  volatile int8_t least = -128, ones = -1;
-  const v128_t sums = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(wasm_i8x16_splat(least), wasm_i8x16_splat(ones),
-                                                             wasm_i32x4_const_splat(0));
-  const int32_t sum = wasm_i32x4_extract_lane(sums, 0);
-  cpu.relaxed_signed = sum == 4 * 128;
-  cpu.relaxed_unsigned = sum == -4 * 128 * 255;
-#endif
-  return cpu;
-}
+Cpu os_cpu() { return cpu_wasm(); }
 
 }  // namespace slu
 
@@ -111,3 +98,9 @@ SLU_API void slu_wasm_free(void *memory, size_t bytes) {
   if (memory) slu::os_free(memory, bytes);
 }
 }
+
+// web/src/layout.js counts on these: change it with them.
+static_assert(offsetof(slu_info, intents) == 48 && offsetof(slu_info, threshold) == 56 &&
+              offsetof(slu_info, kernel) == 80 && offsetof(slu_info, uses_previous_intent) == 108);
+static_assert(offsetof(slu_result, score) == 8 && offsetof(slu_result, slots) == 28);
+static_assert(sizeof(slu_slot) == 24 && offsetof(slu_slot, start) == 8 && sizeof(slu_error) == 256);

@@ -7,6 +7,10 @@
 #include "tile.h"
 #include "unarranged.h"
 
+#if !defined(SLU_RELAXED_DOT)  // as in a test, on processors that have none
+#define SLU_RELAXED_DOT wasm_i32x4_relaxed_dot_i8x16_i7x16_add
+#endif
+
 namespace slu {
 namespace {
 
@@ -29,8 +33,7 @@ inline void products_part(const int8_t *weights, size_t groups, const uint8_t *x
     SLU_UNROLL for (size_t v = 0; v < kVectors; ++v) w[v] = wasm_v128_load(weights + v * 16);
     SLU_UNROLL for (size_t m = 0; m < kRows; ++m) {
       const V inputs = wasm_v128_load32_splat(x + m * row_bytes + g * kGroup);
-      SLU_UNROLL for (size_t v = 0; v < kVectors; ++v) sums[m][v] =
-          wasm_i32x4_relaxed_dot_i8x16_i7x16_add(w[v], inputs, sums[m][v]);
+      SLU_UNROLL for (size_t v = 0; v < kVectors; ++v) sums[m][v] = SLU_RELAXED_DOT(w[v], inputs, sums[m][v]);
     }
   }
   SLU_UNROLL for (size_t m = 0; m < kRows; ++m) SLU_UNROLL for (size_t v = 0; v < kVectors; ++v)
