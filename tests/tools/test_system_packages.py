@@ -20,6 +20,8 @@ for name in "$@"; do
     g++) commands=c++ ;;
     clang) commands="clang clang++" says={runtime} ;;
     qemu-user) commands=qemu-aarch64 ;;
+    chromium) commands=chromium ;;
+    npm) commands="node npm" ;;
     libclang-rt-dev) touch {runtime}; continue ;;
     libgl1) commands=ldconfig says=libGL.so.1 ;;
     *) continue ;;

@@ -1,4 +1,4 @@
-"""The engine in WebAssembly: every kernel against the oracle, decisions against the native engine, and the tests in JavaScript."""
+"""WebAssembly: kernels against the oracle, decisions against the native engine, and the tests in JavaScript."""
 
 from __future__ import annotations
 
@@ -58,7 +58,10 @@ def test_logits_are_the_same_bits_where_there_is_a_fused_multiply_add(
     tiny = "tests/golden/tiny.gguf"
     native = {line.split()[2] for line in run(host_check, "digest", tiny).splitlines()}
     assert len(native) == 1
-    for variant, kernels in {"relaxed": ["relaxed", "plain", "relaxed-signed", "relaxed-unsigned"], "simd128": ["plain"]}.items():
+    for variant, kernels in {
+        "relaxed": ["relaxed", "plain", "relaxed-signed", "relaxed-unsigned"],
+        "simd128": ["plain"],
+    }.items():
         lines = run(node, *relaxed_flag(node), TESTS / "wasi.mjs", check_module[variant], "digest", tiny).splitlines()
         digests = {line.split()[1]: line.split()[2] for line in lines}
         assert {digests[kernel] for kernel in kernels} == native
@@ -75,16 +78,17 @@ def test_decisions_are_those_of_the_native_engine(
     file.write_text("\n".join(chosen) + "\n", encoding="utf-8")
     path = ROOT / "models" / model / "model.gguf"
     native = [json.loads(line) for line in run("sh", "-c", f"'{host_cli}' parse '{path}' < '{file}'").splitlines()]
-    for flags in ([], relaxed_flag(node)):
-        ours = [json.loads(line) for line in run(node, *flags, TESTS / "parse.mjs", path, file).splitlines()]
-        assert len(ours) == LINES
-        for mine, other in zip(ours, native):
-            assert abs(mine.pop("score") - other.pop("score")) < 1e-3
+    # Without a fused multiply-add a number may be rounded to another INT8 now and then.
+    for variant, bound in {"simd128": 0.01, "relaxed": 1e-6}.items():
+        lines = run(node, *relaxed_flag(node), TESTS / "parse.mjs", path, file, variant).splitlines()
+        assert len(lines) == len(native) == LINES
+        for mine, other in zip(map(json.loads, lines), native):
+            assert abs(mine.pop("score") - other["score"]) <= bound
             assert mine == {key: other[key] for key in mine}
 
 
 def test_package_and_page(node: str, web: Path, wide_model: Path) -> None:
-    run(node, "--test", TESTS, SLU_WIDE_MODEL=str(wide_model))
+    run(node, "--test", *sorted(TESTS.glob("*.test.mjs")), SLU_WIDE_MODEL=str(wide_model))
 
 
 @pytest.mark.slow

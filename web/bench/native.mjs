@@ -15,6 +15,7 @@ const { values: options } = parseArgs({
     cli: { type: "string", default: join(ROOT, "build/host/slu-cli") },
     data: { type: "string", default: join(ROOT, "data/sample/corpus.txt") },
     rounds: { type: "string", default: "20" },
+    models: { type: "string", default: "pico,nano" },
     native: { type: "string", default: "avx2" },
   },
 });
@@ -57,6 +58,6 @@ async function compare(name) {
 }
 
 const models = [];
-for (const name of ["pico", "nano"]) models.push(await compare(name));
+for (const name of options.models.split(",")) models.push(await compare(name));
 rmSync(directory, { recursive: true });
 console.log(JSON.stringify({ ...machine(), utterances: texts.length, rounds: Number(options.rounds), models }, null, 2));

@@ -18,6 +18,7 @@ const { values: options } = parseArgs({
     bundles: { type: "string", default: join(ROOT, "build/web-bench") },
     data: { type: "string", default: join(ROOT, "data/sample/corpus.txt") },
     rounds: { type: "string", default: "10" },
+    models: { type: "string", default: "pico,nano" },
   },
 });
 const engineSources = { simd128: WASM.simd128, relaxed: WASM.simd128 };
@@ -103,7 +104,7 @@ async function compare(name) {
 
 const size = (file) => ({ bytes: statSync(file).size, gzipped: gzipSync(readFileSync(file), { level: 9 }).length });
 const models = [];
-for (const name of ["pico", "nano"]) models.push(await compare(name));
+for (const name of options.models.split(",")) models.push(await compare(name));
 const ortFiles = Object.fromEntries(["ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.jsep.wasm"].map((file) => [file, size(join(DIST, file))]));
 const version = JSON.parse(readFileSync(join(DIST, "../package.json"))).version;
 console.log(

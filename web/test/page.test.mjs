@@ -151,7 +151,7 @@ test("the first answer comes soon after opening", async (t) => {
     await withPage({}, async (page) => times.push(await page.evaluate(() => performance.getEntriesByName("first answer")[0].duration)));
   t.diagnostic(`first answer after ${times.map((time) => time.toFixed(0)).join(", ")} ms`);
   // 200 ms on a quiet machine, see docs/browser.md; tests run beside others.
-  assert.ok(Math.min(...times) < 1000);
+  assert.ok(Math.min(...times) < 2000);
 });
 
 test("served, it has nano as well, and the package works in a web worker", async () => {

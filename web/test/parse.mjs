@@ -1,9 +1,12 @@
-// A line of JSON for each line of a file: node parse.mjs MODEL FILE
+// A line of JSON for each line of a file: node parse.mjs MODEL FILE simd128|relaxed
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { SluModel } from "../../build/web/package/index.js";
+import { BUILT } from "./support.mjs";
 
-const [, , path, file] = process.argv;
-const model = await SluModel.load(path);
+const [, , path, file, variant] = process.argv;
+const engine = join(BUILT, "package", variant === "relaxed" ? "slu-relaxed.wasm" : "slu.wasm");
+const model = await SluModel.load(path, { engine: { simd128: engine, relaxed: engine } });
 const lines = readFileSync(file, "utf8").replace(/\n$/, "").split("\n");
 console.log(
   lines
