@@ -23,8 +23,10 @@ const WASM = ["slu.wasm", "slu-relaxed.wasm"];
 async function makePackage(out) {
   await mkdir(out, { recursive: true });
   const { devDependencies, private: _, ...about } = JSON.parse(await readFile(join(WEB, "package.json"), "utf8"));
+  const header = await readFile(join(ROOT, "cpp_runtime/include/slu/slu.h"), "utf8");
   const published = {
     ...about,
+    version: /#define SLU_VERSION "(.+)"/.exec(header)[1],
     exports: { ".": { types: "./index.d.ts", default: "./index.js" }, "./*.wasm": "./*.wasm" },
     types: "./index.d.ts",
     sideEffects: false,

@@ -104,8 +104,10 @@ function showDialogue() {
 
 async function choose(name) {
   const before = model;
+  at("note").textContent = words.loading;
   try {
     if (!opened.has(name)) opened.set(name, await openers[name]());
+    session?.close();
     model = opened.get(name);
     session = model.session();
     for (const [slot, list] of Object.entries(lists)) changeList(slot, list.names);
@@ -115,7 +117,7 @@ async function choose(name) {
     notice = "";
   } catch (error) {
     opened.delete(name);
-    notice = error.message;
+    notice = words.loadFailed + error.message;
     if (before) at("pico-choice").checked = true;
   }
   translate();
@@ -142,7 +144,7 @@ function translate() {
   );
   for (const list of Object.values(lists)) list.show(words);
   showDialogue();
-  at("note").textContent = speaking ? words.listening : notice ? `${words.loadFailed}${notice}` : "";
+  at("note").textContent = speaking ? words.listening : notice;
   if (!model) return;
   const { modelBytes, lexiconEntries, kernel, engine: version } = model.info;
   at("facts").textContent = words.facts(kilobytes(Number(document.body.dataset.engineBytes)), kilobytes(modelBytes), lexiconEntries.toLocaleString("en"));
@@ -177,6 +179,7 @@ at("speech-note").hidden = !prepareSpeech(at("speak"), {
   onText: (text) => composer.write(text),
   onState: (state) => {
     speaking = state;
+    if (speaking) notice = "";
     translate();
   },
   onError: () => (notice = words.speechFailed),

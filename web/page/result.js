@@ -46,20 +46,22 @@ export function showTime(time, words) {
   at("time-note").textContent = time ? words.timeNote(time.runs) : "";
 }
 
+const BATCHES = 9;
+
 /**
- * Mean time of a parse in microseconds. Browsers' clocks tick every 5 to 100 µs, so a sentence is parsed until 6 ms are
- * over, after a few times that are not counted.
+ * Time of a parse in microseconds. Browsers' clocks tick every 5 to 100 µs, so parses are timed in batches of a
+ * millisecond; of these the median counts, as other programs run in between.
  */
 export function timeOf(parse) {
-  for (let i = 0; i < 8; ++i) parse();
-  const begin = performance.now();
-  let runs = 0, now;
-  do {
-    for (let i = 0; i < 8; ++i) parse();
-    runs += 8;
-    now = performance.now();
-  } while (now - begin < 6 && runs < 512);
-  return { microseconds: (1000 * (now - begin)) / runs, runs };
+  const batch = (runs) => {
+    const begin = performance.now();
+    for (let i = 0; i < runs; ++i) parse();
+    return performance.now() - begin;
+  };
+  let runs = 2;
+  while (batch(runs) < 1 && runs < 256) runs *= 2;
+  const times = Array.from({ length: BATCHES }, () => batch(runs)).sort((a, b) => a - b);
+  return { microseconds: (1000 * times[BATCHES >> 1]) / runs, runs: BATCHES * runs };
 }
 
 /** One turn of the dialogue; `alone`: the same text without what was said before. */

@@ -84,13 +84,13 @@ export class Engine {
     }
   }
 
-  /** Call a function that returns a status and, by a last argument, a pointer; returns the pointer. */
+  /** Call a function that returns a status and whose last arguments are a pointer and a slu_error; returns the pointer. */
   make(name, ...values) {
     this.check(this.call(name, ...values, this.#result, this.#message));
     return this.u32(this.#result);
   }
 
-  /** Call a function that returns a status and has a message; `values` may be for a pointer in front of it. */
+  /** Call a function that returns a status and whose last argument is a slu_error. */
   change(name, ...values) {
     this.check(this.call(name, ...values, this.#message));
   }

@@ -85,11 +85,11 @@ class Lexicon {
 class Context {
   #engine;
   #place;
-  #intents;
+  #info;
 
-  constructor(engine, model, intents, kernel) {
+  constructor(engine, model, info, kernel) {
     this.#engine = engine;
-    this.#intents = intents;
+    this.#info = info;
     const make = (name) => engine.make("slu_context_create", model, name);
     this.#place = kernel === undefined ? make(0) : engine.withBytes(new TextEncoder().encode(`${kernel}\0`), make);
   }
@@ -113,11 +113,11 @@ class Context {
     const slots = [];
     for (let i = 0, slot = first; i < count; ++i, slot += SLOT.bytes) {
       const start = units[2 * i], end = units[2 * i + 1];
-      slots.push({ name: this.#intents.slots[u32(slot + SLOT.index)], value: text.slice(start, end), start, end });
+      slots.push({ name: this.#info.slots[u32(slot + SLOT.index)], value: text.slice(start, end), start, end });
     }
     return {
       text,
-      intent: this.#intents.intents[u32(place + RESULT.intentIndex)],
+      intent: this.#info.intents[u32(place + RESULT.intentIndex)],
       score: view.getFloat32(place + RESULT.score, true),
       understood: u32(place + RESULT.understood) === 1,
       truncated: u32(place + RESULT.truncated) === 1,
@@ -136,10 +136,12 @@ class Session {
   #model;
   #previous = FIRST_TURN;
   #lexicon;
+  #forget;
 
-  constructor(model, engine, context) {
+  constructor(model, engine, context, forget) {
     this.#model = model;
     this.#context = context;
+    this.#forget = forget;
     this.#lexicon = new Lexicon(engine, "slu_context_change_lexicon", () => context.place);
   }
   /** Lists for this dialogue only, on top of the model's. */
@@ -159,6 +161,7 @@ class Session {
   }
   close() {
     this.#context.close();
+    this.#forget();
   }
 }
 
@@ -176,14 +179,9 @@ export class SluModel {
     this.#engine = engine;
     this.#kernel = kernel;
     this.#data = engine.put(data);
-    try {
-      this.#place = engine.make("slu_model_open_memory", this.#data, data.length);
-      this.info = readInfo(engine, engine.call("slu_model_info", this.#place));
-      this.#context = this.#newContext();
-    } catch (error) {
-      engine.free(this.#data, data.length);
-      throw error;
-    }
+    this.#place = engine.make("slu_model_open_memory", this.#data, data.length);
+    this.info = readInfo(engine, engine.call("slu_model_info", this.#place));
+    this.#context = this.#newContext();
     this.#lexicon = new Lexicon(engine, "slu_model_change_lexicon", () => this.#opened());
   }
 
@@ -208,7 +206,8 @@ export class SluModel {
     return this.#context.parse(text);
   }
   session() {
-    return new Session(this, this.#engine, this.#newContext());
+    const context = this.#newContext();
+    return new Session(this, this.#engine, context, () => this.#contexts.delete(context));
   }
   close() {
     if (!this.#place) return;
