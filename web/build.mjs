@@ -61,7 +61,7 @@ async function makePage(out) {
   const engineBytes = gzipSync(await readFile(join(options.wasm, "slu.wasm")), { level: 9 }).length;
   const parts = {
     "/*STYLE*/": await readFile(join(WEB, "page/style.css"), "utf8"),
-    "<body>": `<body data-engine-bytes="${engineBytes}">`,
+    "<body hidden>": `<body hidden data-engine-bytes="${engineBytes}">`,
     "<!--DATA-->": data,
     "/*SCRIPT*/": await script(),
   };

@@ -99,7 +99,7 @@ function restart() {
 function showDialogue() {
   at("turns").replaceChildren(...turns.map(({ turn, alone }) => turnOf(turn, alone, words, language)));
   at("no-turns").hidden = turns.length > 0;
-  at("log").scrollTop = at("log").scrollHeight;
+  if (turns.length) at("log").scrollTop = at("log").scrollHeight; // which makes the browser lay the page out
 }
 
 async function choose(name) {
@@ -189,3 +189,5 @@ composer.write(EXAMPLES[0][0]);
 translate();
 await choose("pico");
 performance.measure("first answer"); // since the page was asked for
+// Not before: laying out what is empty yet would take longer than all of the above.
+document.body.hidden = false;
