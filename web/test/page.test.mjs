@@ -25,7 +25,8 @@ const until = async (page, holds, ...values) => {
   }
   assert.fail(`never: ${holds}`);
 };
-const answered = () => performance.getEntriesByName("first answer").length > 0;
+// Chromium takes no key and no click before it has painted for the first time.
+const ready = () => ["first answer", "first-contentful-paint"].every((name) => performance.getEntriesByName(name).length > 0);
 
 /** Open the page and run `use(page)`; whatever it writes to the console or asks a network for is a failure. */
 async function withPage(options, use) {
@@ -38,7 +39,7 @@ async function withPage(options, use) {
     if (!/^(file|data|blob):/.test(request.url()) && !allowed(request.url())) problems.push(`request: ${request.url()}`);
   });
   await page.goto(url);
-  await until(page, answered);
+  await until(page, ready);
   await use(page);
   assert.deepEqual(problems, []);
   await context.close();
