@@ -144,7 +144,7 @@ void slu_context::decode() {
 
 namespace slu {
 
-size_t context_bytes(const slu_model &model) {
+uint64_t context_bytes(const slu_model &model) {
   Arena arena(nullptr);
   arena.take<slu_context>(1);
   // The engine is only kept, so that any will do.
@@ -154,16 +154,16 @@ size_t context_bytes(const slu_model &model) {
 
 slu_status context_create(const slu_model &model, const Engine &engine, slu_context **context,
                           Message &message) {
-  const size_t bytes = context_bytes(model);
-  void *memory = os_allocate(bytes);
+  const uint64_t bytes = context_bytes(model);
+  void *memory = allocate(bytes);
   if (!memory) {
-    message << "no memory for a context, " << uint64_t{bytes} << " bytes";
+    message << "no memory for a context, " << bytes << " bytes";
     return SLU_ERROR_MEMORY;
   }
   Arena arena(memory);
   void *place = arena.take<slu_context>(1);
   auto *made = new (place) slu_context(model, engine, &arena);
-  made->own_bytes = bytes;
+  made->own_bytes = static_cast<size_t>(bytes);
   const slu_status status = made->encoder.open(message);
   if (status != SLU_OK) {
     context_destroy(made);

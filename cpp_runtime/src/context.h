@@ -50,6 +50,6 @@ slu_status context_create(const slu_model &model, const Engine &engine, slu_cont
                           Message &message);
 void context_destroy(slu_context *context);
 // What context_create would take.
-size_t context_bytes(const slu_model &model);
+uint64_t context_bytes(const slu_model &model);
 
 }  // namespace slu

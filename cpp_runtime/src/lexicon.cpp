@@ -237,9 +237,9 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   Arena needed(nullptr);
   const uint32_t replaced_count = any_replaced ? slot_count : 0;
   NewLevel(&needed, capacity, replaced_count);
-  void *memory = os_allocate(needed.used());
+  void *memory = allocate(needed.used());
   if (!memory) {
-    message << "no memory for " << entries << " entries, " << uint64_t{needed.used()} << " bytes";
+    message << "no memory for " << entries << " entries, " << needed.used() << " bytes";
     return SLU_ERROR_MEMORY;
   }
   Arena arena(memory);
@@ -261,7 +261,7 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
     }
   }
   if (!good) {
-    os_free(memory, needed.used());
+    os_free(memory, static_cast<size_t>(needed.used()));
     message
         << "too many of these entries have colliding hashes; this happens only when they were made for it";
     return SLU_ERROR_ARGUMENT;
@@ -275,7 +275,7 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   level->phrases.lengths = lengths;
   filter_build(&level->phrases, made.filter);
   level->replaced = made.replaced;
-  level->own_bytes = needed.used();
+  level->own_bytes = static_cast<size_t>(needed.used());
   *result = level;
   return SLU_OK;
 }

@@ -371,17 +371,17 @@ slu_status model_create(const uint8_t *data, size_t bytes, slu_model **result, M
   count.take<slu_model>(1);
   status = builder.build(&count, nullptr);
   if (status != SLU_OK) return status;
-  void *memory = os_allocate(count.used());
+  void *memory = allocate(count.used());
   if (!memory) {
-    message << "no memory for the tables of the model, " << uint64_t{count.used()} << " bytes";
+    message << "no memory for the tables of the model, " << count.used() << " bytes";
     return SLU_ERROR_MEMORY;
   }
   Arena arena(memory);
   auto *model = new (arena.take<slu_model>(1)) slu_model();
-  model->own_bytes = count.used();
+  model->own_bytes = static_cast<size_t>(count.used());
   status = builder.build(&arena, model);
   if (status != SLU_OK) {
-    os_free(memory, count.used());
+    os_free(memory, static_cast<size_t>(count.used()));
     return status;
   }
   *result = model;
