@@ -131,7 +131,7 @@ public final class Parser implements AutoCloseable {
     enter();
     try {
       SluNative.parse(
-          context, text, info.usesPreviousIntent() ? previousIntent : SluNative.UNKNOWN_INTENT, answer);
+          context, text, info.usesPreviousIntent() ? previousIntent : SluNative.NO_PREVIOUS_INTENT, answer);
       return result(text, info);
     } finally {
       leave();

@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
  * whoever calls sees to it that they are open, and that one thread at a time uses a context.
  */
 final class SluNative {
+  static final int NO_PREVIOUS_INTENT = -3; // for models that take none
   static final int UNKNOWN_INTENT = -2;
   static final int FIRST_TURN = -1;
 
@@ -52,8 +53,8 @@ final class SluNative {
     }
   }
 
-  /** Called by native code. {@code status}: slu_status of slu.h. */
-  static SluException exception(int status, String message) {
+  /** Called by native code, which knows no class of this package but this one. {@code status}: slu_status of slu.h. */
+  static RuntimeException exception(int status, String message) {
     return new SluException(kind(status), message);
   }
 
@@ -102,7 +103,7 @@ final class SluNative {
 
   static native void freeContext(long context);
 
-  /** {@code previous}: index of an intent, UNKNOWN_INTENT or FIRST_TURN. */
+  /** {@code previous}: index of an intent, UNKNOWN_INTENT or FIRST_TURN; NO_PREVIOUS_INTENT for models without. */
   static native void parse(long context, String text, int previous, int[] result);
 
   /** {@code phrases}: one a line. {@code slot}: null for all, with RESET. */
