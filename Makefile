@@ -13,6 +13,7 @@ MODELS := models/nlpcc2018-nano models/nlpcc2018-pico
 setup: $(SETUP) $(MODELS:=/model.gguf)
 
 include cpp_runtime/build.mk
+include android_app/build.mk
 
 $(PACKAGES): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' || \

@@ -1,0 +1,13 @@
+# The Android library and app. Included by the Makefile at the root.
+.PHONY: android android-install
+
+# build/android/slu.aar (with the default model), slu-core.aar (without), slu-demo.apk, and maven/ with both libraries.
+# ANDROID_ABIS: what the app is for; x86_64 is that of emulators.
+ANDROID_ABIS ?= arm64-v8a
+android: setup
+	$(BIN)/python -m android_app.tools.build $(ANDROID_ABIS:%=--abi %)
+
+ADB ?= adb
+# On the phone that adb sees; ANDROID_SERIAL chooses one of several.
+android-install: android
+	$(ADB) install -r build/android/slu-demo.apk
