@@ -74,11 +74,11 @@ final class AnswerCard {
       case EMPTY:
         return resources.getString(R.string.answer_empty_note);
       case OTHER:
-        return (resources.getString(R.string.answer_other_note) + " " + cut).trim();
+        return (resources.getString(R.string.answer_other_note) + "\n" + cut).trim();
       case NOT_UNDERSTOOD:
         String threshold = Answer.percent(assistant.info().getThreshold());
         String guess = look.intents.of(answer.result.getIntent());
-        return (resources.getString(R.string.answer_not_understood_note, threshold, guess) + " " + cut).trim();
+        return (resources.getString(R.string.answer_not_understood_note, threshold, guess) + "\n" + cut).trim();
       default:
         return cut;
     }
@@ -87,8 +87,9 @@ final class AnswerCard {
   private void add(Slot slot, Assistant assistant) {
     View row = LayoutInflater.from(slots.getContext()).inflate(R.layout.slot, slots, false);
     ((TextView) row.findViewById(R.id.slot_label)).setText(look.slots.of(slot.getName()));
-    ((TextView) row.findViewById(R.id.slot_value))
-        .setText(look.painted(slot.getValue(), slot.getName(), assistant.info().getSlots()));
+    TextView value = (TextView) row.findViewById(R.id.slot_value);
+    value.setText(slot.getValue());
+    look.paint(value, slot.getName(), assistant.info().getSlots());
     slots.addView(row);
   }
 }

@@ -1,11 +1,13 @@
 package org.slu.demo;
 
+import android.content.res.ColorStateList;
 import android.content.res.Resources;
 import android.view.KeyEvent;
 import android.view.LayoutInflater;
 import android.view.View;
 import android.view.ViewGroup;
 import android.widget.EditText;
+import android.widget.ImageView;
 import android.widget.LinearLayout;
 import android.widget.ScrollView;
 import android.widget.TextView;
@@ -96,9 +98,10 @@ final class DialoguePage {
     View view = LayoutInflater.from(turns.getContext()).inflate(R.layout.turn, turns, false);
     ((TextView) view.findViewById(R.id.turn_text))
         .setText(look.painted(turn.answer, assistant.info().getSlots()));
-    TextView title = (TextView) view.findViewById(R.id.turn_title);
-    title.setText(summary(look, turn.answer));
-    title.setTextColor(look.color(turn.answer.kind));
+    ImageView icon = (ImageView) view.findViewById(R.id.turn_icon);
+    icon.setImageResource(look.icon(turn.answer.kind));
+    icon.setImageTintList(ColorStateList.valueOf(look.color(turn.answer.kind)));
+    ((TextView) view.findViewById(R.id.turn_title)).setText(summary(look, turn.answer));
     String percent = Answer.percent(turn.answer.result.getScore());
     ((TextView) view.findViewById(R.id.turn_note))
         .setText(

@@ -14,6 +14,9 @@ public final class Histogram extends View {
   private static final float GAP_DP = 1;
 
   private final Paint paint = new Paint(Paint.ANTI_ALIAS_FLAG);
+  private final int fill = getResources().getColor(R.color.accent);
+  private final int line = getResources().getColor(R.color.outline);
+  private final int letters = getResources().getColor(R.color.text_quiet);
   private int[] counts = {};
   private String shortest = "";
   private String longest = "";
@@ -27,7 +30,7 @@ public final class Histogram extends View {
   void show(Timings timings) {
     counts = timings.histogram(BINS);
     shortest = Answer.duration(timings.percentile(0));
-    longest = Answer.duration(timings.percentile(99));
+    longest = Answer.duration(timings.longestShown());
     invalidate();
   }
 
@@ -38,15 +41,15 @@ public final class Histogram extends View {
     float bottom = getHeight() - 1.6f * paint.getTextSize();
     float step = getWidth() / (float) Math.max(1, counts.length);
     float gap = GAP_DP * getResources().getDisplayMetrics().density;
-    paint.setColor(getResources().getColor(R.color.accent));
+    paint.setColor(fill);
     for (int i = 0; i < counts.length; ++i) {
       float height = bottom * counts[i] / most;
       if (counts[i] > 0) height = Math.max(height, gap); // one run in a thousand is seen too
       canvas.drawRect(i * step + gap / 2, bottom - height, (i + 1) * step - gap / 2, bottom, paint);
     }
-    paint.setColor(getResources().getColor(R.color.outline));
+    paint.setColor(line);
     canvas.drawRect(0, bottom, getWidth(), bottom + gap, paint);
-    paint.setColor(getResources().getColor(R.color.text_quiet));
+    paint.setColor(letters);
     float baseline = getHeight() - 0.2f * paint.getTextSize();
     canvas.drawText(shortest, 0, baseline, paint);
     canvas.drawText("≥ " + longest, getWidth() - paint.measureText("≥ " + longest), baseline, paint);

@@ -1,10 +1,12 @@
 package org.slu.demo;
 
 import android.content.res.Resources;
+import android.graphics.drawable.GradientDrawable;
 import android.text.Spannable;
 import android.text.SpannableString;
 import android.text.Spanned;
 import android.text.style.ForegroundColorSpan;
+import android.widget.TextView;
 import java.util.List;
 
 /** Words and colours of answers, in the language and the theme of the screen. */
@@ -18,6 +20,8 @@ final class Look {
     R.color.slot_text_4, R.color.slot_text_5, R.color.slot_text_6, R.color.slot_text_7
   };
 
+  private static final float PILL_DP = 8;
+
   final Resources resources;
   final Labels intents;
   final Labels slots;
@@ -28,7 +32,7 @@ final class Look {
     slots = new Labels(resources.getStringArray(R.array.slot_labels));
   }
 
-  /** Two letters and three are no words of their own language here: a title in the language of the screen. */
+  /** What was understood, in a few words. */
   String title(Answer answer) {
     switch (answer.kind) {
       case EMPTY:
@@ -43,8 +47,16 @@ final class Look {
   }
 
   int icon(Answer.Kind kind) {
-    return kind == Answer.Kind.COMMAND ? R.drawable.ic_good
-        : kind == Answer.Kind.NOT_UNDERSTOOD ? R.drawable.ic_unsure : R.drawable.ic_other;
+    switch (kind) {
+      case EMPTY:
+        return R.drawable.ic_understand;
+      case COMMAND:
+        return R.drawable.ic_good;
+      case NOT_UNDERSTOOD:
+        return R.drawable.ic_unsure;
+      default:
+        return R.drawable.ic_other;
+    }
   }
 
   int color(Answer.Kind kind) {
@@ -72,14 +84,14 @@ final class Look {
     return text;
   }
 
-  /** Any text in the colours of a slot. */
-  CharSequence painted(String text, String slot, List<String> slots) {
+  /** Give a view the colours of a slot. */
+  void paint(TextView view, String slot, List<String> slots) {
     int color = Highlight.color(slot, slots, SLOT_TINTS.length);
-    SpannableString painted = new SpannableString(text);
-    painted.setSpan(ground(color), 0, text.length(), Spanned.SPAN_EXCLUSIVE_EXCLUSIVE);
-    painted.setSpan(
-        new SlotColor(resources.getColor(SLOT_TEXTS[color])), 0, text.length(), Spanned.SPAN_EXCLUSIVE_EXCLUSIVE);
-    return painted;
+    GradientDrawable ground = new GradientDrawable();
+    ground.setColor(resources.getColor(SLOT_TINTS[color]));
+    ground.setCornerRadius(PILL_DP * resources.getDisplayMetrics().density);
+    view.setBackground(ground);
+    view.setTextColor(resources.getColor(SLOT_TEXTS[color]));
   }
 
   private SlotSpan ground(int color) {

@@ -196,14 +196,13 @@ public final class MainActivity extends Activity implements Screen.Actions, Micr
           timings = null; // another model was opened meanwhile
         }
         final Timings measured = timings;
-        final long pss = Machine.pssBytes();
         runOnUiThread(
             new Runnable() {
               @Override
               public void run() {
                 measuring = false;
                 screen.speed.showMeasuring(false);
-                if (measured != null && screen.understand.answer() == answer) screen.speed.show(measured, pss);
+                if (measured != null && screen.understand.answer() == answer) screen.speed.show(measured);
               }
             });
       }

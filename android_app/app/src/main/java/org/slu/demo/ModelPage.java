@@ -1,6 +1,7 @@
 package org.slu.demo;
 
 import android.content.res.Resources;
+import android.view.LayoutInflater;
 import android.view.View;
 import android.view.ViewGroup;
 import android.widget.TextView;
@@ -67,7 +68,7 @@ final class ModelPage {
     Rows intents = new Rows((ViewGroup) root.findViewById(R.id.model_intents));
     for (String intent : info.getIntents()) {
       String label = look.intents.of(intent);
-      intents.add(label.equals(intent) ? "" : label, intent);
+      intents.addName(label.equals(intent) ? "" : label, intent);
     }
     showSlots(info.getSlots());
   }
@@ -76,10 +77,10 @@ final class ModelPage {
     ViewGroup slots = (ViewGroup) root.findViewById(R.id.model_slots);
     slots.removeAllViews();
     for (String name : names) {
-      TextView chip = Chips.add(slots, look.painted(look.slots.of(name), name, names), null);
-      chip.setClickable(false);
-      chip.setFocusable(false);
-      chip.setContentDescription(look.slots.of(name));
+      TextView view = (TextView) LayoutInflater.from(slots.getContext()).inflate(R.layout.slot_name, slots, false);
+      view.setText(look.slots.of(name));
+      look.paint(view, name, names);
+      slots.addView(view);
     }
   }
 

@@ -129,7 +129,7 @@ final class NamesPage {
     for (final String name : assistant.names(slot)) {
       TextView chip =
           Chips.add(
-              added, name + "  ✕",
+              added, name + "  ×",
               new View.OnClickListener() {
                 @Override
                 public void onClick(View view) {

@@ -16,7 +16,16 @@ final class Rows {
   }
 
   Rows add(CharSequence label, CharSequence value) {
-    View row = LayoutInflater.from(parent.getContext()).inflate(R.layout.row, parent, false);
+    return add(R.layout.row, label, value);
+  }
+
+  /** A line with a name that stands in files and programs, and what it means. */
+  Rows addName(CharSequence label, CharSequence name) {
+    return add(R.layout.row_name, label, name);
+  }
+
+  private Rows add(int layout, CharSequence label, CharSequence value) {
+    View row = LayoutInflater.from(parent.getContext()).inflate(layout, parent, false);
     ((TextView) row.findViewById(R.id.row_label)).setText(label);
     ((TextView) row.findViewById(R.id.row_value)).setText(value);
     parent.addView(row);

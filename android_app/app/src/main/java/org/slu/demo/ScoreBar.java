@@ -15,6 +15,8 @@ public final class ScoreBar extends View {
   private final Paint paint = new Paint(Paint.ANTI_ALIAS_FLAG);
   private final RectF bar = new RectF();
   private final float density = getResources().getDisplayMetrics().density;
+  private final int track = getResources().getColor(R.color.outline);
+  private final int mark = getResources().getColor(R.color.text);
   private float score;
   private float threshold;
   private int color;
@@ -35,10 +37,10 @@ public final class ScoreBar extends View {
   protected void onDraw(Canvas canvas) {
     float thick = THICK_DP * density;
     float top = (getHeight() - thick) / 2;
-    rounded(canvas, getWidth(), top, thick, getResources().getColor(R.color.outline));
+    rounded(canvas, getWidth(), top, thick, track);
     rounded(canvas, Math.max(thick, getWidth() * score), top, thick, color);
     float x = getWidth() * threshold;
-    paint.setColor(getResources().getColor(R.color.text));
+    paint.setColor(mark);
     canvas.drawRect(x - MARK_DP * density / 2, 0, x + MARK_DP * density / 2, getHeight(), paint);
   }
 

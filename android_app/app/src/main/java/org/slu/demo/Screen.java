@@ -126,7 +126,7 @@ final class Screen {
       tabs.getChildAt(i).setActivated(i == page);
       tabs.getChildAt(i).setSelected(i == page); // for those who hear the screen
     }
-    if (page == SPEED && understand.answer() != null) speed.show(understand.answer(), Machine.pssBytes());
+    if (page == SPEED && understand.answer() != null) speed.show(understand.answer());
   }
 
   int selected() {

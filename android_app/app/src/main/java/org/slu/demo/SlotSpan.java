@@ -9,7 +9,8 @@ import android.text.style.LineBackgroundSpan;
 /** A round-cornered ground behind a part of a text, which stays where it is: it fits a field that is being typed in. */
 final class SlotSpan implements LineBackgroundSpan {
   private static final float CORNER = 0.22f; // of the letters' size
-  private static final float OVERHANG = 0.06f;
+  private static final float OVERHANG = 0.06f; // above and below
+  private static final float INSET = 0.04f; // at both sides, so that two slots in a row are two
 
   private final int color;
   private final RectF box = new RectF();
@@ -28,11 +29,12 @@ final class SlotSpan implements LineBackgroundSpan {
     if (from >= to) return; // of another line
     float size = paint.getTextSize();
     float x = left + paint.measureText(text, start, from);
-    box.set(
-        x - OVERHANG * size,
-        baseline + paint.ascent() - OVERHANG * size,
-        x + paint.measureText(text, from, to) + OVERHANG * size,
-        baseline + paint.descent() + OVERHANG * size);
+    float width = paint.measureText(text, from, to);
+    box.set( // within the line, beyond which a text view clips
+        Math.max(left, x + INSET * size),
+        Math.max(top, baseline + paint.ascent() - OVERHANG * size),
+        Math.min(right, x + width - INSET * size),
+        Math.min(bottom, baseline + paint.descent() + OVERHANG * size));
     int before = paint.getColor();
     paint.setColor(color);
     canvas.drawRoundRect(box, CORNER * size, CORNER * size, paint);

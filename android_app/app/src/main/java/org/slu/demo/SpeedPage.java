@@ -23,7 +23,7 @@ final class SpeedPage {
   private Answer answer;
 
   /** What the system says about itself: its build, which is not the same on a test machine. */
-  static final class Device {
+  static class Device {
     final String name;
     final String system;
     final String processor;
@@ -34,6 +34,11 @@ final class SpeedPage {
       this.system = system;
       this.processor = processor;
       this.abi = abi;
+    }
+
+    /** Memory of this process; -1: not known. */
+    long pssBytes() {
+      return Machine.pssBytes();
     }
   }
 
@@ -64,11 +69,11 @@ final class SpeedPage {
   }
 
   /** Show a sentence that was parsed once, and the memory now. */
-  void show(Answer answer, long pssBytes) {
+  void show(Answer answer) {
     boolean other = this.answer == null || !this.answer.result.getText().equals(answer.result.getText());
     this.answer = answer;
     text(R.id.speed_sentence).setText(look.painted(answer, assistant.info().getSlots()));
-    showDevice(pssBytes);
+    showDevice();
     if (!other && histogram.getVisibility() == View.VISIBLE) return; // its thousand runs still stand there
     histogram.setVisibility(View.GONE);
     new Rows((ViewGroup) root.findViewById(R.id.speed_rows));
@@ -83,7 +88,7 @@ final class SpeedPage {
   }
 
   /** Show many runs of the sentence. */
-  void show(Timings timings, long pssBytes) {
+  void show(Timings timings) {
     Resources resources = look.resources;
     text(R.id.speed_value).setText(Answer.duration(timings.percentile(50)));
     text(R.id.speed_what)
@@ -95,14 +100,16 @@ final class SpeedPage {
     for (int percent : PERCENTILES) {
       rows.add(resources.getString(R.string.speed_percentile, percent), Answer.duration(timings.percentile(percent)));
     }
-    showDevice(pssBytes);
+    showDevice();
   }
 
-  private void showDevice(long pssBytes) {
+  private void showDevice() {
+    long pssBytes = device.pssBytes();
     String unknown = look.resources.getString(R.string.unknown);
     new Rows((ViewGroup) root.findViewById(R.id.device_rows))
         .add(R.string.device_memory, pssBytes < 0 ? unknown : Answer.size(pssBytes))
         .add(R.string.device_parser, Answer.size(assistant.info().getParserBytes()))
+        .add(R.string.device_engine, SluModel.version())
         .add(R.string.device_kernel, assistant.kernel())
         .add(R.string.device_kernels, TextUtils.join(", ", SluModel.kernels()))
         .add(R.string.device_processor, device.processor.isEmpty() ? unknown : device.processor)

@@ -35,15 +35,20 @@ final class Timings {
   }
 
   /**
-   * How many durations fall into each of equally wide intervals from the shortest to the 99th percentile; what is longer
-   * counts in the last one. Bars of all lengths would be one bar, as a single interruption is a hundred times the rest.
+   * How many durations fall into each of equally wide intervals from the shortest to {@link #longestShown}; what is longer
+   * counts in the last one.
    */
   int[] histogram(int bins) {
     int[] counts = new int[bins];
     long low = sorted[0];
-    double width = Math.max(1.0, (percentile(99) - low) / (double) bins);
+    double width = Math.max(1.0, (longestShown() - low) / (double) bins);
     for (long nanos : sorted) ++counts[(int) Math.min(bins - 1, (nanos - low) / width)];
     return counts;
+  }
+
+  /** Where a histogram ends: a single interruption takes a hundred times as long as the rest, which would be one bar. */
+  long longestShown() {
+    return Math.min(percentile(99), 3 * percentile(50));
   }
 
   /** The object of the project's result files: {@code mean}, {@code min}, {@code p50}, {@code p90}, {@code p99}, in milliseconds. */
