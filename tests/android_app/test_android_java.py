@@ -34,35 +34,48 @@ def test_junit_on_arm64(run_junit: Callable[..., str], arm64: Machine) -> None:
     run_junit(fuzz, "ParserTest", "LexiconTest", "AssetTest", "FuzzTest")
 
 
+def shrink(tools: Toolchain, checks: Path, directories: list[Path], libraries: list[Path], rules: str, target: Path) -> str:
+    """What an app's build does with its classes: ProGuard with these rules. Returns the mapping of names."""
+    written = target.with_suffix(".rules")
+    # The tests are the app; the classes that they have instead of Android's are not to be renamed either.
+    own = "-keep class org.slu.tests.** { *; }\n-keep class android.** { *; }\n-keepattributes *Annotation*\n-dontnote\n"
+    missing = "".join(f"-dontwarn {name}.**\n" for name in ("android", "java.lang.invoke", "org.junit", "org.hamcrest"))
+    written.write_text(own + missing + rules, encoding="utf-8")
+    program = [tools.java("java"), "-cp", str(checks / "usr/share/java/proguard.jar"), "proguard.ProGuard", f"@{written}"]
+    inputs = [word for directory in directories for word in ("-injars", str(directory))]
+    mapping = target.with_suffix(".mapping")
+    outputs = ["-outjars", str(target), "-printmapping", str(mapping)]
+    path = os.pathsep.join(map(str, [tools.android_jar, *libraries]))
+    done = subprocess.run([*program, *inputs, *outputs, "-libraryjars", path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return mapping.read_text(encoding="utf-8")
+
+
 def test_names_survive_renaming(
     run_junit: Callable[..., str], host: Machine, tools: Toolchain, checks: Path, classes: Path, test_classes: Path,
     junit: list[Path], tmp_path: Path,
 ) -> None:
-    """ProGuard with the rules of the AAR and nothing else: the library in an app, whose own classes are the tests."""
+    """With the rules of the AAR and nothing else."""
     renamed = tmp_path / "renamed.jar"
-    rules = tmp_path / "rules.txt"
-    own = "-keep class org.slu.tests.** { *; }\n-keepattributes *Annotation*\n-dontnote\n-dontoptimize\n"
-    missing = "-dontwarn java.lang.invoke.**\n-dontwarn org.junit.**\n-dontwarn org.hamcrest.**\n"
-    rules.write_text(own + missing + RULES.read_text(encoding="utf-8"), encoding="utf-8")
-    jars = [checks / f"usr/share/java/{name}.jar" for name in ("proguard",)]
-    command = [tools.java("java"), "-cp", os.pathsep.join(map(str, jars)), "proguard.ProGuard", f"@{rules}"]
-    command += ["-injars", str(classes), "-injars", str(test_classes), "-outjars", str(renamed)]
-    command += ["-libraryjars", os.pathsep.join(map(str, [tools.android_jar, *junit]))]
-    command += ["-printmapping", str(tmp_path / "mapping.txt")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    mapping = (tmp_path / "mapping.txt").read_text(encoding="utf-8")
+    mapping = shrink(tools, checks, [classes, test_classes], junit, RULES.read_text(encoding="utf-8"), renamed)
     assert "org.slu.SluNative -> org.slu.SluNative:" in mapping
     assert "org.slu.SluModel -> org.slu.SluModel:" not in mapping, "the others are renamed"
-    run_junit(host, *TESTS, library=renamed, tests=renamed)
+    run_junit(host, "ParserTest", "LexiconTest", "FileTest", "AssetTest", library=renamed, tests=renamed)
 
 
-@pytest.mark.parametrize("missing", ["-Djava.library.path=/nowhere"])
-def test_a_missing_library_is_an_exception(
-    test_classes: Path, classes: Path, tools: Toolchain, models: dict[str, Path], missing: str
+def test_without_the_rules_it_says_so(
+    host: Machine, tools: Toolchain, checks: Path, classes: Path, test_classes: Path, junit: list[Path],
+    models: dict[str, Path], tmp_path: Path,
 ) -> None:
-    path = os.pathsep.join([str(test_classes), str(classes)])
-    command = [tools.java("java"), missing, "-cp", path, "org.slu.tests.Script", str(models["tiny"]), "/dev/null", "plain"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "SluException: libslu_jni.so cannot be loaded; package it for the processors of amd64" in done.stderr
+    renamed = tmp_path / "renamed.jar"
+    shrink(tools, checks, [classes, test_classes], junit, "", renamed)
+    with pytest.raises(AssertionError, match=r"keep the name of class org\.slu\.SluNative"):
+        host.run([renamed], "org.slu.tests.Script", models["tiny"], "/dev/null", "plain")
+
+
+def test_a_missing_library_is_an_exception(
+    test_classes: Path, classes: Path, host: Machine, models: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(AssertionError, match=r"SluException: libslu_jni\.so cannot be loaded: package it for processors of"):
+        nowhere = Machine(host.java, tmp_path)
+        nowhere.run([test_classes, classes], "org.slu.tests.Script", models["tiny"], "/dev/null", "plain")

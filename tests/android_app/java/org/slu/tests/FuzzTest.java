@@ -70,11 +70,11 @@ public class FuzzTest {
     else if (what < 930) lexicon(random.nextInt(4) == 0 ? model.getLexicon() : parser.getLexicon());
     else if (what < 940) session.restart();
     else if (what < 960) openDamaged();
-    else if (what < 975) parser = model.newParser(random.nextInt(9) == 0 ? text() : null);
-    else if (what < 990) parser.close();
-    else if (what < 995) model.close();
-    else reopen();
-    if (what >= 960 && what < 990 && random.nextBoolean()) session = parser.newSession();
+    else if (what < 980) parser = model.newParser(random.nextInt(9) == 0 ? text() : null);
+    else if (what < 984) parser.close();
+    else if (what < 985) model.close();
+    else if (what < 990) reopen();
+    else session = parser.newSession();
   }
 
   private void lexicon(Lexicon lexicon) {

@@ -29,15 +29,15 @@ final class SluNative {
   static final int HEADER = 5;
   static final int PER_SLOT = 3;
 
-  private static final UnsatisfiedLinkError MISSING = load();
+  private static final LinkageError MISSING = load();
 
   private SluNative() {}
 
-  private static UnsatisfiedLinkError load() {
+  private static LinkageError load() {
     try {
       System.loadLibrary("slu_jni");
       return null;
-    } catch (UnsatisfiedLinkError error) {
+    } catch (LinkageError error) { // no such file, or not for this processor, or this class has another name
       return error;
     }
   }
@@ -47,8 +47,11 @@ final class SluNative {
     if (MISSING != null) {
       throw new SluException(
           SluException.Status.LIBRARY,
-          "libslu_jni.so cannot be loaded; package it for the processors of "
-              + System.getProperty("os.arch") + ": " + MISSING.getMessage(),
+          "libslu_jni.so cannot be loaded: package it for processors of "
+              + System.getProperty("os.arch")
+              + ", and keep the name of class org.slu.SluNative ("
+              + MISSING
+              + ")",
           MISSING);
     }
   }
