@@ -76,7 +76,7 @@ def find_jdk() -> Path:
 def debian_program(root: Path, program: str) -> list[str]:
     """A command that runs an unpacked amd64 program with the libraries that lie beside it, whatever this machine has."""
     libraries = root / "usr/lib/x86_64-linux-gnu"
-    path = [libraries, root / "lib/x86_64-linux-gnu", libraries / "android"]
+    path = [libraries, root / "lib/x86_64-linux-gnu", libraries / "android", root / "usr/lib/p7zip"]
     loader = root / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
     return [str(loader), "--library-path", os.pathsep.join(map(str, path)), str(root / program)]
 
