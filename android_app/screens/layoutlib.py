@@ -1,9 +1,9 @@
 """layoutlib, which draws layouts on a workstation as Android 6 does, made of the source package of the framework.
 
-Android Studio's previews are drawn by it. It consists of the framework's own classes, whose native methods a tool of the
-framework's (``layoutlib_create``) redirects to Java, and of the bridge, which has that Java. Its build is Android's whole one;
-this is the part of it that matters here. Parts of the framework for telephony and the like do not compile without the rest of
-Android: the compiler leaves methods that throw in their place.
+Android Studio's previews are drawn by it. It consists of the framework's own classes, whose native methods a tool of
+the framework's (``layoutlib_create``) redirects to Java, and of the bridge, which has that Java. Its build is Android's
+whole one; this is the part of it that matters here. Parts of the framework for telephony and the like do not compile
+without the rest of Android: the compiler leaves methods that throw in their place.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ ANDROID = ("annotations", "common", "dvlib", "layoutlib.layoutlib-api", "reposit
 CHANGES = (
     ("", "android.icu", "com.ibm.icu"),  # the same library, before it moved into Android
     ("StaticLayout_Delegate.java", "it.setText(new Segment(", "it.setText((java.text.CharacterIterator) new Segment("),
-    ("StaticLayout_Delegate.java", "nLoadHyphenator(String patternData)", "nLoadHyphenator(java.nio.ByteBuffer data, int at)"),
+    (
+        "StaticLayout_Delegate.java",
+        "nLoadHyphenator(String patternData)",
+        "nLoadHyphenator(java.nio.ByteBuffer data, int at)",
+    ),
     ("StaticLayout_Delegate.java", "loadHyphenator(patternData)", "loadHyphenator(null)"),
 )
 
@@ -60,7 +64,9 @@ def layoutlib(tools: Toolchain) -> Layoutlib:
     """Build it in build/android/layoutlib, unless it is there: about two minutes on two quiet cores."""
     root = unpack("screens", WORK / "packages")
     stamp = WORK / ".built"
-    identity = f"{sha256(LOCK)} {sha256(Path(__file__))} " + " ".join(sha256(path) for path in sorted(OURS.rglob("*.java")))
+    identity = f"{sha256(LOCK)} {sha256(Path(__file__))} " + " ".join(
+        sha256(path) for path in sorted(OURS.rglob("*.java"))
+    )
     source = WORK / "source"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != identity:
         stamp.unlink(missing_ok=True)
@@ -81,7 +87,12 @@ def _build(tools: Toolchain, root: Path, source: Path) -> None:
     generated.mkdir(parents=True)
     base = source / "frameworks/base"
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda step: step(), (lambda: _resources(tools, base, generated), lambda: _aidl(root, source, generated))))
+        list(
+            pool.map(
+                lambda step: step(),
+                (lambda: _resources(tools, base, generated), lambda: _aidl(root, source, generated)),
+            )
+        )
 
     directories = [base / part / "java" for part in FRAMEWORK]
     directories += [source / "libcore" / part / "src/main/java" for part in CORE]
@@ -93,7 +104,9 @@ def _build(tools: Toolchain, root: Path, source: Path) -> None:
     plain = WORK / "framework.jar"
     run([tools.java("jar"), "--create", "--no-compress", "--file", plain, "-C", WORK / "framework", "."])
     classpath = os.pathsep.join(map(str, [WORK / "create", *asm]))
-    run([tools.java("java"), "-cp", classpath, "com.android.tools.layoutlib.create.Main", WORK / "layoutlib.jar", plain])
+    run(
+        [tools.java("java"), "-cp", classpath, "com.android.tools.layoutlib.create.Main", WORK / "layoutlib.jar", plain]
+    )
     plain.unlink()
 
     bridge = base / "tools/layoutlib/bridge"
@@ -113,7 +126,10 @@ def _build(tools: Toolchain, root: Path, source: Path) -> None:
 
 def _libraries(root: Path) -> list[Path]:
     jars = root / "usr/share/java"
-    return [*(jars / f"com.android.tools.{name}.jar" for name in ANDROID), *(jars / f"{n}.jar" for n in ("icu4j", "kxml2", "guava"))]
+    return [
+        *(jars / f"com.android.tools.{name}.jar" for name in ANDROID),
+        *(jars / f"{n}.jar" for n in ("icu4j", "kxml2", "guava")),
+    ]
 
 
 def _resources(tools: Toolchain, base: Path, generated: Path) -> None:
@@ -179,7 +195,10 @@ def _fonts(root: Path, target: Path) -> None:
         members = "".join(f'<font weight="{weight}" style="normal">{name}</font>' for weight, name in fonts.items())
         lines.append(f"<family {attribute}>{members}</family>")
         if fonts is SANS:
-            lines += [f'<alias name="sans-serif-{n}" to="sans-serif" weight="{w}" />' for n, w in (("light", 300), ("medium", 500))]
+            lines += [
+                f'<alias name="sans-serif-{n}" to="sans-serif" weight="{w}" />'
+                for n, w in (("light", 300), ("medium", 500))
+            ]
     (target / "fonts.xml").write_text("\n".join([*lines, "</familyset>", ""]), encoding="utf-8")
     names = [name for _, fonts in families for name in fonts.values()]
     (target / "fontsInSdk.txt").write_text("\n".join([*names, ""]), encoding="utf-8")
