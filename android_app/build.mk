@@ -11,3 +11,8 @@ ADB ?= adb
 # On the phone that adb sees; ANDROID_SERIAL chooses one of several.
 android-install: android
 	$(ADB) install -r build/android/slu-demo.apk
+
+# Every page of the app in both languages, by day and by night, drawn by Android's layout engine: build/android/screens/.
+.PHONY: android-screens
+android-screens: setup
+	$(BIN)/python -m android_app.screens.draw

@@ -79,6 +79,26 @@ def unpack(group: str, target: Path) -> Path:
     return target
 
 
+def fetch_source(group: str) -> Path:
+    """The .dsc file of a source package, beside the archives that it names; its own checksums hold for those."""
+    (package,) = locked(group)
+    store = cache() / "debian-source" / f"{package.name}_{package.version}"
+    description = store / f"{package.name}_{package.version.partition(':')[2] or package.version}.dsc"
+    if not description.exists():
+        store.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=store.parent) as name:
+            work = Path(name)
+            apt = _apt(package.suite, "amd64", work / "apt", kind="deb-src")
+            _run([*apt, "update", "--quiet=2"])
+            (work / "files").mkdir()
+            _run([*apt, "source", "--download-only", f"{package.name}={package.version}"], cwd=work / "files")
+            shutil.rmtree(store, ignore_errors=True)
+            (work / "files").replace(store)
+    if sha256(description) != package.sha256:
+        raise PackageError(f"{description} is not the file that {LOCK.name} names: its SHA-256 differs; remove it")
+    return description
+
+
 def _download(packages: list[Package], suite: str, architecture: str, store: Path) -> None:
     with tempfile.TemporaryDirectory(dir=store) as name:
         work = Path(name)
@@ -98,13 +118,13 @@ def _download(packages: list[Package], suite: str, architecture: str, store: Pat
             file.replace(store / package.file)
 
 
-def _apt(suite: str, architecture: str, directory: Path) -> list[str]:
+def _apt(suite: str, architecture: str, directory: Path, kind: str = "deb") -> list[str]:
     """apt-get with sources, lists and cache of its own, from the mirror that this machine uses."""
     for part in ("lists/partial", "cache/archives/partial"):
         (directory / part).mkdir(parents=True)
     signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
     sources = directory / "sources.list"
-    sources.write_text(f"deb {signed}{_mirror()} {suite} main\n", encoding="utf-8")
+    sources.write_text(f"{kind} {signed}{_mirror()} {suite} main\n", encoding="utf-8")
     options = {
         "Dir::Etc::sourcelist": sources,
         "Dir::Etc::sourceparts": "/dev/null",

@@ -1,9 +1,11 @@
 package org.slu.demo;
 
+import android.view.View;
 import com.android.ide.common.rendering.api.LayoutLog;
 import com.android.ide.common.rendering.api.RenderSession;
 import com.android.ide.common.rendering.api.Result;
 import com.android.ide.common.rendering.api.SessionParams;
+import com.android.ide.common.rendering.api.ViewInfo;
 import com.android.ide.common.resources.FrameworkResources;
 import com.android.ide.common.resources.ResourceItem;
 import com.android.ide.common.resources.ResourceRepository;
@@ -21,7 +23,9 @@ import com.android.resources.NightMode;
 import com.android.utils.StdLogger;
 import java.io.File;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import javax.imageio.ImageIO;
 
 /**
@@ -90,6 +94,12 @@ public final class Draw {
     check(session.getResult());
     check(session.render());
     ImageIO.write(session.getImage(), "png", target);
+    for (ViewInfo root : session.getRootViews()) {
+      for (String problem : Checks.of((View) root.getViewObject())) {
+        ++problems;
+        System.err.println("error: " + target.getName() + ": " + problem);
+      }
+    }
     session.dispose();
   }
 
@@ -113,6 +123,8 @@ public final class Draw {
 
   /** Errors count; what layoutlib draws less faithfully than a phone is only said. */
   private static final class Log extends LayoutLog {
+    private static final Set<String> told = new HashSet<String>();
+
     @Override
     public void warning(String tag, String message, Object data) {
       System.err.println("warning: " + tag + ": " + message);
@@ -120,7 +132,7 @@ public final class Draw {
 
     @Override
     public void fidelityWarning(String tag, String message, Throwable throwable, Object data) {
-      System.err.println("less faithful: " + tag + ": " + message);
+      if (told.add(message)) System.err.println("less faithful: " + message);
     }
 
     @Override

@@ -20,7 +20,7 @@ import org.slu.SluException;
 import org.slu.SluModel;
 
 /**
- * Runs {@link Benchmark} while nothing on the screen moves. Started over adb; docs/android.md says how, and what it logs.
+ * Runs {@link Benchmark} while nothing on the screen moves. Started over adb; docs/android-app.md says how, and what it logs.
  * It begins a moment after it has the focus, once the system has finished what it does for a new screen.
  */
 public final class BenchmarkActivity extends Activity {
@@ -28,8 +28,10 @@ public final class BenchmarkActivity extends Activity {
   private static final int SETTLE_MS = 1500;
 
   private final Handler handler = new Handler();
-  private volatile boolean inFront;
+  private volatile boolean left; // the foreground, since the benchmark began
+  private boolean inFront;
   private boolean started;
+  private boolean scheduled; // at least once
 
   @Override
   protected void onCreate(Bundle state) {
@@ -44,13 +46,21 @@ public final class BenchmarkActivity extends Activity {
 
   @Override
   protected void onNewIntent(Intent intent) {
-    setIntent(intent);
-    if (started) Log.e(TAG, "failed a benchmark is running already: wait until it is done");
+    if (started) {
+      Log.e(TAG, "failed a benchmark is running already: wait until it is done, or start with -S");
+    } else {
+      setIntent(intent);
+      schedule();
+    }
   }
 
   @Override
   public void onWindowFocusChanged(boolean focus) {
-    if (!focus || started) return;
+    if (focus && !scheduled) schedule();
+  }
+
+  private void schedule() {
+    scheduled = true;
     started = true;
     handler.postDelayed(
         new Runnable() {
@@ -71,10 +81,12 @@ public final class BenchmarkActivity extends Activity {
   @Override
   protected void onPause() {
     inFront = false;
+    left = true;
     super.onPause();
   }
 
   private void begin() {
+    left = !inFront;
     new Thread("benchmark") {
       @Override
       public void run() {
@@ -83,19 +95,19 @@ public final class BenchmarkActivity extends Activity {
           BenchmarkRequest request = BenchmarkRequest.of(map(extras == null ? new Bundle() : extras));
           File directory = directory(request.utterances);
           Log.i(TAG, "started " + Json.write(Json.object("directory", directory.getPath(), "rounds", request.rounds)));
-          finish("done ", R.string.benchmark_done, new Benchmark(request, directory, new Phone()).run().getPath());
+          end("done ", R.string.benchmark_done, new Benchmark(request, directory, new Phone()).run().getPath());
         } catch (IllegalArgumentException wrong) {
-          finish("failed ", R.string.benchmark_failed, wrong.getMessage());
+          end("failed ", R.string.benchmark_failed, wrong.getMessage());
         } catch (IOException failure) {
-          finish("failed ", R.string.benchmark_failed, failure.getMessage());
+          end("failed ", R.string.benchmark_failed, failure.getMessage());
         } catch (SluException failure) {
-          finish("failed ", R.string.benchmark_failed, failure.getMessage());
+          end("failed ", R.string.benchmark_failed, failure.getMessage());
         }
       }
     }.start();
   }
 
-  private void finish(final String word, final int text, final String what) {
+  private void end(final String word, final int text, final String what) {
     runOnUiThread(
         new Runnable() {
           @Override
@@ -159,7 +171,7 @@ public final class BenchmarkActivity extends Activity {
 
     @Override
     public boolean cancelled() {
-      return !inFront;
+      return left;
     }
   }
 }

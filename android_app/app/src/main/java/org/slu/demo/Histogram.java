@@ -14,9 +14,9 @@ public final class Histogram extends View {
   private static final float GAP_DP = 1;
 
   private final Paint paint = new Paint(Paint.ANTI_ALIAS_FLAG);
-  private final int fill = getResources().getColor(R.color.accent);
-  private final int line = getResources().getColor(R.color.outline);
-  private final int letters = getResources().getColor(R.color.text_quiet);
+  private final int fill = Look.color(getResources(), R.color.accent);
+  private final int line = Look.color(getResources(), R.color.outline);
+  private final int letters = Look.color(getResources(), R.color.text_quiet);
   private int[] counts = {};
   private String shortest = "";
   private String longest = "";

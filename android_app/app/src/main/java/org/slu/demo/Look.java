@@ -60,9 +60,19 @@ final class Look {
   }
 
   int color(Answer.Kind kind) {
-    return resources.getColor(
+    return color(
         kind == Answer.Kind.COMMAND ? R.color.good
             : kind == Answer.Kind.NOT_UNDERSTOOD ? R.color.unsure : R.color.text_quiet);
+  }
+
+  private int color(int id) {
+    return color(resources, id);
+  }
+
+  /** A colour of the theme by day or by night. */
+  @SuppressWarnings("deprecation") // the other one is there since API 23 alone
+  static int color(Resources resources, int id) {
+    return resources.getColor(id);
   }
 
   /** Colour the slots of an answer in its text, and nothing else; the text stays as it is. */
@@ -72,7 +82,7 @@ final class Look {
     for (Highlight part : Highlight.of(answer, slots, SLOT_TINTS.length)) {
       text.setSpan(ground(part.color), part.start, part.end, Spanned.SPAN_EXCLUSIVE_EXCLUSIVE);
       text.setSpan(
-          new SlotColor(resources.getColor(SLOT_TEXTS[part.color])), part.start, part.end,
+          new SlotColor(color(SLOT_TEXTS[part.color])), part.start, part.end,
           Spanned.SPAN_EXCLUSIVE_EXCLUSIVE);
     }
   }
@@ -88,14 +98,14 @@ final class Look {
   void paint(TextView view, String slot, List<String> slots) {
     int color = Highlight.color(slot, slots, SLOT_TINTS.length);
     GradientDrawable ground = new GradientDrawable();
-    ground.setColor(resources.getColor(SLOT_TINTS[color]));
+    ground.setColor(color(SLOT_TINTS[color]));
     ground.setCornerRadius(PILL_DP * resources.getDisplayMetrics().density);
     view.setBackground(ground);
-    view.setTextColor(resources.getColor(SLOT_TEXTS[color]));
+    view.setTextColor(color(SLOT_TEXTS[color]));
   }
 
   private SlotSpan ground(int color) {
-    return new SlotSpan(resources.getColor(SLOT_TINTS[color]));
+    return new SlotSpan(color(SLOT_TINTS[color]));
   }
 
   /** A class of its own, so that removing ours leaves those of the keyboard alone. */

@@ -43,6 +43,7 @@ public final class MainActivity extends Activity implements Screen.Actions, Micr
   }
 
   @Override
+  @SuppressWarnings("deprecation") // what replaces it is not part of Android itself
   protected void onCreate(Bundle state) {
     super.onCreate(state);
     setContentView(R.layout.main);
@@ -108,6 +109,7 @@ public final class MainActivity extends Activity implements Screen.Actions, Micr
   }
 
   @Override
+  @SuppressWarnings("deprecation")
   public Object onRetainNonConfigurationInstance() {
     return kept;
   }

@@ -15,8 +15,8 @@ public final class ScoreBar extends View {
   private final Paint paint = new Paint(Paint.ANTI_ALIAS_FLAG);
   private final RectF bar = new RectF();
   private final float density = getResources().getDisplayMetrics().density;
-  private final int track = getResources().getColor(R.color.outline);
-  private final int mark = getResources().getColor(R.color.text);
+  private final int track = Look.color(getResources(), R.color.outline);
+  private final int mark = Look.color(getResources(), R.color.text);
   private float score;
   private float threshold;
   private int color;
