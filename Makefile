@@ -46,11 +46,11 @@ test-slow: setup
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	$(BIN)/clang-format --dry-run -Werror $(ENGINE_SOURCES)
+	$(BIN)/clang-format --dry-run -Werror $(ENGINE_SOURCES) $(JAVA_SOURCES)
 
 format: setup
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
-	$(BIN)/clang-format -i $(ENGINE_SOURCES)
+	$(BIN)/clang-format -i $(ENGINE_SOURCES) $(JAVA_SOURCES)
 
 # The tree as of a date: newer releases of what PaddleNLP depends on break it. Needs uv.
 lock:

@@ -19,7 +19,12 @@ MANIFEST = f"""<?xml version="1.0" encoding="utf-8"?>
   <uses-sdk android:minSdkVersion="{MIN_SDK}" />
 </manifest>
 """
-METADATA = "aarFormatVersion=1.0\naarMetadataVersion=1.0\nminCompileSdk=1\nminCompileSdkExtension=0\nminAndroidGradlePluginVersion=1.0.0\n"
+METADATA = """aarFormatVersion=1.0
+aarMetadataVersion=1.0
+minCompileSdk=1
+minCompileSdkExtension=0
+minAndroidGradlePluginVersion=1.0.0
+"""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,9 @@ def publish(repository: Path, artifact: Artifact, aar: Path, sources: Path, java
 def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     for algorithm in ("md5", "sha1", "sha256", "sha512"):
-        path.with_name(f"{path.name}.{algorithm}").write_text(hashlib.new(algorithm, data).hexdigest(), encoding="ascii")
+        path.with_name(f"{path.name}.{algorithm}").write_text(
+            hashlib.new(algorithm, data).hexdigest(), encoding="ascii"
+        )
 
 
 def _pom(artifact: Artifact) -> str:

@@ -47,10 +47,7 @@ def _entries(base: Path, code: Path, natives: dict[str, Path], model: Path) -> l
         *(Entry(e.name, e.data, e.name in mapped or e.name.endswith(".png"), 4) for e in resources),
         Entry("classes.dex", code.read_bytes()),
         *(Entry(name, assets[name].data, True, 4) for name in sorted(assets)),
-        *(
-            Entry(f"lib/{abi}/libslu_jni.so", natives[abi].read_bytes(), True, PAGE)
-            for abi in sorted(natives)
-        ),
+        *(Entry(f"lib/{abi}/libslu_jni.so", natives[abi].read_bytes(), True, PAGE) for abi in sorted(natives)),
     ]
 
 

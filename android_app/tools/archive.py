@@ -15,7 +15,7 @@ TIME = (1981, 1, 1, 1, 1, 2)
 
 @dataclass(frozen=True)
 class Entry:
-    """A file in an archive. ``align``: bytes at a multiple of which a stored file begins; 1 leaves it where it falls."""
+    """A file in an archive. ``align``: where a stored file begins, a multiple of so many bytes; 1: anywhere."""
 
     name: str
     data: bytes

@@ -24,7 +24,17 @@ def compile_java(tools: Toolchain, files: list[Path], target: Path, classpath: I
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     # -options: that Java 8 is old; -deprecation: what an API of level 21 still needs. The stubs have java.* too.
-    options = ["-source", "8", "-target", "8", "-encoding", "UTF-8", "-g:source,lines", "-Xlint:all,-options,-deprecation", "-Werror"]
+    options = [
+        "-source",
+        "8",
+        "-target",
+        "8",
+        "-encoding",
+        "UTF-8",
+        "-g:source,lines",
+        "-Xlint:all,-options,-deprecation",
+        "-Werror",
+    ]
     words = ["-bootclasspath", tools.android_jar, "-implicit:none", "-proc:none", "-d", target]
     path = os.pathsep.join(map(str, classpath))
     run([tools.java("javac"), *options, *words, *(["-classpath", path] if path else []), *files])

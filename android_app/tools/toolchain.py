@@ -42,7 +42,12 @@ class Toolchain:
 
     @property
     def dx(self) -> list[str]:
-        return [self.java("java"), "-cp", str(self.root / "usr/share/java/com.android.dx.jar"), "com.android.dx.command.Main"]
+        return [
+            self.java("java"),
+            "-cp",
+            str(self.root / "usr/share/java/com.android.dx.jar"),
+            "com.android.dx.command.Main",
+        ]
 
     @property
     def apksigner(self) -> list[str]:
@@ -74,7 +79,7 @@ def find_jdk() -> Path:
 
 
 def debian_program(root: Path, program: str) -> list[str]:
-    """A command that runs an unpacked amd64 program with the libraries that lie beside it, whatever this machine has."""
+    """A command that runs an unpacked program of amd64 with the libraries beside it, whatever this machine has."""
     libraries = root / "usr/lib/x86_64-linux-gnu"
     path = [libraries, root / "lib/x86_64-linux-gnu", libraries / "android", root / "usr/lib/p7zip"]
     loader = root / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
@@ -87,5 +92,7 @@ def run(command: list[str | Path], *, cwd: Path | None = None, env: dict[str, st
     environment = {**os.environ, **env} if env else None
     done = subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise BuildError(f"{' '.join(words)}\nfailed with status {done.returncode}:\n{done.stdout}{done.stderr}".rstrip())
+        raise BuildError(
+            f"{' '.join(words)}\nfailed with status {done.returncode}:\n{done.stdout}{done.stderr}".rstrip()
+        )
     return done.stdout

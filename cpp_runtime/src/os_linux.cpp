@@ -46,7 +46,15 @@ long call(Call number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 
 }
 #elif defined(__arm__)
 // kMmap is mmap2, whose offset is in pages: it is 0 here.
-enum Call : long { kRead = 3, kClose = 6, kMmap = 192, kMunmap = 91, kLseek = 19, kYield = 158, kOpenat = 322 };
+enum Call : long {
+  kRead = 3,
+  kClose = 6,
+  kMmap = 192,
+  kMunmap = 91,
+  kLseek = 19,
+  kYield = 158,
+  kOpenat = 322
+};
 
 long call(Call number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
   register long r7 __asm__("r7") = number;

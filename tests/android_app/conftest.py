@@ -84,7 +84,9 @@ def host(tools: Toolchain, properties: list[str]) -> Machine:
 def run_junit(test_classes: Path, junit: list[Path], classes: Path) -> Callable[..., str]:
     """Run test classes in a machine: ``run_junit(machine, "ParserTest", ...)``."""
 
-    def run(machine: Machine, *names: str, library: Path = classes, tests: Path = test_classes, limit: float = 280) -> str:
+    def run(
+        machine: Machine, *names: str, library: Path = classes, tests: Path = test_classes, limit: float = 280
+    ) -> str:
         full = [f"org.slu.tests.{name}" for name in names]
         printed = machine.run([tests, library, *junit], "org.junit.runner.JUnitCore", *full, limit=limit)
         assert "\nOK (" in printed, printed

@@ -34,14 +34,24 @@ def test_junit_on_arm64(run_junit: Callable[..., str], arm64: Machine) -> None:
     run_junit(fuzz, "ParserTest", "LexiconTest", "AssetTest", "FuzzTest")
 
 
-def shrink(tools: Toolchain, checks: Path, directories: list[Path], libraries: list[Path], rules: str, target: Path) -> str:
+def shrink(
+    tools: Toolchain, checks: Path, directories: list[Path], libraries: list[Path], rules: str, target: Path
+) -> str:
     """What an app's build does with its classes: ProGuard with these rules. Returns the mapping of names."""
     written = target.with_suffix(".rules")
     # The tests are the app; the classes that they have instead of Android's are not to be renamed either.
-    own = "-keep class org.slu.tests.** { *; }\n-keep class android.** { *; }\n-keepattributes *Annotation*\n-dontnote\n"
+    own = (
+        "-keep class org.slu.tests.** { *; }\n-keep class android.** { *; }\n-keepattributes *Annotation*\n-dontnote\n"
+    )
     missing = "".join(f"-dontwarn {name}.**\n" for name in ("android", "java.lang.invoke", "org.junit", "org.hamcrest"))
     written.write_text(own + missing + rules, encoding="utf-8")
-    program = [tools.java("java"), "-cp", str(checks / "usr/share/java/proguard.jar"), "proguard.ProGuard", f"@{written}"]
+    program = [
+        tools.java("java"),
+        "-cp",
+        str(checks / "usr/share/java/proguard.jar"),
+        "proguard.ProGuard",
+        f"@{written}",
+    ]
     inputs = [word for directory in directories for word in ("-injars", str(directory))]
     mapping = target.with_suffix(".mapping")
     outputs = ["-outjars", str(target), "-printmapping", str(mapping)]
@@ -52,8 +62,14 @@ def shrink(tools: Toolchain, checks: Path, directories: list[Path], libraries: l
 
 
 def test_names_survive_renaming(
-    run_junit: Callable[..., str], host: Machine, tools: Toolchain, checks: Path, classes: Path, test_classes: Path,
-    junit: list[Path], tmp_path: Path,
+    run_junit: Callable[..., str],
+    host: Machine,
+    tools: Toolchain,
+    checks: Path,
+    classes: Path,
+    test_classes: Path,
+    junit: list[Path],
+    tmp_path: Path,
 ) -> None:
     """With the rules of the AAR and nothing else."""
     renamed = tmp_path / "renamed.jar"
@@ -64,8 +80,14 @@ def test_names_survive_renaming(
 
 
 def test_without_the_rules_it_says_so(
-    host: Machine, tools: Toolchain, checks: Path, classes: Path, test_classes: Path, junit: list[Path],
-    models: dict[str, Path], tmp_path: Path,
+    host: Machine,
+    tools: Toolchain,
+    checks: Path,
+    classes: Path,
+    test_classes: Path,
+    junit: list[Path],
+    models: dict[str, Path],
+    tmp_path: Path,
 ) -> None:
     renamed = tmp_path / "renamed.jar"
     shrink(tools, checks, [classes, test_classes], junit, "", renamed)
@@ -76,6 +98,8 @@ def test_without_the_rules_it_says_so(
 def test_a_missing_library_is_an_exception(
     test_classes: Path, classes: Path, host: Machine, models: dict[str, Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(AssertionError, match=r"SluException: libslu_jni\.so cannot be loaded: package it for processors of"):
+    with pytest.raises(
+        AssertionError, match=r"SluException: libslu_jni\.so cannot be loaded: package it for processors of"
+    ):
         nowhere = Machine(host.java, tmp_path)
         nowhere.run([test_classes, classes], "org.slu.tests.Script", models["tiny"], "/dev/null", "plain")

@@ -59,7 +59,9 @@ def test_what_the_manifest_says(app: Path, tools: Toolchain) -> None:
     assert "\nsdkVersion:'21'\n" in badging
     assert "\ntargetSdkVersion:'35'\n" in badging
     # The microphone and nothing else: no network.
-    assert re.findall(r"^uses-permission.*", badging, re.M) == ["uses-permission: name='android.permission.RECORD_AUDIO'"]
+    assert re.findall(r"^uses-permission.*", badging, re.M) == [
+        "uses-permission: name='android.permission.RECORD_AUDIO'"
+    ]
     assert "uses-implied-permission" not in badging
     assert "\nnative-code: 'arm64-v8a'\n" in badging
     assert "zh" in re.search(r"^locales:(.*)", badging, re.M).group(1)  # type: ignore[union-attr]
@@ -72,7 +74,11 @@ def test_what_the_manifest_says(app: Path, tools: Toolchain) -> None:
 def test_signatures(app: Path, tools: Toolchain) -> None:
     printed = run([*tools.apksigner, "verify", "--verbose", "--Werr", "--min-sdk-version", "21", str(app)])
     assert printed.startswith("Verifies\n")
-    for scheme in ("v1 scheme (JAR signing)", "v2 scheme (APK Signature Scheme v2)", "v3 scheme (APK Signature Scheme v3)"):
+    for scheme in (
+        "v1 scheme (JAR signing)",
+        "v2 scheme (APK Signature Scheme v2)",
+        "v3 scheme (APK Signature Scheme v3)",
+    ):
         assert f"Verified using {scheme}: true" in printed
     assert "Number of signers: 1" in printed
 
@@ -149,7 +155,11 @@ def test_maven_repository(built: dict[str, Path]) -> None:
         stem = f"{artifact}-{aar.version()}"
         assert (directory / f"{stem}.aar").read_bytes() == built[package].read_bytes()
         pom = (directory / f"{stem}.pom").read_text(encoding="utf-8")
-        for line in ("<groupId>org.slu</groupId>", f"<artifactId>{artifact}</artifactId>", "<packaging>aar</packaging>"):
+        for line in (
+            "<groupId>org.slu</groupId>",
+            f"<artifactId>{artifact}</artifactId>",
+            "<packaging>aar</packaging>",
+        ):
             assert line in pom
         with zipfile.ZipFile(directory / f"{stem}-sources.jar") as sources:
             assert "org/slu/SluModel.java" in sources.namelist()

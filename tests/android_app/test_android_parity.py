@@ -24,7 +24,9 @@ def golden_script() -> list[tuple[str, ...]]:
                 if before == "restart":
                     lines += [("restart",), ("turn", text), ("turn", text)]
                 else:
-                    lines.append(("parse", text) if before else ("after", ("call", "none", "play")[step["previous"]], text))
+                    lines.append(
+                        ("parse", text) if before else ("after", ("call", "none", "play")[step["previous"]], text)
+                    )
             elif step["error_line"] is None and step["change"] == "reset":
                 lines.append((step["layer"], "reset", *filter(None, [step["slot"]])))
             elif step["slot"]:
@@ -32,7 +34,9 @@ def golden_script() -> list[tuple[str, ...]]:
                 plain = [phrase for phrase in phrases if "#" not in phrase and "\ufeff" not in phrase]
                 lines.append((step["layer"], step["change"], step["slot"], "\n".join(plain)))
         lines += [("model", "reset"), ("context", "reset")]
-    return lines + [("parse", text) for text in ("\ud800", "\udc00周华健\ud83d", "\ud800\ud800\udc00 play", "😀😀周华健的花心")]
+    return lines + [
+        ("parse", text) for text in ("\ud800", "\udc00周华健\ud83d", "\ud800\ud800\udc00 play", "😀😀周华健的花心")
+    ]
 
 
 def corpus_script(sample: list[Utterance]) -> list[tuple[str, ...]]:
@@ -57,7 +61,9 @@ def engine() -> ctypes.CDLL:
     return load_library(build("host", targets=("slu",)) / "libslu.so")
 
 
-def compare(machine: Machine, classpath: list[Path], engine: ctypes.CDLL, model: Path, lines: list, script: Path) -> None:
+def compare(
+    machine: Machine, classpath: list[Path], engine: ctypes.CDLL, model: Path, lines: list, script: Path
+) -> None:
     from scripts import answers, write_script
 
     write_script(script, lines)
@@ -71,7 +77,12 @@ def compare(machine: Machine, classpath: list[Path], engine: ctypes.CDLL, model:
 
 @pytest.mark.parametrize("where", ["host", "arm64"])
 def test_golden_files(
-    where: str, request: pytest.FixtureRequest, test_classes: Path, classes: Path, engine: ctypes.CDLL, models: dict,
+    where: str,
+    request: pytest.FixtureRequest,
+    test_classes: Path,
+    classes: Path,
+    engine: ctypes.CDLL,
+    models: dict,
     tmp_path: Path,
 ) -> None:
     machine = request.getfixturevalue(where)
@@ -84,8 +95,13 @@ def test_golden_files(
 
 @pytest.mark.parametrize("where", ["host", "arm64"])
 def test_sample_corpus(
-    where: str, request: pytest.FixtureRequest, test_classes: Path, classes: Path, engine: ctypes.CDLL,
-    sample: list[Utterance], tmp_path: Path,
+    where: str,
+    request: pytest.FixtureRequest,
+    test_classes: Path,
+    classes: Path,
+    engine: ctypes.CDLL,
+    sample: list[Utterance],
+    tmp_path: Path,
 ) -> None:
     machine = request.getfixturevalue(where)
     model = ROOT / "models/nlpcc2018-nano/model.gguf"

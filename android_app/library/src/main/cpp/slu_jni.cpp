@@ -62,7 +62,8 @@ jstring kernel(JNIEnv *env, jclass, jint index) {
 }
 
 const uint8_t *address(JNIEnv *env, jobject buffer, jint offset) {
-  auto *base = buffer && offset >= 0 ? static_cast<const uint8_t *>(env->GetDirectBufferAddress(buffer)) : nullptr;
+  auto *base =
+      buffer && offset >= 0 ? static_cast<const uint8_t *>(env->GetDirectBufferAddress(buffer)) : nullptr;
   return base ? base + offset : nullptr;
 }
 
@@ -263,8 +264,10 @@ bool register_natives(JNIEnv *env) {
   };
   const jclass local = env->FindClass(kClass);
   if (!local) return false;
-  exception_of = env->GetStaticMethodID(local, "exception", "(ILjava/lang/String;)Ljava/lang/RuntimeException;");
-  if (!exception_of || env->RegisterNatives(local, methods, sizeof methods / sizeof methods[0]) != 0) return false;
+  exception_of =
+      env->GetStaticMethodID(local, "exception", "(ILjava/lang/String;)Ljava/lang/RuntimeException;");
+  if (!exception_of || env->RegisterNatives(local, methods, sizeof methods / sizeof methods[0]) != 0)
+    return false;
   native_class = static_cast<jclass>(env->NewGlobalRef(local));
   return native_class != nullptr;
 }

@@ -22,15 +22,16 @@ public final class AssetManager {
   }
 
   public AssetFileDescriptor openFd(String name) throws IOException {
-    if (stored.containsKey(name)) return stored.get(name).opened();
-    throw new FileNotFoundException(
-        compressed.containsKey(name)
+    if (stored.containsKey(name))
+      return stored.get(name).opened();
+    throw new FileNotFoundException(compressed.containsKey(name)
             ? "This file can not be opened as a file descriptor; it is probably compressed"
             : name);
   }
 
   public InputStream open(String name) throws IOException {
-    if (compressed.containsKey(name)) return new ByteArrayInputStream(compressed.get(name));
+    if (compressed.containsKey(name))
+      return new ByteArrayInputStream(compressed.get(name));
     throw new FileNotFoundException(name);
   }
 }

@@ -46,7 +46,8 @@ public class AssetTest {
     BufferedReader lines = new BufferedReader(new FileReader("/proc/self/maps"));
     try {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        if (line.contains(file.getName())) return true;
+        if (line.contains(file.getName()))
+          return true;
       }
       return false;
     } finally {

@@ -75,7 +75,8 @@ public class FileTest {
     assertTrue(directory.delete() && directory.mkdir());
     Models.fails(Status.FILE, () -> SluModel.open(directory));
     assertTrue(directory.delete());
-    SluException failure = Models.fails(Status.FILE, () -> SluModel.open(new File("/no/such/模型\uD83D\uDE00.gguf")));
+    SluException failure =
+        Models.fails(Status.FILE, () -> SluModel.open(new File("/no/such/模型\uD83D\uDE00.gguf")));
     assertTrue(failure.getMessage(), failure.getMessage().contains("/no/such/模型\uD83D\uDE00.gguf"));
     Models.fails(Status.ARGUMENT, () -> SluModel.open(new File("/a\0b")));
     Models.fails(Status.ARGUMENT, () -> SluModel.open((File) null));
@@ -111,7 +112,8 @@ public class FileTest {
     for (int round = 0; round < 2000; ++round) {
       byte[] bytes = original.clone();
       int end = random.nextInt(5) > 0 ? 9000 : bytes.length;
-      for (int i = random.nextInt(3); i >= 0; --i) bytes[random.nextInt(end)] ^= (byte) (1 << random.nextInt(8));
+      for (int i = random.nextInt(3); i >= 0; --i)
+        bytes[random.nextInt(end)] ^= (byte) (1 << random.nextInt(8));
       try {
         SluModel model = SluModel.open(ByteBuffer.wrap(bytes));
         ++opened;
@@ -119,7 +121,8 @@ public class FileTest {
         model.getInfo().getManifest();
         model.close();
       } catch (SluException failure) {
-        assertTrue(failure.toString(), Arrays.asList(Status.FORMAT, Status.VERSION).contains(failure.getStatus()));
+        assertTrue(
+            failure.toString(), Arrays.asList(Status.FORMAT, Status.VERSION).contains(failure.getStatus()));
         ++refused;
       }
     }

@@ -21,8 +21,28 @@ import org.slu.SluModel;
 public class FuzzTest {
   private static final int CALLS = Integer.getInteger("slu.fuzz.calls", 1000000);
   private static final String[] PIECES = {
-    "周华健", "花心", "play", "abc", "100ml", " ", "\u3000", "\0", "\n", "#", "\uD83D\uDE00", "\uD840\uDC00", "e\u0301", "\u200D",
-    "\uFEFF", "ＡＢ", "的", "\r", "\uFFFF", "İ", "ß", "ﷺ",
+      "周华健",
+      "花心",
+      "play",
+      "abc",
+      "100ml",
+      " ",
+      "\u3000",
+      "\0",
+      "\n",
+      "#",
+      "\uD83D\uDE00",
+      "\uD840\uDC00",
+      "e\u0301",
+      "\u200D",
+      "\uFEFF",
+      "ＡＢ",
+      "的",
+      "\r",
+      "\uFFFF",
+      "İ",
+      "ß",
+      "ﷺ",
   };
   private static final String[] SLOTS = {"name", "singer", "song", "none", "", "song\0", "\uD800", null};
   private static final String[] INTENTS = {"call", "none", "play", null, "other", ""};
@@ -52,11 +72,13 @@ public class FuzzTest {
       }
     }
     model.close();
-    assertTrue(results + " results, " + failures + " failures", results > CALLS / 2 && failures > CALLS / 1000);
+    assertTrue(
+        results + " results, " + failures + " failures", results > CALLS / 2 && failures > CALLS / 1000);
   }
 
   private void reopen() {
-    if (model != null) model.close();
+    if (model != null)
+      model.close();
     model = Models.flagged();
     parser = model.newParser();
     session = parser.newSession();
@@ -64,17 +86,28 @@ public class FuzzTest {
 
   private void call() {
     int what = random.nextInt(1000);
-    if (what < 600) check(parser.parse(text()));
-    else if (what < 700) check(session.parse(text()));
-    else if (what < 800) check(parser.parse(text(), INTENTS[random.nextInt(INTENTS.length)]));
-    else if (what < 930) lexicon(random.nextInt(4) == 0 ? model.getLexicon() : parser.getLexicon());
-    else if (what < 940) session.restart();
-    else if (what < 960) openDamaged();
-    else if (what < 980) parser = model.newParser(random.nextInt(9) == 0 ? text() : null);
-    else if (what < 984) parser.close();
-    else if (what < 985) model.close();
-    else if (what < 990) reopen();
-    else session = parser.newSession();
+    if (what < 600)
+      check(parser.parse(text()));
+    else if (what < 700)
+      check(session.parse(text()));
+    else if (what < 800)
+      check(parser.parse(text(), INTENTS[random.nextInt(INTENTS.length)]));
+    else if (what < 930)
+      lexicon(random.nextInt(4) == 0 ? model.getLexicon() : parser.getLexicon());
+    else if (what < 940)
+      session.restart();
+    else if (what < 960)
+      openDamaged();
+    else if (what < 980)
+      parser = model.newParser(random.nextInt(9) == 0 ? text() : null);
+    else if (what < 984)
+      parser.close();
+    else if (what < 985)
+      model.close();
+    else if (what < 990)
+      reopen();
+    else
+      session = parser.newSession();
   }
 
   private void lexicon(Lexicon lexicon) {
@@ -117,8 +150,11 @@ public class FuzzTest {
     StringBuilder text = new StringBuilder();
     int pieces = random.nextInt(random.nextInt(100) == 0 ? 2000 : 8);
     for (int i = 0; i < pieces; ++i) {
-      if (random.nextInt(3) > 0) text.append(PIECES[random.nextInt(PIECES.length)]);
-      else text.append((char) (random.nextInt(4) > 0 ? random.nextInt(0x10000) : 0xd800 + random.nextInt(0x800)));
+      if (random.nextInt(3) > 0)
+        text.append(PIECES[random.nextInt(PIECES.length)]);
+      else
+        text.append(
+            (char) (random.nextInt(4) > 0 ? random.nextInt(0x10000) : 0xd800 + random.nextInt(0x800)));
     }
     return random.nextInt(500) == 0 ? null : text.toString();
   }

@@ -148,14 +148,13 @@ public class LexiconTest {
     model.getLexicon().resetAll();
     final boolean[] wrong = new boolean[1];
     final Parser other = model.newParser();
-    Thread reader =
-        new Thread(
-            () -> {
-              for (int i = 0; i < 5000; ++i) {
-                float found = other.parse("play 100ml").getScore();
-                if (found != with && found != without) wrong[0] = true;
-              }
-            });
+    Thread reader = new Thread(() -> {
+      for (int i = 0; i < 5000; ++i) {
+        float found = other.parse("play 100ml").getScore();
+        if (found != with && found != without)
+          wrong[0] = true;
+      }
+    });
     reader.start();
     while (reader.isAlive()) {
       model.getLexicon().add("song", one("100ml"));

@@ -79,7 +79,8 @@ public class LifecycleTest {
     for (int round = 0; round < rounds; ++round) {
       List<ParseResult> found = new ArrayList<ParseResult>();
       for (String text : Models.TEXTS) found.add(parser.parse(text));
-      if (first == null) first = found;
+      if (first == null)
+        first = found;
       assertEquals(first, found);
     }
     return first;
@@ -92,20 +93,19 @@ public class LifecycleTest {
     final ParseResult expected = parser.parse("play 周华健");
     List<Callable<int[]>> all = new ArrayList<Callable<int[]>>();
     for (int i = 0; i < THREADS; ++i) {
-      all.add(
-          () -> {
-            int[] counts = new int[2];
-            while (counts[0] < 20000 && counts[0] + counts[1] < 200000) {
-              try {
-                assertEquals(expected, parser.parse("play 周华健"));
-                ++counts[0];
-              } catch (SluException busy) {
-                assertEquals(Status.BUSY, busy.getStatus());
-                ++counts[1];
-              }
-            }
-            return counts;
-          });
+      all.add(() -> {
+        int[] counts = new int[2];
+        while (counts[0] < 20000 && counts[0] + counts[1] < 200000) {
+          try {
+            assertEquals(expected, parser.parse("play 周华健"));
+            ++counts[0];
+          } catch (SluException busy) {
+            assertEquals(Status.BUSY, busy.getStatus());
+            ++counts[1];
+          }
+        }
+        return counts;
+      });
     }
     int served = 0;
     int refused = 0;
@@ -127,24 +127,22 @@ public class LifecycleTest {
       final Parser parser = model.newParser();
       List<Callable<Void>> tasks = new ArrayList<Callable<Void>>();
       for (int i = 0; i < 2; ++i) {
-        tasks.add(
-            () -> {
-              untilClosed(() -> parser.parse("play 周华健"));
-              return null;
-            });
-        tasks.add(
-            () -> {
-              untilClosed(() -> model.getLexicon().add("song", Collections.singletonList("花")));
-              return null;
-            });
+        tasks.add(() -> {
+          untilClosed(() -> parser.parse("play 周华健"));
+          return null;
+        });
+        tasks.add(() -> {
+          untilClosed(() -> model.getLexicon().add("song", Collections.singletonList("花")));
+          return null;
+        });
       }
-      tasks.add(
-          () -> {
-            for (int i = 0; i < 3; ++i) model.newParser().parse("的");
-            if (!all) parser.close();
-            model.close();
-            return null;
-          });
+      tasks.add(() -> {
+        for (int i = 0; i < 3; ++i) model.newParser().parse("的");
+        if (!all)
+          parser.close();
+        model.close();
+        return null;
+      });
       atOnce(tasks);
       Models.fails(Status.CLOSED, () -> parser.parse("abc"));
     }
@@ -155,7 +153,8 @@ public class LifecycleTest {
       try {
         action.run();
       } catch (SluException failure) {
-        if (failure.getStatus() == Status.CLOSED) return;
+        if (failure.getStatus() == Status.CLOSED)
+          return;
         assertEquals(Status.BUSY, failure.getStatus());
       }
     }
@@ -168,12 +167,10 @@ public class LifecycleTest {
     try {
       List<Future<T>> futures = new ArrayList<Future<T>>();
       for (Callable<T> task : tasks) {
-        futures.add(
-            threads.submit(
-                () -> {
-                  start.await();
-                  return task.call();
-                }));
+        futures.add(threads.submit(() -> {
+          start.await();
+          return task.call();
+        }));
       }
       List<T> results = new ArrayList<T>();
       for (Future<T> future : futures) results.add(future.get());

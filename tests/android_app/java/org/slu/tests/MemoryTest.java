@@ -61,7 +61,8 @@ public class MemoryTest {
       parser.getLexicon().add("song", Arrays.asList("abc", "花"));
       model.getLexicon().add("song", Arrays.asList("abc", "花"));
       parser.parse("play abc");
-      if (i % 2 == 0) parser.close();
+      if (i % 2 == 0)
+        parser.close();
       model.close();
     }
   }

@@ -21,9 +21,22 @@ final class Models {
 
   /** Texts that go wrong where offsets are counted in anything but UTF-16 units. */
   static final String[] TEXTS = {
-    "", " ", "play 周华 的花心", "café 花心 abc", "\uD83D\uDE00 smile 周", "a\0b 的\0", "  来  一  首 ", "\uD83D\uDE00\uD83D\uDE00周华健的花心",
-    "\uD840\uDC00\uD86D\uDF40周\uD869\uDED6华健", "e\u0301\u0301 play a\u0300bc", "\uD83D\uDC68\u200D\uD83D\uDC69\u200D\uD83D\uDC67 call 周华健",
-    "\uD800", "\uDC00周\uD800", "\uDC00\uD800\uDC00\uD800 play abc", "\uFEFF\uFFFD\uFFFE\uFFFF 100ml", "ＡＢＣ１００ｍｌ 花心",
+      "",
+      " ",
+      "play 周华 的花心",
+      "café 花心 abc",
+      "\uD83D\uDE00 smile 周",
+      "a\0b 的\0",
+      "  来  一  首 ",
+      "\uD83D\uDE00\uD83D\uDE00周华健的花心",
+      "\uD840\uDC00\uD86D\uDF40周\uD869\uDED6华健",
+      "e\u0301\u0301 play a\u0300bc",
+      "\uD83D\uDC68\u200D\uD83D\uDC69\u200D\uD83D\uDC67 call 周华健",
+      "\uD800",
+      "\uDC00周\uD800",
+      "\uDC00\uD800\uDC00\uD800 play abc",
+      "\uFEFF\uFFFD\uFFFE\uFFFF 100ml",
+      "ＡＢＣ１００ｍｌ 花心",
   };
 
   private Models() {}
@@ -59,7 +72,8 @@ final class Models {
     } catch (SluException failure) {
       assertEquals(failure.getMessage(), status, failure.getStatus());
       assertNotNull(failure.getMessage());
-      assertFalse(failure.getMessage(), failure.getMessage().isEmpty() || failure.getMessage().indexOf('\n') >= 0);
+      assertFalse(
+          failure.getMessage(), failure.getMessage().isEmpty() || failure.getMessage().indexOf('\n') >= 0);
       return failure;
     } catch (Exception other) {
       throw new AssertionError(other);

@@ -56,9 +56,7 @@ public class ParserTest {
   }
 
   private static boolean split(String text, int at) {
-    return at > 0
-        && at < text.length()
-        && Character.isHighSurrogate(text.charAt(at - 1))
+    return at > 0 && at < text.length() && Character.isHighSurrogate(text.charAt(at - 1))
         && Character.isLowSurrogate(text.charAt(at));
   }
 
@@ -79,7 +77,10 @@ public class ParserTest {
   @Test
   public void loneSurrogatesAreLikeTheReplacementCharacter() {
     String[][] pairs = {
-      {"周\uD800华", "周\uFFFD华"}, {"\uDC00周", "\uFFFD周"}, {"周\uD83D", "周\uFFFD"}, {"\uD800\uD800\uDC00周", "\uFFFD\uD800\uDC00周"},
+        {"周\uD800华", "周\uFFFD华"},
+        {"\uDC00周", "\uFFFD周"},
+        {"周\uD83D", "周\uFFFD"},
+        {"\uD800\uD800\uDC00周", "\uFFFD\uD800\uDC00周"},
     };
     for (String[] pair : pairs) {
       ParseResult lone = parser.parse(pair[0]);

@@ -40,7 +40,8 @@ public final class Script {
     SluModel model = SluModel.open(new File(arguments[0]));
     Parser parser = model.newParser(arguments[2].equals("fastest") ? null : arguments[2]);
     Session session = parser.newSession();
-    BufferedReader lines = new BufferedReader(new InputStreamReader(new FileInputStream(arguments[1]), "UTF-8"));
+    BufferedReader lines =
+        new BufferedReader(new InputStreamReader(new FileInputStream(arguments[1]), "UTF-8"));
     for (String line = lines.readLine(); line != null; line = lines.readLine()) {
       try {
         out.println(carryOut(line.split("\t", -1), model, parser, session));
@@ -55,17 +56,22 @@ public final class Script {
 
   private static String carryOut(String[] words, SluModel model, Parser parser, Session session) {
     String what = words[0];
-    if (what.equals("parse")) return line(parser.parse(text(words[1])));
-    if (what.equals("after")) return line(parser.parse(text(words[2]), words[1]));
-    if (what.equals("turn")) return line(session.parse(text(words[1])));
+    if (what.equals("parse"))
+      return line(parser.parse(text(words[1])));
+    if (what.equals("after"))
+      return line(parser.parse(text(words[2]), words[1]));
+    if (what.equals("turn"))
+      return line(session.parse(text(words[1])));
     if (what.equals("restart")) {
       session.restart();
       return "";
     }
     Lexicon lexicon = what.equals("model") ? model.getLexicon() : parser.getLexicon();
     if (words[1].equals("reset")) {
-      if (words.length == 2) lexicon.resetAll();
-      else lexicon.reset(words[2]);
+      if (words.length == 2)
+        lexicon.resetAll();
+      else
+        lexicon.reset(words[2]);
     } else if (words[1].equals("add")) {
       lexicon.add(words[2], texts(words[3]));
     } else if (words[1].equals("remove")) {
@@ -81,7 +87,12 @@ public final class Script {
     line.append('\t').append(Float.floatToRawIntBits(result.getScore()));
     line.append('\t').append(result.isUnderstood()).append('\t').append(result.isTruncated());
     for (Slot slot : result.getSlots()) {
-      line.append('\t').append(slot.getName()).append(':').append(slot.getStart()).append(':').append(slot.getEnd());
+      line.append('\t')
+          .append(slot.getName())
+          .append(':')
+          .append(slot.getStart())
+          .append(':')
+          .append(slot.getEnd());
       line.append(':').append(digits(slot.getValue()));
     }
     return line.toString();
@@ -89,7 +100,8 @@ public final class Script {
 
   static String text(String digits) {
     StringBuilder text = new StringBuilder();
-    for (int i = 0; i < digits.length(); i += 4) text.append((char) Integer.parseInt(digits.substring(i, i + 4), 16));
+    for (int i = 0; i < digits.length(); i += 4)
+      text.append((char) Integer.parseInt(digits.substring(i, i + 4), 16));
     return text.toString();
   }
 

@@ -5,17 +5,17 @@ package org.slu;
  * looks for them in the text and takes what it finds for a hint, so that a contact that no training text has is found
  * as soon as it is in the lexicon. A name in no lexicon is still understood from the words around it.
  *
- * <p>There are three layers: the lexicons in the model file, those of the model ({@link SluModel#getLexicon()}) and those
- * of a parser ({@link Parser#getLexicon()}). The uppermost that says something about a phrase of a slot counts, and within
- * a layer the last change.
+ * <p>There are three layers: the lexicons in the model file, those of the model ({@link SluModel#getLexicon()}) and
+ * those of a parser ({@link Parser#getLexicon()}). The uppermost that says something about a phrase of a slot counts,
+ * and within a layer the last change.
  *
- * <p>Letter case, accents and white space do not count. A phrase has at most {@value #MAX_PHRASE_LENGTH} characters, white
- * space not counted; phrases of which nothing is left are passed over. Only a hash of a phrase is kept: about 14 bytes of
- * memory, and nothing from which the names could be read.
+ * <p>Letter case, accents and white space do not count. A phrase has at most {@value #MAX_PHRASE_LENGTH} characters,
+ * white space not counted; phrases of which nothing is left are passed over. Only a hash of a phrase is kept: about 14
+ * bytes of memory, and nothing from which the names could be read.
  *
- * <p>Batch your changes: each call copies what its layer has. A call that fails has changed nothing. That of a model may
- * be changed by any thread while others parse: each parse sees all of a change or nothing of it. That of a parser belongs
- * to the parser's thread.
+ * <p>Batch your changes: each call copies what its layer has. A call that fails has changed nothing. That of a model
+ * may be changed by any thread while others parse: each parse sees all of a change or nothing of it. That of a parser
+ * belongs to the parser's thread.
  */
 public final class Lexicon {
   /** Characters (Unicode code points) that a phrase has at most, white space not counted. */
@@ -85,8 +85,8 @@ public final class Lexicon {
   }
 
   /**
-   * Whether a phrase is short enough to be added. Contacts are typed by people: filter them with this, as one phrase that
-   * is too long makes a whole call fail.
+   * Whether a phrase is short enough to be added. Contacts are typed by people: filter them with this, as one phrase
+   * that is too long makes a whole call fail.
    *
    * @param phrase may be null
    * @return false for null and for phrases of more than {@value #MAX_PHRASE_LENGTH} characters

@@ -23,8 +23,7 @@ public final class ParseResult {
    * @param truncated whether the end of the text was ignored
    * @param slots in the order of the text
    */
-  public ParseResult(
-      String text, String intent, float score, boolean understood, boolean truncated, List<Slot> slots) {
+  public ParseResult(String text, String intent, float score, boolean understood, boolean truncated, List<Slot> slots) {
     if (text == null || intent == null || slots == null) {
       throw SluException.argument("a result needs a text, an intent and a list of slots");
     }
@@ -120,12 +119,8 @@ public final class ParseResult {
   public boolean equals(Object other) {
     if (!(other instanceof ParseResult)) return false;
     ParseResult result = (ParseResult) other;
-    return text.equals(result.text)
-        && intent.equals(result.intent)
-        && Float.compare(score, result.score) == 0
-        && understood == result.understood
-        && truncated == result.truncated
-        && slots.equals(result.slots);
+    return text.equals(result.text) && intent.equals(result.intent) && Float.compare(score, result.score) == 0
+        && understood == result.understood && truncated == result.truncated && slots.equals(result.slots);
   }
 
   @Override

@@ -46,8 +46,8 @@ public final class Parser implements AutoCloseable {
   }
 
   /**
-   * Understand one utterance that follows another. Models that do not {@linkplain ModelInfo#usesPreviousIntent() use} the
-   * previous intent give the same result as without it. {@link Session} does this for whole dialogues.
+   * Understand one utterance that follows another. Models that do not {@linkplain ModelInfo#usesPreviousIntent() use}
+   * the previous intent give the same result as without it. {@link Session} does this for whole dialogues.
    *
    * @param text as for {@link #parse(CharSequence)}
    * @param previousIntent intent of the turn before, or null when it is not known
@@ -101,8 +101,8 @@ public final class Parser implements AutoCloseable {
   }
 
   /**
-   * Free the working memory. Results stay valid; every other call throws CLOSED from now on. When another thread is in the
-   * middle of a call, that call ends as it would have, and then the memory is freed. Closing twice does nothing.
+   * Free the working memory. Results stay valid; every other call throws CLOSED from now on. When another thread is in
+   * the middle of a call, that call ends as it would have, and then the memory is freed. Closing twice does nothing.
    */
   @Override
   public void close() {
@@ -130,8 +130,7 @@ public final class Parser implements AutoCloseable {
     ModelInfo info = model.getInfo();
     enter();
     try {
-      SluNative.parse(
-          context, text, info.usesPreviousIntent() ? previousIntent : SluNative.NO_PREVIOUS_INTENT, answer);
+      SluNative.parse(context, text, info.usesPreviousIntent() ? previousIntent : SluNative.NO_PREVIOUS_INTENT, answer);
       return result(text, info);
     } finally {
       leave();
@@ -155,13 +154,9 @@ public final class Parser implements AutoCloseable {
       int end = answer[at + 2];
       slots.add(new Slot(info.getSlots().get(answer[at]), text.substring(start, end), start, end));
     }
-    return new ParseResult(
-        text,
-        info.getIntents().get(answer[SluNative.INTENT]),
-        Float.intBitsToFloat(answer[SluNative.SCORE]),
-        answer[SluNative.UNDERSTOOD] != 0,
-        answer[SluNative.TRUNCATED] != 0,
-        slots);
+    return new ParseResult(text, info.getIntents().get(answer[SluNative.INTENT]),
+        Float.intBitsToFloat(answer[SluNative.SCORE]), answer[SluNative.UNDERSTOOD] != 0,
+        answer[SluNative.TRUNCATED] != 0, slots);
   }
 
   private void enter() {

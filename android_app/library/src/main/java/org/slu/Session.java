@@ -2,8 +2,8 @@ package org.slu;
 
 /**
  * One dialogue: its turns in their order, each parsed knowing the intent of the one before. "取消" after a request to
- * navigate is another intent than "取消" after a song. It needs no close, and shares its parser with other sessions; the
- * thread rules are those of the parser.
+ * navigate is another intent than "取消" after a song. It needs no close, and shares its parser with other sessions;
+ * the thread rules are those of the parser.
  */
 public final class Session {
   private final Parser parser;

@@ -31,19 +31,15 @@ public final class SluModel implements AutoCloseable {
   private SluModel(long handle, ByteBuffer memory) {
     this.handle = handle;
     this.memory = memory;
-    info =
-        new ModelInfo(
-            SluNative.numbers(handle),
-            SluNative.names(handle, SluNative.TEXTS),
-            SluNative.names(handle, SluNative.INTENTS),
-            SluNative.names(handle, SluNative.SLOTS));
+    info = new ModelInfo(SluNative.numbers(handle), SluNative.names(handle, SluNative.TEXTS),
+        SluNative.names(handle, SluNative.INTENTS), SluNative.names(handle, SluNative.SLOTS));
     lexicon = new Lexicon(this, null);
   }
 
   /**
-   * Open a model that is packaged with the app. An asset that is stored uncompressed is mapped, not copied: tell the build
-   * so ({@code aaptOptions.noCompress "gguf"}; the file name has to end in {@code .gguf} then). A compressed one works too,
-   * but costs its size in memory.
+   * Open a model that is packaged with the app. An asset that is stored uncompressed is mapped, not copied: tell the
+   * build so ({@code aaptOptions.noCompress "gguf"}; the file name has to end in {@code .gguf} then). A compressed one
+   * works too, but costs its size in memory.
    *
    * @param context any context of the app
    * @param assetName path below {@code assets/}, such as {@code model.gguf}
@@ -63,8 +59,8 @@ public final class SluModel implements AutoCloseable {
   }
 
   /**
-   * Open a model file. It is mapped into memory, not copied, and must not be changed or truncated while it is open: replace
-   * it by renaming another one over it.
+   * Open a model file. It is mapped into memory, not copied, and must not be changed or truncated while it is open:
+   * replace it by renaming another one over it.
    *
    * @param file such as one in {@code context.getFilesDir()}
    * @return an opened model
@@ -78,9 +74,9 @@ public final class SluModel implements AutoCloseable {
   }
 
   /**
-   * Open a model in memory: the bytes between position and limit. A direct buffer whose first byte stands at a multiple of 4
-   * is used in place, and its content must not change while the model is open; any other is copied. Position and limit stay
-   * as they are.
+   * Open a model in memory: the bytes between position and limit. A direct buffer whose first byte stands at a multiple
+   * of 4 is used in place, and its content must not change while the model is open; any other is copied. Position and
+   * limit stay as they are.
    *
    * @param buffer such as one of {@code FileChannel.map}
    * @return an opened model
@@ -120,8 +116,8 @@ public final class SluModel implements AutoCloseable {
   }
 
   /**
-   * Make a parser, with working memory of its own ({@link ModelInfo#getParserBytes()}) and the fastest kernel. Make one for
-   * each thread, once, and close it when the thread is done with it.
+   * Make a parser, with working memory of its own ({@link ModelInfo#getParserBytes()}) and the fastest kernel. Make one
+   * for each thread, once, and close it when the thread is done with it.
    *
    * @return never null
    * @throws SluException CLOSED, MEMORY
@@ -177,8 +173,9 @@ public final class SluModel implements AutoCloseable {
   }
 
   /**
-   * Close all parsers ({@link Parser#close()}) and free the model's memory as soon as no thread is in the middle of a call.
-   * May be called by any thread at any time; every other call throws CLOSED from now on. Closing twice does nothing.
+   * Close all parsers ({@link Parser#close()}) and free the model's memory as soon as no thread is in the middle of a
+   * call. May be called by any thread at any time; every other call throws CLOSED from now on. Closing twice does
+   * nothing.
    */
   @Override
   public void close() {

@@ -31,7 +31,8 @@ final class SluNative {
 
   private static final LinkageError MISSING = load();
 
-  private SluNative() {}
+  private SluNative() {
+  }
 
   private static LinkageError load() {
     try {
@@ -45,13 +46,9 @@ final class SluNative {
   /** To be called before anything else here. */
   static void require() {
     if (MISSING != null) {
-      throw new SluException(
-          SluException.Status.LIBRARY,
-          "libslu_jni.so cannot be loaded: package it for processors of "
-              + System.getProperty("os.arch")
-              + ", and keep the name of class org.slu.SluNative ("
-              + MISSING
-              + ")",
+      throw new SluException(SluException.Status.LIBRARY,
+          "libslu_jni.so cannot be loaded: package it for processors of " + System.getProperty("os.arch")
+              + ", and keep the name of class org.slu.SluNative (" + MISSING + ")",
           MISSING);
     }
   }

@@ -15,7 +15,7 @@
  * {@link org.slu.ParseResult}, {@link org.slu.Slot} and {@link org.slu.ModelInfo} cannot be changed and belong to
  * nobody.
  *
- * <p><b>Errors.</b> Everything that can go wrong is a {@link org.slu.SluException}, which is unchecked and whose message
- * says what is wrong, where, and what to do. No argument, text or model file brings the process down.
+ * <p><b>Errors.</b> Everything that can go wrong is a {@link org.slu.SluException}, which is unchecked and whose
+ * message says what is wrong, where, and what to do. No argument, text or model file brings the process down.
  */
 package org.slu;
