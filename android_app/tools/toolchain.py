@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def debian_program(root: Path, program: str) -> list[str]:
     return [str(loader), "--library-path", os.pathsep.join(map(str, path)), str(root / program)]
 
 
-def run(command: list[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+def run(command: Sequence[object], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
     """Run a program to its end; return what it printed, raise `BuildError` with it when it fails."""
     words = [str(word) for word in command]
     environment = {**os.environ, **env} if env else None
