@@ -33,7 +33,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run_host(args: argparse.Namespace) -> int:
     """Measure and print the table. Raises `SluError`."""
-    from bench_arm.host import bench_host, table
+    from bench_arm.host.bench import bench_host, table
     from slu.errors import ConfigError
     from slu.files import write_file
 
@@ -46,11 +46,11 @@ def run_host(args: argparse.Namespace) -> int:
     if args.json:
         write_file(args.json, json.dumps(result, ensure_ascii=False, indent=1) + "\n")
     if args.plot:
-        from bench_arm.host_plot import draw
+        from bench_arm.host.plot import draw
 
         write_file(args.plot, draw(result, args.plot.suffix[1:]))
     if args.curve:
-        from bench_arm.curve_plot import draw as draw_curve
+        from bench_arm.accuracy_plot import draw as draw_accuracy
 
-        write_file(args.curve, draw_curve(result, args.curve.suffix[1:]))
+        write_file(args.curve, draw_accuracy(result, args.curve.suffix[1:]))
     return 0

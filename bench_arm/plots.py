@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from compress.steps import STEPS
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -46,7 +48,7 @@ PUBLISHED = (
     Published("INT8 matmul and embeddings", 82.21, 4.64, 43.77, 5.4),
 )
 """ERNIE 3.0 Tiny nano v2 on NLPCC 2018 Task 4 as its authors published it: one Kirin 985 thread, batch 1, length 16."""
-MARKERS = {"fp32": "o", "vocab": "s", "width": "^", "qat": "D", "embeddings": "v"}
+MARKERS = {"fp32": "o"} | {step.name: step.marker for step in STEPS.values()}
 STYLES = ("-", "--", ":", "-.")
 
 
@@ -91,7 +93,7 @@ def accuracy_figure(runs: Sequence[tuple[str, list[dict[str, Any]]]], width: int
             axes.plot(sizes, values, color=color, lw=1.6, ls=STYLES[i // SERIES % len(STYLES)], zorder=3)
             lines.append(list(zip(sizes, values)))
             for row, x, y in zip(rows, sizes, values):
-                axes.plot(x, y, MARKERS.get(row["stage"], "P"), color=color, ms=7, mec=theme.ground, mew=1, zorder=4)
+                axes.plot(x, y, MARKERS.get(row["stage"], "."), color=color, ms=7, mec=theme.ground, mew=1, zorder=4)
                 points.append((x, y, row["stage"], color))
         if measure == "seed_accuracy":
             published = _draw_published(axes, theme)

@@ -15,7 +15,7 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
-from slu.corpus import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 
 REPLACED = 0.15

@@ -1,4 +1,4 @@
-"""Calibration: one temperature for both heads, so that the score is the share of answers with it that are exact.
+"""Calibration: one temperature for all outputs, so that the score is the share of answers with it that are exact.
 
 The temperature (Guo et al. 2017, https://arxiv.org/abs/1706.04599) is divided out of the heads' weights and biases, so
 no runtime has to know of it. One for both keeps every decision: for a text, all answers' log probabilities are a sum
@@ -18,17 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from slu.calibration import expected_calibration_error, log_loss
-from slu.checkpoint import Checkpoint
-from slu.corpus import Utterance
+from compress.steps import Made, Work
+from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
-from slu.evaluation import evaluate
-from slu.metrics import compare
-from slu.quantization import WEIGHT_SCALE
-from slu.scores import Scorer, collect_evidence
-from slu.stage import checkpoint_parser
+from slu.evaluation.evaluate import parse_dialogues
+from slu.evaluation.reliability import expected_calibration_error, log_loss
+from slu.evaluation.score_study import Scorer, collect_evidence
+from slu.model.checkpoint import Checkpoint
+from slu.model.quantization import WEIGHT_SCALE
+from slu.runtime.loading import checkpoint_parser
 
-HEADS = ("intent_classifier", "slot_classifier")
 BOUNDS = (0.2, 5.0)
 """Between which the temperature is looked for."""
 
@@ -36,6 +35,11 @@ BOUNDS = (0.2, 5.0)
 @dataclass(frozen=True)
 class CalibrationSettings:
     """There is nothing to choose."""
+
+
+def step(work: Work) -> Made:
+    """See `calibrate`."""
+    return (*calibrate(work.before, work.data.dev), [])
 
 
 def calibrate(checkpoint: Checkpoint, dev: Sequence[Utterance]) -> tuple[Checkpoint, dict[str, Any]]:
@@ -48,8 +52,8 @@ def calibrate(checkpoint: Checkpoint, dev: Sequence[Utterance]) -> tuple[Checkpo
     if len(dev) < 2:
         raise ConfigError("calibration: the development data has one utterance; hold out more ([data] dev_fraction)")
     parser = checkpoint_parser(checkpoint)
-    answers, evidence = collect_evidence(parser, lambda: evaluate(parser, dev)[1])
-    right = np.array([compare(u, a, checkpoint.labels).exact for u, a in zip(dev, answers)])
+    answers, evidence = collect_evidence(parser, lambda: parse_dialogues(parser, dev))
+    right = np.array([checkpoint.head.right(u, a, checkpoint.labels) for u, a in zip(dev, answers)])
     scorer = Scorer(evidence, checkpoint.labels)
     temperature = fit_temperature(scorer, right, np.full(len(dev), True))
     half = _half(dev)
@@ -98,7 +102,7 @@ def fit_temperature(scorer: Scorer, right: np.ndarray, part: np.ndarray) -> floa
 def divide_heads(checkpoint: Checkpoint, temperature: float) -> Checkpoint:
     """The checkpoint with both heads' logits divided; of an INT8 head the scale of its weights is."""
     tensors = dict(checkpoint.tensors)
-    for head in HEADS:
+    for head in checkpoint.head.layers:
         weight = f"{head}.{WEIGHT_SCALE}" if tensors[f"{head}.weight"].dtype == np.int8 else f"{head}.weight"
         for name in (weight, f"{head}.bias"):
             tensors[name] = (tensors[name] / np.float32(temperature)).astype(np.float32)

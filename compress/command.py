@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from compress import STEPS
-from slu.commands.train import add_recipe_arguments
+from compress.steps import STEPS
+from slu.commands.arguments import add_recipe_arguments
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -17,7 +17,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Compress a checkpoint. Without STEP, all steps that the recipe has, into DIR/vocab, DIR/width and "
         "so on, skipping those that are up to date; with STEP, that one alone, into DIR.",
     )
-    parser.add_argument("step", metavar="STEP", nargs="?", type=_step, choices=STEPS, help=" | ".join(STEPS))
+    parser.add_argument("step", metavar="STEP", nargs="?", type=_step, choices=tuple(STEPS), help=" | ".join(STEPS))
     parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path)
     add_recipe_arguments(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True)
@@ -27,8 +27,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     from compress.steps import chain, run_step
-    from slu.recipe import load_recipe
-    from slu.stage import load_data
+    from slu.training.data import load_data
+    from slu.training.recipe import load_recipe
 
     recipe = load_recipe(args.config, args.set)
     data = load_data(recipe)

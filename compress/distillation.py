@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from slu.batching import Batch, Soft
-from slu.checkpoint import Checkpoint
 from slu.errors import ConfigError
-from slu.losses import Loss
-from slu.training import Objective, TrainingSettings, inputs, loss_of
+from slu.heads.examples import Batch
+from slu.heads.head import Loss
+from slu.model.checkpoint import Checkpoint
+from slu.training.fit import Objective, TrainingSettings, inputs, loss_of
 
 
 @dataclass(frozen=True)
 class DistillationSettings:
     """Weights of the parts of the loss.
 
-    ``labels``: the loss (see `slu.losses`) of the labels. ``logits``: that of the teacher's probabilities. ``hidden``:
-    mean squared distance between hidden states after every layer (where both have the same number of layers and the
-    same hidden size).
+    ``labels``: the loss (see `slu.heads.joint_loss`) of the labels. ``logits``: that of the teacher's probabilities.
+    ``hidden``: mean squared distance between hidden states after every layer (where both have the same number of layers
+    and the same hidden size).
     """
 
     labels: float = 0.5
@@ -35,15 +36,14 @@ def imitation_loss(labels: float, logits: float, loss: Loss) -> Objective:
 
     def objective(student: nn.Layer, batch: Batch) -> paddle.Tensor:
         assert batch.soft is not None
-        intent, slots = student(*inputs(batch))
-        return _imitation(loss, labels, logits, intent, slots, batch.soft, batch)
+        return _imitation(loss, labels, logits, student(*inputs(batch)), batch.soft, batch)
 
     return objective
 
 
-def _imitation(loss: Loss, labels: float, logits: float, intent: Any, slots: Any, said: Soft, batch: Batch) -> Any:
-    total = logits * loss.of_teachers(intent, slots, said, batch)
-    return total + labels * loss.of_labels(intent, slots, batch) if labels else total
+def _imitation(loss: Loss, labels: float, weight: float, logits: Any, said: Sequence[np.ndarray], batch: Batch) -> Any:
+    total = weight * loss.of_teachers(logits, said, batch)
+    return total + labels * loss.of_labels(logits, batch) if labels else total
 
 
 def check_float(checkpoint: Checkpoint, step: str) -> None:
@@ -57,17 +57,17 @@ def distillation_loss(teacher: Checkpoint, weights: DistillationSettings, traini
     import paddle
     from paddle import nn
 
-    from slu.model import load_model
+    from slu.model.network import load_model
 
-    model, measure = load_model(teacher), loss_of(training, teacher.labels)
+    model, measure = load_model(teacher), loss_of(training, teacher)
 
     def objective(student: nn.Layer, batch: Batch) -> paddle.Tensor:
         given = inputs(batch)
         with paddle.no_grad():
-            want_intent, want_slots, want_states = model.run(*given, hidden=weights.hidden > 0)
-        intent, slots, states = student.run(*given, hidden=weights.hidden > 0)
-        wanted = measure.probabilities(want_intent, want_slots, batch)
-        loss = _imitation(measure, weights.labels, weights.logits, intent, slots, wanted, batch)
+            wanted, want_states = model.run(*given, hidden=weights.hidden > 0)
+        logits, states = student.run(*given, hidden=weights.hidden > 0)
+        said = measure.probabilities(wanted, batch)
+        loss = _imitation(measure, weights.labels, weights.logits, logits, said, batch)
         if [state.shape for state in states] == [state.shape for state in want_states] and states:
             counted = paddle.to_tensor(batch.scored).astype("float32")
             values = max(1, batch.tokens) * states[0].shape[-1] * len(states)

@@ -7,13 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from slu.checkpoint import Checkpoint
-from slu.quantization import WEIGHT_SCALE, quantise
+from compress.steps import Made, Work
+from slu.model.checkpoint import Checkpoint
+from slu.model.quantization import WEIGHT_SCALE, quantise
 
 
 @dataclass(frozen=True)
 class EmbeddingSettings:
     """There is nothing to choose."""
+
+
+def step(work: Work) -> Made:
+    """See `quantise_embeddings`."""
+    return (*quantise_embeddings(work.before), [])
 
 
 def quantise_embeddings(checkpoint: Checkpoint) -> tuple[Checkpoint, dict[str, Any]]:

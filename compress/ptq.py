@@ -26,19 +26,21 @@ from typing import Any
 import numpy as np
 
 from compress.distillation import check_float
-from compress.qat import KEPT_FLOAT
-from slu.batching import Example, collate, make_examples
-from slu.checkpoint import Checkpoint
-from slu.corpus import Utterance
+from compress.steps import Made, Work
+from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
-from slu.evaluation import evaluate
-from slu.flags import FlagColumns
-from slu.parser import ParseResult
+from slu.evaluation.evaluate import evaluate, parse_dialogues
+from slu.heads.examples import Example, collate
+from slu.inputs.flags import FlagColumns
+from slu.model.checkpoint import Checkpoint
+from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, quantise
 from slu.progress import Progress
-from slu.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, quantise
-from slu.stage import Data, checkpoint_parser
-from slu.table import markdown_table
-from slu.training import CHOOSABLE, inputs
+from slu.runtime.loading import checkpoint_parser
+from slu.runtime.parser import ParseResult
+from slu.tables import markdown_table
+from slu.training.batches import make_examples
+from slu.training.data import Data
+from slu.training.fit import CHOOSABLE, inputs
 
 ALGORITHMS = ("hist", "KL", "mse", "avg", "abs_max", "min_max")
 """In Paddle's names; see `input_limit`."""
@@ -89,6 +91,11 @@ class Candidate:
     measured: dict[str, float]
 
 
+def step(work: Work) -> Made:
+    """See `quantise_after_training`."""
+    return quantise_after_training(work.before, work.data, work.settings, work.say)
+
+
 def quantise_after_training(
     checkpoint: Checkpoint, data: Data, settings: PtqSettings, say: Callable[[str], None] = print
 ) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
@@ -102,10 +109,9 @@ def quantise_after_training(
     if largest > len(data.train):
         raise ConfigError(f"ptq: {largest} utterances are wanted, of {len(data.train)}; set ptq.utterances lower")
     drawn = np.random.default_rng(settings.seed).permutation(len(data.train))[:largest]
-    tokenizer, length = checkpoint.tokenizer(), checkpoint.config.max_length
-    examples = make_examples(data.train, tokenizer, checkpoint.labels, length, checkpoint.lexicon)
+    examples = make_examples(data.train, checkpoint)
     read = layer_inputs(checkpoint, [examples[i] for i in drawn])
-    _, wanted = evaluate(checkpoint_parser(checkpoint), data.dev)
+    wanted = parse_dialogues(checkpoint_parser(checkpoint), data.dev)
     weights = _int8_weights(checkpoint, list(read))
     tried: list[Candidate] = []
     with Progress("ptq", len(settings.algorithms) * len(settings.utterances), unit="candidate") as progress:
@@ -141,13 +147,13 @@ def layer_inputs(checkpoint: Checkpoint, examples: Sequence[Example]) -> dict[st
     """
     import paddle
 
-    from slu.model import load_model
+    from slu.model.network import load_model
 
     model = load_model(checkpoint)
     names = {
         name: layer
         for name, layer in model.named_sublayers()
-        if isinstance(layer, paddle.nn.Linear) and name not in KEPT_FLOAT
+        if isinstance(layer, paddle.nn.Linear) and name not in checkpoint.head.layers
     }
     found: dict[str, list[np.ndarray]] = {}
     for name, layer in names.items():
@@ -238,7 +244,7 @@ def _same(one: Checkpoint, two: Checkpoint) -> bool:
 def _measure(candidate: Checkpoint, dev: Sequence[Utterance], wanted: Sequence[ParseResult]) -> dict[str, float]:
     measured, answers = evaluate(checkpoint_parser(candidate), dev)
     same = sum((a.intent, a.slots) == (b.intent, b.slots) for a, b in zip(answers, wanted))
-    return {**{name: measured[name] for name in CHOOSABLE}, AGREEMENT: 100.0 * same / len(dev)}
+    return {**{name: measured[name] for name in candidate.head.chosen_by}, AGREEMENT: 100.0 * same / len(dev)}
 
 
 def _table(tried: Sequence[Candidate], best: Candidate, chosen_by: str) -> list[str]:

@@ -2,13 +2,14 @@
 
 While training, weights are rounded to INT8 per output channel and inputs to INT8 per layer, with gradients passed
 straight through the rounding (Jacob et al. 2018, https://arxiv.org/abs/1712.05877); the inputs' scales are moving
-averages of their largest absolute values. The result is stored as INT8 with these scales (see `slu.checkpoint`).
+averages of their largest absolute values. The result is stored as INT8 with these scales (see `slu.model.checkpoint`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,13 @@ from typing import Any
 import numpy as np
 
 from compress.distillation import DistillationSettings, check_float, distillation_loss
-from slu.checkpoint import Checkpoint
-from slu.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, quantise
-from slu.stage import Data
-from slu.train import run_training
-from slu.training import TrainingSettings
-from slu.vocabulary import restore_rows, select_used
-
-KEPT_FLOAT = ("intent_classifier", "slot_classifier")
-"""The last layers decide between close logits, and are a hundredth of the size."""
+from compress.steps import Made, Work
+from slu.heads.examples import Example
+from slu.model.checkpoint import Checkpoint
+from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, quantise
+from slu.training.data import Data
+from slu.training.fit import Objective, TrainingSettings
+from slu.training.train import Select, run_training, training_examples
 
 
 @dataclass(frozen=True)
@@ -35,17 +34,22 @@ class QatSettings:
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
 
 
+def step(work: Work) -> Made:
+    """See `train_quantised`."""
+    return train_quantised(work.before, work.data, work.settings, work.workspace)
+
+
 def train_quantised(
     checkpoint: Checkpoint, data: Data, settings: QatSettings, workspace: Path
 ) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
     """Train a float checkpoint with rounding and return it in INT8. See `run_training` for what it returns."""
     check_float(checkpoint, "qat")
-    small, rows = select_used(checkpoint, [*data.train, *data.dev])
-    objective = distillation_loss(small, settings.distillation, settings.training)
-    trained, report, keep = run_training(
-        small, data, settings.training, objective, workspace, "qat", add_rounding, int8_checkpoint
-    )
-    return restore_rows(trained, checkpoint, rows), report, keep
+
+    def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example]]:
+        objective = distillation_loss(small, settings.distillation, settings.training)
+        return objective, training_examples(small, data)
+
+    return run_training(checkpoint, data, settings.training, plan, workspace, "qat", add_rounding, int8_checkpoint)
 
 
 def add_rounding(model: Any) -> Any:
@@ -53,7 +57,8 @@ def add_rounding(model: Any) -> Any:
     from paddle.nn.quant import quant_layers
     from paddleslim import QAT
 
-    for name in KEPT_FLOAT:
+    # They decide between close logits, and are a hundredth of the size.
+    for name in model.config.task.layers:
         getattr(model, name).skip_quant = True
     config = {
         "weight_quantize_type": "channel_wise_abs_max",

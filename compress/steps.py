@@ -1,33 +1,83 @@
-"""The steps of compression in their order, each from a checkpoint directory to a checkpoint directory."""
+"""The steps of compression: a table, and running them, each from a checkpoint directory to a checkpoint directory.
+
+A new step is an entry of `STEPS` and a module with its settings and its function. Nothing heavy is imported here.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from compress import STEPS
-from slu import distributed
-from slu.checkpoint import Checkpoint
-from slu.errors import ConfigError
-from slu.recipe import Recipe
-from slu.stage import Data, file_hash, run_stage
+if TYPE_CHECKING:
+    from slu.model.checkpoint import Checkpoint
+    from slu.training.data import Data
+    from slu.training.recipe import Recipe
 
-Made = tuple[Checkpoint, dict[str, Any], Sequence[Path]]
+
+@dataclass(frozen=True)
+class Step:
+    """One step.
+
+    ``name``: the section of the recipe that has its settings, and what ``slu compress`` calls it. ``settings``: their
+    dataclass, ``function``: from a `Work` to what was made, both as ``module:name``. ``marker``: in plots, as
+    matplotlib calls it. ``yields_to``: a step that makes the same of the same checkpoint in another way; with both in a
+    recipe this one is there to be compared, and what follows goes on from the other.
+    """
+
+    name: str
+    settings: str
+    function: str
+    marker: str
+    yields_to: str = ""
+
+
+STEPS: dict[str, Step] = {
+    step.name: step
+    for step in (
+        Step("student", "compress.student:StudentSettings", "compress.student:step", "*"),
+        Step("vocab", "compress.vocab:VocabSettings", "compress.vocab:step", "s"),
+        Step("width", "compress.width:WidthSettings", "compress.width:step", "^"),
+        Step("ptq", "compress.ptq:PtqSettings", "compress.ptq:step", "X", yields_to="qat"),
+        Step("qat", "compress.qat:QatSettings", "compress.qat:step", "D"),
+        Step("embeddings", "compress.embeddings:EmbeddingSettings", "compress.embeddings:step", "v"),
+        Step("calibration", "compress.calibration:CalibrationSettings", "compress.calibration:step", "P"),
+    )
+}
+"""The steps by their names, in their order. See `chain` for which starts from which."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a step is given: the checkpoint ``before`` from the directory ``source``, its own settings, the recipe and
+    its data, and a ``workspace`` for what it can go on from after an interruption. ``say`` prints a line."""
+
+    before: Checkpoint
+    source: Path
+    settings: Any
+    recipe: Recipe
+    data: Data
+    workspace: Path
+    say: Callable[[str], None]
+
+
+Made = tuple["Checkpoint", dict[str, Any], Sequence[Path]]
+"""What a step returns: the new checkpoint, what it has to report, and files of the workspace to keep beside it."""
 
 
 def chain(recipe: Recipe) -> list[tuple[str, str | None]]:
     """The steps a recipe has, in their order, each with the step it starts from (None: what is to be compressed).
 
-    Each starts from the one before, but ``ptq`` and ``qat`` both make INT8 of the same float checkpoint: with both in a
-    recipe the first is there to be compared, and what follows goes on from ``qat``.
+    Each starts from the one before, but for steps that yield to another (`Step.yields_to`).
     """
     steps: list[tuple[str, str | None]] = []
     before = None
-    for step in STEPS:
-        if recipe.has(step):
-            steps.append((step, before))
-            before = before if step == "ptq" and recipe.has("qat") else step
+    for step in STEPS.values():
+        if recipe.has(step.name):
+            steps.append((step.name, before))
+            before = before if step.yields_to and recipe.has(step.yields_to) else step.name
     return steps
 
 
@@ -38,7 +88,11 @@ def run_step(
 
     What was interrupted goes on where it was.
     """
-    from slu.checkpoint import load_checkpoint
+    from slu.errors import ConfigError
+    from slu.model.checkpoint import load_checkpoint
+    from slu.training import distributed
+    from slu.training.identity import file_hash
+    from slu.training.stage import run_stage
 
     if distributed.world() > 1:
         # The moving averages of the activation scales are kept by each process for itself.
@@ -47,84 +101,19 @@ def run_step(
         raise ConfigError(f"{step}: {out} is the checkpoint to be compressed; choose another --out")
     before = load_checkpoint(source)
     settings = settings_of(step, recipe)
-    make = _step(step, settings, recipe, data, source, before, say)
+
+    def make(workspace: Path) -> Made:
+        made: Made = _resolve(STEPS[step].function)(Work(before, source, settings, recipe, data, workspace, say))
+        return made
+
     run_stage(step, out, settings, {"checkpoint": file_hash(source)}, data, make, before, say=say)
 
 
 def settings_of(step: str, recipe: Recipe) -> Any:
     """The recipe's settings for a step; raise `ConfigError` for what does not belong there."""
-    if step == "student":
-        from compress.student import StudentSettings
-
-        return recipe.section(step, StudentSettings)
-    if step == "vocab":
-        from compress.vocab import VocabSettings
-
-        return recipe.section(step, VocabSettings)
-    if step == "width":
-        from compress.width import WidthSettings
-
-        return recipe.section(step, WidthSettings)
-    if step == "ptq":
-        from compress.ptq import PtqSettings
-
-        return recipe.section(step, PtqSettings)
-    if step == "qat":
-        from compress.qat import QatSettings
-
-        return recipe.section(step, QatSettings)
-    if step == "embeddings":
-        from compress.embeddings import EmbeddingSettings
-
-        return recipe.section(step, EmbeddingSettings)
-    from compress.calibration import CalibrationSettings
-
-    return recipe.section(step, CalibrationSettings)
+    return recipe.section(step, _resolve(STEPS[step].settings))
 
 
-def _step(
-    step: str, settings: Any, recipe: Recipe, data: Data, source: Path, before: Checkpoint, say: Callable[[str], None]
-) -> Callable[[Path], Made]:
-    if step == "student":
-        from compress.student import new_student, train_student
-
-        def teach(workspace: Path) -> Made:
-            # Made before the teachers are trained: sizes that do not fit must not wait for that.
-            student = new_student(before, settings)
-            teachers = [before, *_other_teachers(recipe, data, source, settings.teachers)]
-            return train_student(student, teachers, data, settings, workspace)
-
-        return teach
-    if step == "vocab":
-        from compress.vocab import prune_vocab
-
-        return lambda workspace: (*prune_vocab(before, data.train, data.dev, settings), [])
-    if step == "width":
-        from compress.width import prune_width
-
-        return lambda workspace: prune_width(before, data, settings, workspace)
-    if step == "ptq":
-        from compress.ptq import quantise_after_training
-
-        return lambda workspace: quantise_after_training(before, data, settings, say)
-    if step == "qat":
-        from compress.qat import train_quantised
-
-        return lambda workspace: train_quantised(before, data, settings, workspace)
-    if step == "embeddings":
-        from compress.embeddings import quantise_embeddings
-
-        return lambda workspace: (*quantise_embeddings(before), [])
-    from compress.calibration import calibrate
-
-    return lambda workspace: (*calibrate(before, data.dev), [])
-
-
-def _other_teachers(recipe: Recipe, data: Data, source: Path, count: int) -> list[Checkpoint]:
-    """The 2nd to ``count``-th teacher: beside the first one, where other students find them again."""
-    from slu.train import train_stage
-
-    return [
-        train_stage(recipe, data, source.with_name(f"{source.name}-{n + 1}"), resume=True, number=n)
-        for n in range(1, count)
-    ]
+def _resolve(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)

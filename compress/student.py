@@ -16,16 +16,17 @@ import numpy as np
 
 from compress.augment import AugmentSettings, augment, names_by_slot
 from compress.distillation import imitation_loss
-from slu.batching import Example, Soft, collate, unlabelled_examples
-from slu.checkpoint import Checkpoint
+from compress.steps import Made, Work
 from slu.errors import ConfigError
-from slu.flags import FlagColumns
-from slu.losses import Loss
+from slu.heads.examples import Example, collate
+from slu.heads.head import Loss
+from slu.inputs.flags import FlagColumns
+from slu.model.checkpoint import Checkpoint
 from slu.progress import Progress
-from slu.stage import Data
-from slu.train import run_training, training_examples
-from slu.training import TrainingSettings, loss_of
-from slu.vocabulary import restore_rows, select_rows, select_used
+from slu.training.batches import unlabelled_examples
+from slu.training.data import Data
+from slu.training.fit import Objective, TrainingSettings, loss_of
+from slu.training.train import Select, run_training, train_stage, training_examples
 
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 BATCH = 128
@@ -37,7 +38,7 @@ class StudentSettings:
     """``teachers``: the checkpoint, and others that are trained as it was, with other random numbers.
 
     The sizes are the student's; 0: as the teachers'. ``labels``: weight of the loss of the labels, where there are
-    any; ``logits``: of that of the teachers' mean probabilities (see `slu.losses`).
+    any; ``logits``: of that of the teachers' mean probabilities (see `slu.heads.joint_loss`).
     """
 
     teachers: int = 3
@@ -58,6 +59,18 @@ class StudentSettings:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must not be negative")
 
 
+def step(work: Work) -> Made:
+    """See `train_student`; the teachers are the checkpoint, and others beside it where other students find them
+    again."""
+    # Made before the teachers are trained: sizes that do not fit must not wait for that.
+    student = new_student(work.before, work.settings)
+    others = [
+        train_stage(work.recipe, work.data, work.source.with_name(f"{work.source.name}-{n + 1}"), resume=True, number=n)
+        for n in range(1, work.settings.teachers)
+    ]
+    return train_student(student, [work.before, *others], work.data, work.settings, work.workspace)
+
+
 def train_student(
     student: Checkpoint, teachers: Sequence[Checkpoint], data: Data, settings: StudentSettings, workspace: Path
 ) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
@@ -67,19 +80,18 @@ def train_student(
     """
     if any(teacher.vocab != student.vocab or teacher.labels != student.labels for teacher in teachers):
         raise ConfigError("student: the teachers have not all the same vocabulary and labels; train them by one recipe")
-    start, rows = select_used(student, [*data.train, *data.dev])
-    examples = training_examples(start, data)
-    labelled = len(examples)
-    examples += _new_examples(start, examples, data, settings)
-    positions = start.config.max_position_embeddings
-    loss = loss_of(settings.training, start.labels)
-    examples = ask([select_rows(teacher, rows, positions) for teacher in teachers], examples, loss)
-    objective = imitation_loss(settings.labels, settings.logits, loss)
-    trained, report, keep = run_training(
-        start, data, settings.training, objective, workspace, "student", examples=examples
-    )
-    report |= {"labelled": labelled, "unlabelled": len(examples) - labelled}
-    return restore_rows(trained, student, rows), report, keep
+    counts: dict[str, int] = {}
+
+    def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example]]:
+        labelled = training_examples(small, data)
+        unlabelled = _new_examples(small, labelled, data, settings)
+        counts.update(labelled=len(labelled), unlabelled=len(unlabelled))
+        loss = loss_of(settings.training, small)
+        examples = ask([select(teacher) for teacher in teachers], [*labelled, *unlabelled], loss)
+        return imitation_loss(settings.labels, settings.logits, loss), examples
+
+    trained, report, keep = run_training(student, data, settings.training, plan, workspace, "student")
+    return trained, {**report, **counts}, keep
 
 
 def new_student(teacher: Checkpoint, settings: StudentSettings) -> Checkpoint:
@@ -87,7 +99,7 @@ def new_student(teacher: Checkpoint, settings: StudentSettings) -> Checkpoint:
 
     Raises `ConfigError` for sizes that do not fit.
     """
-    from slu.model import new_model, tensors_of
+    from slu.model.network import new_model, tensors_of
 
     sizes = {name: getattr(settings, name) or getattr(teacher.config, name) for name in SIZES}
     hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]
@@ -102,8 +114,8 @@ def ask(teachers: Sequence[Checkpoint], examples: Sequence[Example], loss: Loss)
     """The examples with what ``teachers`` say of them in the mean: of the texts as they are, with all their flags."""
     import paddle
 
-    from slu.model import load_model
-    from slu.training import inputs
+    from slu.model.network import load_model
+    from slu.training.fit import inputs
 
     first = teachers[0]
     pad, columns = first.tokenizer().pad_id, FlagColumns.of(first.config.flags, first.labels)
@@ -114,13 +126,12 @@ def ask(teachers: Sequence[Checkpoint], examples: Sequence[Example], loss: Loss)
         for at in range(0, len(order), BATCH):
             group = order[at : at + BATCH]
             batch = collate([examples[i] for i in group], pad, columns=columns)
-            outputs = [model(*inputs(batch)) for model in models]
-            answers = [loss.probabilities(intent, slots, batch) for intent, slots in outputs]
-            intents = np.mean([answer.intents for answer in answers], 0)
-            tags = np.mean([answer.tags for answer in answers], 0)
+            answers = [loss.probabilities(model(*inputs(batch)), batch) for model in models]
+            means = [np.mean(of_one, 0) for of_one in zip(*answers)]
             for row, i in enumerate(group):
                 end = len(examples[i].ids) - 1
-                asked[i] = replace(examples[i], soft=Soft(intents[row].copy(), tags[row, 1:end].copy()))
+                soft = (mean[row, 1:end] if mean.ndim == 3 else mean[row] for mean in means)
+                asked[i] = replace(examples[i], soft=tuple(array.copy() for array in soft))
             progress.advance(count=len(group))
     return asked
 
@@ -131,7 +142,5 @@ def _new_examples(
     """Texts without labels; the turn before is that of the utterance that a text was made of."""
     names = names_by_slot(data.train, data.lists.files if data.lists else {})
     made = augment(data.train, names, settings.augment)
-    found = unlabelled_examples(
-        [text for _, text in made], checkpoint.tokenizer(), checkpoint.config.max_length, checkpoint.lexicon
-    )
+    found = unlabelled_examples([text for _, text in made], checkpoint)
     return [replace(example, previous=examples[i].previous) for (i, _), example in zip(made, found)]

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from slu.checkpoint import Checkpoint
-from slu.corpus import Utterance
+from compress.steps import Made, Work
+from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
-from slu.vocabulary import count_tokens, select_rows, special_ids
+from slu.inputs.vocab import count_tokens, special_ids
+from slu.model.checkpoint import Checkpoint
+from slu.model.embedding_rows import select_rows
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,11 @@ class VocabSettings:
     min_count: int = 1
     max_tokens: int = 0
     positions: int = 32
+
+
+def step(work: Work) -> Made:
+    """See `prune_vocab`."""
+    return (*prune_vocab(work.before, work.data.train, work.data.dev, work.settings), [])
 
 
 def prune_vocab(

@@ -6,6 +6,7 @@ the important ones come first, cut to the requested ratio, and what is left is t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,14 +15,17 @@ from typing import Any
 import numpy as np
 
 from compress.distillation import DistillationSettings, check_float, distillation_loss
-from slu.batching import epoch_order, make_examples, make_shards
-from slu.checkpoint import Checkpoint, ModelConfig
+from compress.steps import Made, Work
 from slu.errors import ConfigError
-from slu.flags import FlagColumns
-from slu.stage import Data
-from slu.train import run_training
-from slu.training import TrainingSettings
-from slu.vocabulary import restore_rows, select_used
+from slu.heads.examples import Example
+from slu.inputs.flags import FlagColumns
+from slu.model.checkpoint import Checkpoint
+from slu.model.config import ModelConfig
+from slu.model.embedding_rows import select_used
+from slu.training.batches import epoch_order, make_examples, make_shards
+from slu.training.data import Data
+from slu.training.fit import Objective, TrainingSettings
+from slu.training.train import Select, run_training, training_examples
 
 
 @dataclass(frozen=True)
@@ -41,20 +45,26 @@ class Importance:
     neurons: np.ndarray
 
 
+def step(work: Work) -> Made:
+    """See `prune_width`."""
+    return prune_width(work.before, work.data, work.settings, work.workspace)
+
+
 def prune_width(
     checkpoint: Checkpoint, data: Data, settings: WidthSettings, workspace: Path
 ) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
     """Cut a float checkpoint to ``settings.ratio`` and distil it from itself. Returns what `run_training` does."""
     check_float(checkpoint, "width")
-    teacher, rows = select_used(checkpoint, [*data.train, *data.dev])
-    config = cut_config(teacher.config, settings.ratio)
-    student = cut(teacher, measure_importance(teacher, data), config)
-    objective = distillation_loss(teacher, settings.distillation, settings.training)
-    trained, report, keep = run_training(
-        student, data, settings.training, objective, workspace, f"width {settings.ratio}"
-    )
+    config = cut_config(checkpoint.config, settings.ratio)
+    student = cut(checkpoint, measure_importance(checkpoint, data), config)
+
+    def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example]]:
+        objective = distillation_loss(select(checkpoint), settings.distillation, settings.training)
+        return objective, training_examples(small, data)
+
+    trained, report, keep = run_training(student, data, settings.training, plan, workspace, f"width {settings.ratio}")
     report |= {"heads": config.num_attention_heads, "neurons": config.intermediate_size}
-    return restore_rows(trained, checkpoint, rows), report, keep
+    return trained, report, keep
 
 
 def cut_config(config: ModelConfig, ratio: str) -> ModelConfig:
@@ -84,23 +94,22 @@ def measure_importance(checkpoint: Checkpoint, data: Data, batches: int = 100) -
     summed over tokens; and that is the sum over a row of W · ∂L/∂W. So no mask has to be put in, and no activation
     kept: the gradients of ``out_proj`` (rows grouped by head) and ``linear2`` (a row a neuron) have it all.
     """
-    from slu.losses import HeadLoss
-    from slu.model import load_model
-    from slu.training import inputs
+    from slu.model.network import load_model
+    from slu.training.fit import inputs
 
-    config = checkpoint.config
-    tokenizer = checkpoint.tokenizer()
+    checkpoint, _ = select_used(checkpoint, [*data.train, *data.dev])  # the gradients of the other rows are zero
+    config, pad_id = checkpoint.config, checkpoint.tokenizer().pad_id
+    loss = checkpoint.head.loss(checkpoint.head.losses[0], checkpoint.labels, 0.0)
     columns = FlagColumns.of(config.flags, checkpoint.labels)
-    examples = make_examples(data.train, tokenizer, checkpoint.labels, config.max_length, checkpoint.lexicon)
+    examples = make_examples(data.train, checkpoint)
     model = load_model(checkpoint)
     layers = model.ernie.encoder.layers
     heads = np.zeros((config.num_hidden_layers, config.num_attention_heads))
     neurons = np.zeros((config.num_hidden_layers, config.intermediate_size))
     order = epoch_order(np.array([len(e.ids) for e in examples]), 64, seed=0, epoch=0)[:batches]
     for indices in order:
-        [batch] = make_shards(examples, indices, tokenizer.pad_id, 1, columns)
-        intent, slots = model(*inputs(batch))
-        HeadLoss().of_labels(intent, slots, batch).backward()
+        [batch] = make_shards(examples, indices, pad_id, 1, columns)
+        loss.of_labels(model(*inputs(batch)), batch).backward()
         for i, layer in enumerate(layers):
             rows = _gradient_times_weight(layer.self_attn.out_proj.weight)
             heads[i] += np.abs(rows.reshape(config.num_attention_heads, -1).sum(1))

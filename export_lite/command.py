@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slu.runtime.formats import FORMATS
+
 if TYPE_CHECKING:
-    from slu.corpus import Utterance
+    from slu.corpus.utterance import Utterance
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,8 +34,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--format",
         metavar="LIST",
-        help="of gguf, paddle, paddle-int8, lite-x86, lite-arm, lite-arm-fp16, lite-arm-int8, onnx and onnx-int8, "
-        "separated by commas (all that make sense for CHECKPOINT and can be written with what is installed)",
+        help=f"of {', '.join(FORMATS)}, separated by commas (all that make sense for CHECKPOINT and can be written "
+        "with what is installed)",
     )
     parser.add_argument(
         "--length", metavar="N", type=int, help="tokens that the graphs take (as many as a text may have)"
@@ -44,7 +46,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    from export_lite.bundle import export_bundle
+    from export_lite.export import export_bundle
     from export_lite.parity import matrix_table
     from slu.errors import BundleError, ConfigError
 
@@ -73,9 +75,9 @@ def run(args: argparse.Namespace) -> int:
 def _utterances(checkpoint: Path, data: Path | None) -> list[Utterance]:
     if data is None:
         return []
-    from slu.commands.evaluate import check_labels
-    from slu.corpus import read_corpus
-    from slu.labels import Labels
+    from slu.corpus.labels import Labels
+    from slu.corpus.tagged import read_corpus
+    from slu.evaluation.evaluate import check_labels
 
     utterances = read_corpus(data)
     check_labels(utterances, Labels.load(checkpoint / "labels.json"), data)
@@ -88,7 +90,7 @@ def _check(
     """Compare the bundles of ``--check``, or one that is thrown away."""
     import tempfile
 
-    from export_lite.bundle import check_bundle, export_bundle
+    from export_lite.export import check_bundle, export_bundle
 
     if not args.check:
         with tempfile.TemporaryDirectory() as temporary:

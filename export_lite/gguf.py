@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slu.checkpoint import Checkpoint
+from export_lite.job import Job
 from slu.errors import CheckpointError
 from slu.files import write_file
-from slu.quantization import dequantise
+from slu.model.checkpoint import Checkpoint
+from slu.model.quantization import dequantise
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
 
 ARCHITECTURE = "ernie-slu"
-FORMAT_VERSION = 1
-"""Raised whenever an engine of before would misread a file. The engine refuses other versions, naming both."""
+FORMAT_VERSION, NORMALISING_VERSION = 1, 2
+"""Raised whenever an older engine would misread a file. The engine refuses other versions, naming both. Version 2 is
+written for models that normalise their text only."""
 
 ALIGNMENT = 64
 PANEL = 16
@@ -35,6 +37,12 @@ MOST_PROBES = 4096
 """Places of a table of lists that the engine searches for an entry. Some hundred are used, however many phrases."""
 INPUT_STEP = 8
 """int8 inputs are padded to a multiple of this, so that groups come in pairs."""
+
+
+def write(job: Job) -> None:
+    """The format ``gguf``."""
+    [file] = job.files
+    write_gguf(job.checkpoint, file)
 
 
 def write_gguf(checkpoint: Checkpoint, path: str | Path, name: str = "") -> None:
@@ -64,7 +72,8 @@ def write_gguf(checkpoint: Checkpoint, path: str | Path, name: str = "") -> None
 def add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
     """Add all keys of a model to a file, except those that say how it is stored."""
     config, labels = checkpoint.config, checkpoint.labels
-    writer.add_uint32(f"{ARCHITECTURE}.format_version", FORMAT_VERSION)
+    version = NORMALISING_VERSION if config.normalisation else FORMAT_VERSION
+    writer.add_uint32(f"{ARCHITECTURE}.format_version", version)
     writer.add_block_count(config.num_hidden_layers)
     writer.add_embedding_length(config.hidden_size)
     writer.add_feed_forward_length(config.intermediate_size)
@@ -75,6 +84,8 @@ def add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
     writer.add_array(f"{ARCHITECTURE}.inputs", ["tokens", "flags"] if config.flags else ["tokens"])
     if config.flags:
         writer.add_array(f"{ARCHITECTURE}.flags", list(config.flags))
+    if config.normalisation:
+        writer.add_string(f"{ARCHITECTURE}.normalisation", config.normalisation)
     writer.add_array(f"{ARCHITECTURE}.intents", list(labels.intents))
     writer.add_array(f"{ARCHITECTURE}.slots", list(labels.slots))
     taken = [[labels.slots.index(slot) for slot in labels.slots_of_intent[intent]] for intent in labels.intents]
@@ -107,8 +118,8 @@ def network_tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
         _add_linear(result, f"{block}.ffn_down", tensors, [f"{layer}.linear2"])
         _add_norm(result, f"{block}.ffn_norm", tensors, f"{layer}.norm2")
     _add_linear(result, "pooler", tensors, ["ernie.pooler.dense"])
-    _add_linear(result, "intent", tensors, ["intent_classifier"])
-    _add_linear(result, "slot", tensors, ["slot_classifier"])
+    for output in checkpoint.head.outputs:
+        _add_linear(result, output.gguf, tensors, [output.layer])
     return result
 
 
@@ -209,11 +220,12 @@ def main() -> None:
     """``python -m export_lite.gguf CHECKPOINT``: write ``model.gguf`` into a checkpoint's own directory."""
     import sys
 
-    from slu.bundle import GGUF
-    from slu.checkpoint import load_checkpoint
+    from slu.model.checkpoint import load_checkpoint
+    from slu.runtime.formats import GGUF
 
     directory = Path(sys.argv[1])
-    write_gguf(load_checkpoint(directory), directory / GGUF, directory.name)
+    [file] = GGUF.files
+    write_gguf(load_checkpoint(directory), directory / file, directory.name)
 
 
 if __name__ == "__main__":

@@ -16,19 +16,18 @@ from pathlib import Path
 import numpy as np
 
 from export_lite.gguf import ALIGNMENT, ARCHITECTURE, add_metadata, lexicon_tensors
-from slu.bundle import FILES_OF_FORMAT, open_directory
-from slu.checkpoint import Checkpoint
 from slu.errors import BundleError
 from slu.files import write_file
+from slu.model.checkpoint import Checkpoint
+from slu.runtime.bundle import open_directory
+from slu.runtime.formats import FORMATS
 
 LABELS_FILE = "labels.gguf"
-FORMATS = tuple(format_ for format_ in FILES_OF_FORMAT if format_ not in ("gguf", "paddle-int8"))
-"""What the libraries run. FastDeploy's Paddle Inference takes the graph of INT8 and computes something else."""
 
 
 def add_labels_file(checkpoint: Checkpoint, length: int, directory: Path, names: Iterable[str]) -> bool:
     """Write the file if the libraries run any of the files ``names`` of a bundle; returns whether they do."""
-    networks = [name for format_ in FORMATS for name in FILES_OF_FORMAT[format_] if name in set(names)]
+    networks = [name for form in FORMATS.values() if form.library for name in form.files if name in set(names)]
     if networks:
         write_labels_file(checkpoint, length, directory, networks)
     return bool(networks)
@@ -78,7 +77,7 @@ def main() -> None:
         raise BundleError(f"{model.path}: export it again, as the lists of its checkpoint are needed")
     files = model.manifest.config.get("files", {})
     model.require(*files)
-    checkpoint = Checkpoint(model.config, {}, list(model.tokenizer.vocab), model.labels, model.manifest)
+    checkpoint = Checkpoint(model.config, {}, list(model.tokens.vocab), model.labels, model.manifest)
     if model.length is None or not add_labels_file(checkpoint, model.length, model.path, files):
         raise BundleError(f"{model.path}: not a bundle with a network beside model.gguf")
 

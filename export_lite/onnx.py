@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from export_lite.job import Job
 from export_lite.process import run_python
-from slu.bundle import FLAGS, GRAPH, INPUT, OUTPUTS, PARAMETERS
-from slu.checkpoint import Checkpoint
 from slu.errors import BundleError
-from slu.quantization import INPUT_SCALE, WEIGHT_SCALE, quantised_layers
+from slu.model.checkpoint import Checkpoint
+from slu.model.quantization import INPUT_SCALE, WEIGHT_SCALE, quantised_layers
+from slu.runtime.bundle import FLAGS, INPUT
+from slu.runtime.formats import GRAPH, PARAMETERS
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
@@ -28,6 +30,18 @@ OPSET = 13
 """The first with a scale a channel; paddle2onnx 1.2 converts the graph to it without leaving anything out."""
 ZERO_POINT = np.uint8(128)
 """Inputs are uint8 around it: ONNX Runtime fuses uint8 with int8 on every processor, int8 with int8 on ARM only."""
+
+
+def write(job: Job) -> None:
+    """The format ``onnx``."""
+    [file] = job.files
+    write_onnx(job.checkpoint, job.graph, file)
+
+
+def write_int8(job: Job) -> None:
+    """The format ``onnx-int8``."""
+    [file] = job.files
+    write_onnx(job.checkpoint, job.graph, file, int8=True)
 
 
 def write_onnx(checkpoint: Checkpoint, graph_directory: Path, path: Path, int8: bool = False) -> None:
@@ -40,7 +54,7 @@ def write_onnx(checkpoint: Checkpoint, graph_directory: Path, path: Path, int8: 
         model = onnx.load(raw)
     names = [value.name for value in (*model.graph.input, *model.graph.output)]
     flags = [FLAGS] if checkpoint.config.flags else []
-    if names != [INPUT, *flags, *OUTPUTS]:
+    if names != [INPUT, *flags, *checkpoint.head.logits]:
         raise BundleError(f"{path.name}: paddle2onnx made the inputs and outputs {', '.join(names)}")
     if int8:
         quantise_graph(model.graph, checkpoint)

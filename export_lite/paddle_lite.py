@@ -22,13 +22,15 @@ from pathlib import Path
 
 import numpy as np
 
+from export_lite.job import Job
 from export_lite.process import run_python
-from slu.bundle import FLAGS, GRAPH, INPUT, OUTPUTS, PARAMETERS
-from slu.checkpoint import Checkpoint
 from slu.errors import BundleError
 from slu.formats.contents import Contents, Operator
 from slu.formats.naive_buffer import read_naive_buffer
-from slu.quantization import quantised_layers
+from slu.model.checkpoint import Checkpoint
+from slu.model.quantization import quantised_layers
+from slu.runtime.bundle import FLAGS, INPUT
+from slu.runtime.formats import GRAPH, PARAMETERS
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,12 @@ TARGETS = {
     "lite-arm-int8": Target("ARM", ("INT8", "FP32"), Operator("fc", "arm int8 fp32out")),
 }
 """By the names of the formats."""
+
+
+def write(job: Job) -> None:
+    """The formats of Paddle Lite."""
+    [file] = job.files
+    write_nb(job.graph, job.format.name, file, job.checkpoint)
 
 
 def write_nb(graph_directory: Path, format_: str, path: Path, checkpoint: Checkpoint) -> Contents:
@@ -84,7 +92,7 @@ def check_nb(path: Path, contents: Contents, format_: str, checkpoint: Checkpoin
     target = TARGETS[format_]
     names = [port.name for port in (*contents.inputs, *contents.outputs)]
     inputs = (INPUT, FLAGS) if checkpoint.config.flags else (INPUT,)
-    absent = [name for name in (*inputs, *OUTPUTS) if name not in names]
+    absent = [name for name in (*inputs, *checkpoint.head.logits) if name not in names]
     if absent:
         raise BundleError(f"{path}: {absent[0]} is not in it")
     if contents.facts["targets"] != [target.place.lower()]:

@@ -8,25 +8,23 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from export_lite.process import TIMEOUT_SECONDS, run_python
-from slu.checkpoint import Checkpoint
-from slu.corpus import Utterance
-from slu.decoding import Decision, Decoder
+from slu.corpus.utterance import Utterance
 from slu.errors import BundleError
-from slu.flags import FlagColumns
-from slu.lexicon import Lexicon, find_matches
-from slu.loading import BACKENDS
-from slu.metrics import compare as compare_answer
-from slu.metrics import percent
-from slu.parser import Backend, ParseResult
-from slu.table import markdown_table
-from slu.tokenizer import Encoding
+from slu.heads.joint_measures import percent
+from slu.inputs.flags import FlagColumns
+from slu.inputs.lexicon import Lexicon, find_matches
+from slu.inputs.tokenizer import Encoding
+from slu.model.checkpoint import Checkpoint
+from slu.runtime.formats import BACKENDS, Bound
+from slu.runtime.parser import Backend, ParseResult
+from slu.tables import markdown_table
 
 TEXTS = (
     "来一首周华健的花心",
@@ -40,32 +38,6 @@ TEXTS = (
 )
 """Compared always, beside texts of the model's own vocabulary and the user's."""
 OWN_TEXTS = 24
-
-
-@dataclass(frozen=True)
-class Bound:
-    """How far a format may be from its checkpoint.
-
-    ``largest``, ``rms``: differences of logits, as shares of the checkpoint's largest logit. ``decisions``: percent of
-    the texts that must be answered alike; of few texts, one may differ, unless it is 100.
-    """
-
-    largest: float
-    rms: float
-    decisions: float
-
-    def allowed(self, texts: int) -> int:
-        """Texts that may be answered in another way."""
-        return max(int(texts * (100 - self.decisions) / 100 + 1e-9), int(self.decisions < 100))
-
-
-FLOAT = Bound(1e-4, 2e-5, 100)
-ROUNDED = Bound(0.1, 0.02, 99.9)
-"""Of a float checkpoint, and of a quantised one.
-
-Measured on nano models: 2e-6 for floats. Where inputs are rounded to INT8, a last bit of difference can move a number
-by a whole step, and that goes on through the layers: up to 0.03 and 0.006. What was really wrong was off by 0.2.
-"""
 
 
 @dataclass(frozen=True)
@@ -93,8 +65,8 @@ class Parity:
 
 Inputs = tuple[np.ndarray, ...]
 """What ``run`` takes of one sequence: ids ``[tokens]``, and flags ``[tokens, columns]`` of a model that has them."""
-Outputs = tuple[np.ndarray, np.ndarray]
-"""Logits ``[intents]`` and ``[tokens, tags]``."""
+Outputs = tuple[np.ndarray, ...]
+"""Logits of one sequence, an array an output of the head: ``[width]`` or ``[tokens, width]``."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +94,8 @@ def reference(checkpoint: Checkpoint, length: int, data: Sequence[Utterance] = (
 
     ``length``: tokens that are kept of a text.
     """
-    from slu.backends.dygraph import DygraphBackend
-    from slu.model import load_model
+    from slu.model.network import load_model
+    from slu.runtime.backends.dygraph import DygraphBackend
 
     tokenizer = checkpoint.tokenizer()
     columns = FlagColumns.of(checkpoint.config.flags, checkpoint.labels)
@@ -156,7 +128,7 @@ def _own_texts(checkpoint: Checkpoint, length: int, random: np.random.Generator)
 def run_each(backend: Backend, inputs: Sequence[Inputs]) -> list[Outputs]:
     """The logits of each sequence, computed one at a time, as a device does."""
     outputs = [backend.run(*(array[None] for array in given)) for given in inputs]
-    return [(intent[0], slots[0]) for intent, slots in outputs]
+    return [tuple(array[0] for array in logits) for logits in outputs]
 
 
 def measure(directory: Path, backend: str, expected: Reference) -> Parity:
@@ -167,8 +139,7 @@ def measure(directory: Path, backend: str, expected: Reference) -> Parity:
         what = f"{' and '.join(BACKENDS[backend].files)}: the backend {backend}"
         patience = TIMEOUT_SECONDS + len(expected.inputs)
         run_python("export_lite.parity", [str(directory), backend, str(given), str(got)], what, patience)
-        outputs = [(intent, slots) for intent, slots, *_ in _load(got)]
-    return compare(expected, outputs)
+        return compare(expected, _load(got))
 
 
 def compare(expected: Reference, outputs: Sequence[Outputs]) -> Parity:
@@ -183,15 +154,14 @@ def compare(expected: Reference, outputs: Sequence[Outputs]) -> Parity:
     with np.errstate(invalid="ignore"):
         decisions = _decisions(expected, outputs)
     pairs = zip(_decisions(expected, expected.outputs), decisions)
-    differ = sum((a.intent, a.tags) != (b.intent, b.tags) for a, b in pairs)
+    differ = sum(replace(a, score=0.0) != replace(b, score=0.0) for a, b in pairs)
     rms = float(np.sqrt(np.mean(shares**2)))
     texts, exact = len(expected.texts), _exact(expected, decisions)
     return Parity(len(expected.inputs), texts, scale, float(shares.max()), rms, differ, exact)
 
 
-def require_parity(backend: str, parity: Parity, quantised: bool) -> None:
+def require_parity(backend: str, parity: Parity, bound: Bound) -> None:
     """Raise `BundleError` when logits or decisions are further off than the bound allows."""
-    bound = ROUNDED if quantised else FLOAT
     what = f"{' and '.join(BACKENDS[backend].files)}: the backend {backend}"
     if parity.largest > bound.largest or parity.rms > bound.rms:
         raise BundleError(
@@ -220,24 +190,24 @@ def matrix_table(matrix: dict[str, Any]) -> list[str]:
     return markdown_table(rows)
 
 
-def _decisions(expected: Reference, outputs: Sequence[Outputs]) -> list[Decision]:
+def _decisions(expected: Reference, outputs: Sequence[Outputs]) -> list[Any]:
     """The answers to the texts."""
-    decoder = Decoder(expected.checkpoint.labels)
-    pairs = outputs[: len(expected.texts)]
-    return [decoder.decode(intent[None], slots[None, 1:-1])[0] for intent, slots in pairs]
+    head, labels = expected.checkpoint.head, expected.checkpoint.labels
+    decoder = head.decoder(labels)
+    of_texts = outputs[: len(expected.texts)]
+    return [decoder.decode(*head.without_specials([array[None] for array in logits]))[0] for logits in of_texts]
 
 
-def _exact(expected: Reference, decisions: Sequence[Decision]) -> float | None:
+def _exact(expected: Reference, decisions: Sequence[Any]) -> float | None:
     if not expected.labelled:
         return None
-    labels = expected.checkpoint.labels
-    decoder, right = Decoder(labels), 0
+    head, labels = expected.checkpoint.head, expected.checkpoint.labels
+    decoder, right = head.decoder(labels), 0
     first = len(expected.texts) - len(expected.labelled)
     for utterance, encoding, decision in zip(expected.labelled, expected.encodings[first:], decisions[first:]):
-        slots = decoder.slots(decision.tags, utterance.text, encoding.starts[1:-1], encoding.ends[1:-1])
-        intent = labels.intents[decision.intent]
+        intent, slots = decoder.answer(decision, utterance.text, encoding)
         answer = ParseResult(utterance.text, intent, decision.score, True, slots, encoding.truncated)
-        right += compare_answer(utterance, answer, labels).exact
+        right += head.right(utterance, answer, labels)
     return percent(right, len(expected.labelled))
 
 
@@ -255,8 +225,8 @@ def _load(path: Path) -> list[tuple[np.ndarray, ...]]:
 
 
 def _run(directory: str, backend: str, given: str, got: str) -> None:
-    from slu.bundle import open_directory
-    from slu.loading import open_backend
+    from slu.runtime.bundle import open_directory
+    from slu.runtime.loading import open_backend
 
     opened = open_backend(open_directory(directory), backend)
     _save(Path(got), run_each(opened, _load(Path(given))))

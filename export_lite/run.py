@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slu.commands.train import add_set_argument
-from slu.table import markdown_table
+from slu.commands.arguments import add_set_argument
+from slu.tables import markdown_table
+
+SECTIONS = ("export",)
+"""Of a recipe."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     from compress.steps import chain, run_step, settings_of
-    from export_lite.bundle import check_formats, export_up_to_date
-    from slu.corpus import write_corpus
-    from slu.evaluation import evaluate, write_evaluation
-    from slu.loading import load
-    from slu.recipe import load_recipe
-    from slu.stage import load_data
-    from slu.train import train_stage
+    from export_lite.export import check_formats, export_up_to_date
+    from slu.corpus.tagged import write_corpus
+    from slu.training.data import load_data
+    from slu.training.recipe import load_recipe
+    from slu.training.train import train_stage
 
     recipe = load_recipe(args.config, args.set)
     data = load_data(recipe)
@@ -64,10 +65,21 @@ def run(args: argparse.Namespace) -> int:
     if recipe.has("export"):
         export_up_to_date(out / stages[-1], out / "bundle", export.formats, export.length or None)
     rows = write_results(out, stages)
-    parser = load(out / stages[-1])
-    write_evaluation(out / "evaluation.json", out / stages[-1], out / "dev.txt", parser, evaluate(parser, data.dev)[0])
+    _copy_evaluation(out, stages[-1])
     print("\n" + "\n".join(results_table(rows)))
     return 0
+
+
+def _copy_evaluation(out: Path, stage: str) -> None:
+    """The last stage's evaluation, with the paths of this run."""
+    from slu.errors import CheckpointError
+    from slu.files import write_file
+    from slu.manifest import read_json
+    from slu.training.stage import EVALUATION
+
+    found = read_json(out / stage / EVALUATION, CheckpointError)
+    found |= {"model": str(out / stage), "data": str(out / "dev.txt")}
+    write_file(out / EVALUATION, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
 
 
 def write_results(out: Path, stages: list[str]) -> list[dict[str, Any]]:

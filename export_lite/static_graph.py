@@ -13,6 +13,7 @@ The graphs are for Paddle Inference, for Paddle Lite and for FastDeploy's engine
 from __future__ import annotations
 
 import enum
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,13 @@ from paddle.base.layer_helper import LayerHelper
 from paddle.base.proto import framework_pb2
 from paddle.nn import functional as F
 
-from slu.bundle import FILES_OF_FORMAT, OUTPUTS, graph_inputs
-from slu.checkpoint import FLAG_EMBEDDINGS, Checkpoint
-from slu.flags import FlagColumns
-from slu.model import MASKED
-from slu.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, dequantise
+from export_lite.job import Job
+from slu.inputs.flags import FlagColumns
+from slu.model.checkpoint import FLAG_EMBEDDINGS, Checkpoint
+from slu.model.network import MASKED
+from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, dequantise
+from slu.runtime.bundle import graph_inputs
+from slu.runtime.formats import GRAPH, PARAMETERS
 
 VarType = framework_pb2.VarType
 
@@ -68,24 +71,11 @@ class Numerics(enum.Enum):
     INT8 = "int8"
 
 
-NUMERICS_OF_FORMAT = {
-    "paddle": Numerics.SIMULATED,
-    "paddle-int8": Numerics.INT8,
-    "lite-x86": Numerics.SIMULATED,
-    "lite-arm": Numerics.SIMULATED,
-    "lite-arm-fp16": Numerics.HALF,
-    "lite-arm-int8": Numerics.INT8,
-    "onnx": Numerics.SIMULATED,
-    "onnx-int8": Numerics.FLOAT,
-}
-"""The graph that each format is, or is made of. INT8 ONNX has its weights put in afterwards."""
-
-
 class StaticErnie(nn.Layer):
     """The network of a checkpoint in plain operators, for utterances padded to ``length`` tokens.
 
-    ``forward(ids int32 [n, length])`` → ``[n, intents]`` and ``[n, length, tags]``; of a model with flags, they are
-    the second input. Parameters carry their names of the checkpoint into the graph.
+    ``forward(ids int32 [n, length])`` → the logits of the head's outputs; of a model with flags, they are the second
+    input. Parameters carry their names of the checkpoint into the graph.
     """
 
     def __init__(self, checkpoint: Checkpoint, length: int, numerics: Numerics = Numerics.SIMULATED):
@@ -128,7 +118,7 @@ class StaticErnie(nn.Layer):
             constants[f"{WORDS}.{WEIGHT_SCALE}"] = tensors[f"{WORDS}.{WEIGHT_SCALE}"][:, None]
         return constants
 
-    def forward(self, ids: paddle.Tensor, flags: paddle.Tensor | None = None) -> tuple[paddle.Tensor, paddle.Tensor]:
+    def forward(self, ids: paddle.Tensor, flags: paddle.Tensor | None = None) -> tuple[paddle.Tensor, ...]:
         config = self.config
         mask = self._mask(ids)
         x = self._words(ids) + self._constant(POSITIONS)
@@ -142,10 +132,8 @@ class StaticErnie(nn.Layer):
             x = self._norm(f"{layer}.norm2", x + self._linear(f"{layer}.linear2", inner))
         first = paddle.slice(x, [1], [0], [1]).squeeze(1)
         pooled = paddle.tanh(self._linear("ernie.pooler.dense", first))
-        intent, slots = self._linear("intent_classifier", pooled), self._linear("slot_classifier", x)
-        if self.numerics is Numerics.HALF:
-            return _to_float(intent), _to_float(slots)
-        return intent, slots
+        logits = [self._linear(o.layer, x if o.per_token else pooled) for o in config.task.outputs]
+        return tuple(map(_to_float, logits) if self.numerics is Numerics.HALF else logits)
 
     def _constant(self, name: str) -> paddle.Tensor:
         return getattr(self, self._names[name])
@@ -225,14 +213,19 @@ def sign_and_magnitude(values: np.ndarray) -> np.ndarray:
     return np.where(values < 0, -values - (LEVELS + 1), values).astype(np.int8)
 
 
+def write(job: Job) -> None:
+    """The formats of Paddle: the graph and the parameters as they are, under the format's names."""
+    for name, file in zip((GRAPH, PARAMETERS), job.files):
+        shutil.copyfile(job.graph / name, file)
+
+
 def write_static_graph(
     checkpoint: Checkpoint,
     length: int,
     directory: Path,
     numerics: Numerics = Numerics.SIMULATED,
-    names: tuple[str, ...] = FILES_OF_FORMAT["paddle"],
 ) -> None:
-    """Write program and parameters into ``directory`` under ``names``. The same checkpoint gives the same bytes."""
+    """Write `GRAPH` and `PARAMETERS` into ``directory``. The same checkpoint gives the same bytes."""
     with tempfile.TemporaryDirectory() as temporary, paddle.utils.unique_name.guard():
         network = StaticErnie(checkpoint, length, numerics)
         network.eval()
@@ -243,11 +236,10 @@ def write_static_graph(
         ]
         paddle.jit.save(network, str(prefix), input_spec=inputs)
         program = framework_pb2.ProgramDesc.FromString(prefix.with_suffix(".pdmodel").read_bytes())
-        _name_outputs(program)
+        _name_outputs(program, checkpoint.head.logits)
         _remove_origins(program)
-        graph, parameters = (directory / name for name in names)
-        graph.write_bytes(program.SerializeToString(deterministic=True))
-        parameters.write_bytes(prefix.with_suffix(".pdiparams").read_bytes())
+        (directory / GRAPH).write_bytes(program.SerializeToString(deterministic=True))
+        (directory / PARAMETERS).write_bytes(prefix.with_suffix(".pdiparams").read_bytes())
 
 
 def _position_rows(tensors: dict[str, np.ndarray], checkpoint: Checkpoint, length: int) -> np.ndarray:
@@ -260,11 +252,11 @@ def _position_rows(tensors: dict[str, np.ndarray], checkpoint: Checkpoint, lengt
     return rows
 
 
-def _name_outputs(program: framework_pb2.ProgramDesc) -> None:
-    """Give the fetched variables the names of `OUTPUTS`; Paddle numbers them."""
+def _name_outputs(program: framework_pb2.ProgramDesc, names: tuple[str, ...]) -> None:
+    """Give the fetched variables the names of the logits; Paddle numbers them."""
     block = program.blocks[0]
     fetched = [op.inputs[0].arguments[0] for op in block.ops if op.type == "fetch"]
-    new = dict(zip(fetched, OUTPUTS))
+    new = dict(zip(fetched, names))
     for variable in block.vars:
         variable.name = new.get(variable.name, variable.name)
     for op in block.ops:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from slu.loading import load as load
+    from slu.runtime.loading import load as load
 
 __all__ = ["load"]
 
@@ -19,7 +19,7 @@ __all__ = ["load"]
 def __getattr__(name: str) -> Any:
     # Looked up when asked for, so that `import slu` costs nothing.
     if name == "load":
-        from slu.loading import load
+        from slu.runtime.loading import load
 
         return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slu.checkpoint import Checkpoint, ModelConfig, parameter_shapes, save_checkpoint
-from slu.corpus import Utterance, read_corpus
-from slu.labels import Labels
+from slu.corpus.labels import Labels
+from slu.corpus.tagged import read_corpus
+from slu.corpus.utterance import Utterance
+from slu.inputs.normalisation import SPACE, normalise_character
+from slu.inputs.tokenizer import SPECIAL_TOKENS
 from slu.manifest import Manifest
+from slu.model.checkpoint import Checkpoint, parameter_shapes, save_checkpoint
+from slu.model.config import ModelConfig
 from slu.platform import prepare_paddle
-from slu.tokenizer import SPACE, SPECIAL_TOKENS, normalise_character
 
 SAMPLE = Path(__file__).parents[1] / "data/sample/corpus.txt"
 

@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+from android_app.tools.aar import version
 from android_app.tools.archive import Entry, folder, write_archive
 from android_app.tools.java import compile_java, dex, sources
 from android_app.tools.keys import signing_key
@@ -31,7 +32,10 @@ def build_apk(tools: Toolchain, library: Path, natives: dict[str, Path], model: 
 
 def _resources(tools: Toolchain, generated: Path, base: Path) -> Path:
     """Compile manifest and resources; R.java goes to ``generated``."""
-    words = ["-f", "-m", "-J", generated, "-M", APP / "AndroidManifest.xml", "-S", APP / "res", "-F", base]
+    numbers = [int(part) for part in version().split(".")]
+    code = (numbers[0] * 100 + numbers[1]) * 100 + numbers[2]
+    named = ["--version-name", version(), "--version-code", code, "--replace-version"]
+    words = [*named, "-f", "-m", "-J", generated, "-M", APP / "AndroidManifest.xml", "-S", APP / "res", "-F", base]
     run([*tools.aapt, "package", *words, "-I", tools.framework, "--no-version-vectors"])
     return base
 

@@ -26,21 +26,24 @@ slu_status caught(Message &message) {
   }
 }
 
-const Kernels kPlainKernels = {""};
+const Engine &any_engine() {
+  static constexpr Engine kNone = {""};
+  return kNone;
+}
 
-const Kernels *kernels_named(View name) {
-  const Kernels *kernels;
-  for (uint32_t i = 0; (kernels = kernels_at(i)) != nullptr; ++i)
-    if (View(kernels->name) == name) return kernels;
+const Engine *engine_named(View name) {
+  const Engine *engine;
+  for (uint32_t i = 0; (engine = engine_at(i)) != nullptr; ++i)
+    if (View(engine->name) == name) return engine;
   return nullptr;
 }
 
 // The network is not in the file of the labels.
 slu_status weights_read(const Gguf &, slu_model *, Message &) { return SLU_OK; }
 
-Encoder::Encoder(const slu_model &model, const Kernels &kernels, Arena *arena)
+Encoder::Encoder(const slu_model &model, const Engine &engine, Arena *arena)
     : file_(*static_cast<const NetworkFile *>(model.network)),
-      engine_(kernels),
+      engine_(engine),
       ids_(arena->take<int32_t>(file_.length)),
       flags_(arena->take<float>(size_t{file_.length} * file_.flag_count)),
       intents_(arena->take<float>(file_.intent_count)),

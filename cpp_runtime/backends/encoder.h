@@ -6,16 +6,15 @@
 
 namespace slu {
 
-// In the native engine these are sets of kernels; here they are engines of the runtime, by the same functions of the
-// API: slu_kernel_name lists them, slu_context_create takes the name of one.
-struct Kernels {
+// What computes the network, by the name that slu_kernel_name lists: here one of the engines that this build of the
+// runtime has.
+struct Engine {
   const char *name;
 };
-// Engines that this build of the runtime has, null past the last one.
-const Kernels *kernels_at(uint32_t index);
-const Kernels *kernels_named(View name);
-// Of a context that is only measured.
-extern const Kernels kPlainKernels;
+const Engine *engine_at(uint32_t index);  // null past the last one
+const Engine *engine_named(View name);    // null when there is none
+// One that computes nothing, of a context that is only measured.
+const Engine &any_engine();
 
 class Network;
 struct NetworkFile;
@@ -23,7 +22,7 @@ struct NetworkFile;
 class Encoder {
  public:
   // Takes the memory of inputs and logits out of `arena`.
-  Encoder(const slu_model &model, const Kernels &kernels, Arena *arena);
+  Encoder(const slu_model &model, const Engine &engine, Arena *arena);
   // Load the network. What it throws ends here, as in compute.
   slu_status open(Message &message);
   void close();
@@ -34,7 +33,7 @@ class Encoder {
 
  private:
   const NetworkFile &file_;
-  const Kernels &engine_;
+  const Engine &engine_;
   Network *network_ = nullptr;
   int32_t *ids_;    // [length]
   float *flags_;    // [length][flag_count], of models that take flags

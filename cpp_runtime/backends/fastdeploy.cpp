@@ -9,8 +9,8 @@
 namespace slu {
 namespace {
 
-struct Engine {
-  Kernels kernels;
+struct FastDeployEngine {
+  Engine engine;
   fastdeploy::Backend backend;
   // The files that it runs: .nb or Paddle's static graph, and .onnx as well.
   bool nb, onnx;
@@ -18,17 +18,17 @@ struct Engine {
 
 // The first one of those that are there is the default for its files. ONNX Runtime before OpenVINO, which is faster but
 // computes in bfloat16 where the processor can.
-constexpr Engine kEngines[] = {{{"paddle-lite"}, fastdeploy::Backend::LITE, true, false},
-                               {{"onnxruntime"}, fastdeploy::Backend::ORT, false, true},
-                               {{"paddle-inference"}, fastdeploy::Backend::PDINFER, false, false},
-                               {{"openvino"}, fastdeploy::Backend::OPENVINO, false, true}};
+constexpr FastDeployEngine kEngines[] = {{{"paddle-lite"}, fastdeploy::Backend::LITE, true, false},
+                                         {{"onnxruntime"}, fastdeploy::Backend::ORT, false, true},
+                                         {{"paddle-inference"}, fastdeploy::Backend::PDINFER, false, false},
+                                         {{"openvino"}, fastdeploy::Backend::OPENVINO, false, true}};
 
-const Engine &engine_of(const Kernels *kernels) {
+const FastDeployEngine &engine_of(const Engine *engine) {
   return *std::find_if(std::begin(kEngines), std::end(kEngines),
-                       [&](const Engine &engine) { return &engine.kernels == kernels; });
+                       [&](const FastDeployEngine &one) { return &one.engine == engine; });
 }
 
-bool runs(const Engine &engine, const NetworkFile &file) {
+bool runs(const FastDeployEngine &engine, const NetworkFile &file) {
   if (file.suffix == "onnx") return engine.onnx;
   return file.suffix == (engine.nb ? "nb" : "pdmodel");
 }
@@ -52,7 +52,7 @@ class Quiet {
 
 class FastDeployNetwork : public Network {
  public:
-  FastDeployNetwork(const NetworkFile &file, const Engine &engine) : file_(file) {
+  FastDeployNetwork(const NetworkFile &file, const FastDeployEngine &engine) : file_(file) {
     const Quiet quiet;
     fastdeploy::RuntimeOption option;
     option.UseCpu();
@@ -112,31 +112,31 @@ class FastDeployNetwork : public Network {
 
 }  // namespace
 
-const Kernels *kernels_at(uint32_t index) {
-  for (const Engine &engine : kEngines)
-    if (fastdeploy::IsBackendAvailable(engine.backend) && index-- == 0) return &engine.kernels;
+const Engine *engine_at(uint32_t index) {
+  for (const FastDeployEngine &one : kEngines)
+    if (fastdeploy::IsBackendAvailable(one.backend) && index-- == 0) return &one.engine;
   return nullptr;
 }
 
-const Kernels *engine_for(const NetworkFile &file) {
+const Engine *engine_for(const NetworkFile &file) {
   std::string there;
-  const Kernels *kernels;
-  for (uint32_t i = 0; (kernels = kernels_at(i)) != nullptr; ++i) {
-    if (runs(engine_of(kernels), file)) {
+  const Engine *engine;
+  for (uint32_t i = 0; (engine = engine_at(i)) != nullptr; ++i) {
+    if (runs(engine_of(engine), file)) {
       if (file.suffix == "nb") nb_version(file.path);  // that it is one
-      return kernels;
+      return engine;
     }
-    there += (i ? ", " : "") + std::string(kernels->name);
+    there += (i ? ", " : "") + std::string(engine->name);
   }
   throw Failure(SLU_ERROR_KERNEL,
                 "no engine of this FastDeploy runs a ." + file.suffix + " file; it has " + there);
 }
 
-std::unique_ptr<Network> load_network(const NetworkFile &file, const Kernels &kernels) {
-  const Engine &engine = engine_of(&kernels);
-  if (!runs(engine, file))
-    throw Failure(SLU_ERROR_KERNEL, std::string(kernels.name) + " does not run ." + file.suffix + " files");
-  return std::make_unique<FastDeployNetwork>(file, engine);
+std::unique_ptr<Network> load_network(const NetworkFile &file, const Engine &engine) {
+  const FastDeployEngine &chosen = engine_of(&engine);
+  if (!runs(chosen, file))
+    throw Failure(SLU_ERROR_KERNEL, std::string(engine.name) + " does not run ." + file.suffix + " files");
+  return std::make_unique<FastDeployNetwork>(file, chosen);
 }
 
 }  // namespace slu

@@ -11,7 +11,7 @@ namespace {
 
 namespace lite = paddle::lite_api;
 
-constexpr Kernels kEngine = {"paddle-lite"};
+constexpr Engine kEngine = {"paddle-lite"};
 
 // A .nb file without operators and parameters: the library tells its version by a predictor only, and one of a file
 // that another version wrote may end the process.
@@ -119,9 +119,9 @@ class LiteNetwork : public Network {
 
 }  // namespace
 
-const Kernels *kernels_at(uint32_t index) { return index == 0 ? &kEngine : nullptr; }
+const Engine *engine_at(uint32_t index) { return index == 0 ? &kEngine : nullptr; }
 
-const Kernels *engine_for(const NetworkFile &file) {
+const Engine *engine_for(const NetworkFile &file) {
   if (file.suffix != "nb")
     throw Failure(SLU_ERROR_FORMAT,
                   "Paddle Lite's light predictor runs .nb files; give model.arm.nb, on x86 model.x86.nb");
@@ -138,7 +138,7 @@ const Kernels *engine_for(const NetworkFile &file) {
   return &kEngine;
 }
 
-std::unique_ptr<Network> load_network(const NetworkFile &file, const Kernels &) {
+std::unique_ptr<Network> load_network(const NetworkFile &file, const Engine &) {
   return std::make_unique<LiteNetwork>(file);
 }
 

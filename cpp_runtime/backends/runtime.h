@@ -1,6 +1,6 @@
-// What a library of this directory asks of the runtime that it is made over: kernels_at and the two functions below,
-// which one file implements, paddle_lite.cpp or fastdeploy.cpp. Hosted C++17: everything here may throw, and nothing of it leaves the C functions (encoder.cpp,
-// open.cpp catch).
+// What a library of this directory asks of the runtime that it is made over: engine_at (encoder.h) and the two
+// functions below, which one file implements, paddle_lite.cpp or fastdeploy.cpp. Hosted C++17: everything here may
+// throw, and nothing of it leaves the C functions (encoder.cpp, open.cpp catch).
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,7 @@ struct NetworkInput {
   std::vector<int64_t> shape;
 };
 
-// Names in the network, as slu/bundle.py gives them.
+// Names in the network, as slu/runtime/bundle.py gives them.
 constexpr const char *kIdsName = "input_ids";
 constexpr const char *kFlagsName = "flags";
 constexpr const char *kIntentsName = "intent_logits";
@@ -60,10 +60,10 @@ class Network {
 
 // The engine that runs such a file when none is asked for; throws when no engine can. Looks into the file as far as it
 // takes to refuse one of another version.
-const Kernels *engine_for(const NetworkFile &file);
+const Engine *engine_for(const NetworkFile &file);
 
 // Throws when `engine` cannot run the file or the file is not what it should be. Runtimes end the process on files that
 // are damaged, so these were compared with labels.gguf before.
-std::unique_ptr<Network> load_network(const NetworkFile &file, const Kernels &engine);
+std::unique_ptr<Network> load_network(const NetworkFile &file, const Engine &engine);
 
 }  // namespace slu

@@ -5,7 +5,9 @@
 #include <cstring>
 
 #include "cli.h"
+#include "errors.h"
 #include "json.h"
+#include "lines.h"
 
 namespace {
 

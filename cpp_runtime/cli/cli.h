@@ -17,7 +17,7 @@ struct Options {
   bool parse_only = false;  // bench: no separate passes for the parts
 };
 
-// A model and a context of it, freed at the end. Throws nothing; see `ok`.
+// A model and a context of it, freed at the end. Throws nothing.
 struct Session {
   slu_model *model = nullptr;
   slu_context *context = nullptr;
@@ -36,8 +36,3 @@ struct Session {
 int parse_lines(const Options &options);
 int bench(const Options &options);
 int info(const Options &options);
-
-// Prints "slu-cli: error: ..." and returns the exit code 2.
-int fail(const std::string &message);
-// Reads a line without its end (\n or \r\n); false at the end of the file.
-bool read_line(FILE *file, std::string *line);

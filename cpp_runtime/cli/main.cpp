@@ -4,7 +4,9 @@
 #include <cstring>
 
 #include "cli.h"
+#include "errors.h"
 #include "json.h"
+#include "lines.h"
 
 namespace {
 
@@ -35,12 +37,6 @@ void write_result(const std::string &text, const slu_result &result) {
 
 }  // namespace
 
-int fail(const std::string &message) {
-  fflush(stdout);
-  fprintf(stderr, "slu-cli: error: %s\n", message.c_str());
-  return 2;
-}
-
 bool Session::open(const Options &options) {
   slu_error error;
   bool good = slu_model_open(options.model.c_str(), &model, &error) == SLU_OK &&
@@ -57,15 +53,6 @@ bool Session::open(const Options &options) {
   }
   if (!good) fail(error.message);
   return good;
-}
-
-bool read_line(FILE *file, std::string *line) {
-  line->clear();
-  int c = 0;
-  while ((c = getc(file)) != EOF && c != '\n') line->push_back(static_cast<char>(c));
-  if (c == EOF && line->empty()) return false;
-  if (!line->empty() && line->back() == '\r') line->pop_back();
-  return true;
 }
 
 int parse_lines(const Options &options) {

@@ -2,7 +2,7 @@
 #include "context.h"
 #include "os.h"
 
-using slu::Kernels;
+using slu::Engine;
 using slu::LexiconLevel;
 using slu::Message;
 using slu::View;
@@ -119,8 +119,8 @@ const char *slu_status_text(slu_status status) {
 }
 
 const char *slu_kernel_name(uint32_t index) {
-  const Kernels *kernels = slu::kernels_at(index);
-  return kernels ? kernels->name : nullptr;
+  const Engine *engine = slu::engine_at(index);
+  return engine ? engine->name : nullptr;
 }
 
 const slu_info *slu_model_info(const slu_model *model) { return model ? &model->info : nullptr; }
@@ -132,13 +132,13 @@ slu_status slu_context_create(const slu_model *model, const char *kernel, slu_co
   if (!model) return wrong_argument(error, "model is NULL");
   Message message(error);
   if (!kernel) kernel = model->info.kernel;
-  const Kernels *kernels = slu::kernels_named(kernel);
-  if (!kernels) {
+  const Engine *engine = slu::engine_named(kernel);
+  if (!engine) {
     message << "kernel " << kernel
             << ": unknown, or not for this processor; slu_kernel_name lists those that are";
     return SLU_ERROR_KERNEL;
   }
-  return slu::context_create(*model, *kernels, context, message);
+  return slu::context_create(*model, *engine, context, message);
 }
 
 void slu_context_free(slu_context *context) {

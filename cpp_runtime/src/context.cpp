@@ -21,11 +21,11 @@ slu::Tokens take_tokens(slu::Arena *arena, const slu_info &info) {
 
 }  // namespace
 
-slu_context::slu_context(const slu_model &from, const slu::Kernels &kernels, slu::Arena *arena)
+slu_context::slu_context(const slu_model &from, const slu::Engine &engine, slu::Arena *arena)
     : model(from),
       tokens(take_tokens(arena, from.info)),
       tokenizer(from.vocabulary, from.info.max_tokens),
-      encoder(from, kernels, arena),
+      encoder(from, engine, arena),
       decoder(from, arena),
       slots(arena->take<slu_slot>(from.info.max_tokens)),
       flags{arena->take<uint64_t>(from.flag_words * from.info.max_tokens), from.flag_words} {}
@@ -92,12 +92,12 @@ namespace slu {
 size_t context_bytes(const slu_model &model) {
   Arena arena(nullptr);
   arena.take<slu_context>(1);
-  // The kernels are only kept, so that any will do.
-  const slu_context measured(model, kPlainKernels, &arena);
+  // The engine is only kept, so that any will do.
+  const slu_context measured(model, any_engine(), &arena);
   return arena.used();
 }
 
-slu_status context_create(const slu_model &model, const Kernels &kernels, slu_context **context,
+slu_status context_create(const slu_model &model, const Engine &engine, slu_context **context,
                           Message &message) {
   const size_t bytes = context_bytes(model);
   void *memory = os_allocate(bytes);
@@ -107,7 +107,7 @@ slu_status context_create(const slu_model &model, const Kernels &kernels, slu_co
   }
   Arena arena(memory);
   void *place = arena.take<slu_context>(1);
-  auto *made = new (place) slu_context(model, kernels, &arena);
+  auto *made = new (place) slu_context(model, engine, &arena);
   made->own_bytes = bytes;
   const slu_status status = made->encoder.open(message);
   if (status != SLU_OK) {

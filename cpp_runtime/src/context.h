@@ -10,7 +10,7 @@
 #include "tokenizer.h"
 
 struct slu_context {
-  slu_context(const slu_model &model, const slu::Kernels &kernels, slu::Arena *arena);
+  slu_context(const slu_model &model, const slu::Engine &engine, slu::Arena *arena);
 
   slu_status tokenize(slu::View text);
   // The second input for `tokens`: bits [tokens.count][flag_words], null when none is set.
@@ -39,7 +39,7 @@ struct slu_context {
 
 namespace slu {
 
-slu_status context_create(const slu_model &model, const Kernels &kernels, slu_context **context,
+slu_status context_create(const slu_model &model, const Engine &engine, slu_context **context,
                           Message &message);
 void context_destroy(slu_context *context);
 // What context_create would take.

@@ -1,4 +1,4 @@
-// From logits to the most probable answer that is not contradictory; the same as slu/decoding.py.
+// From logits to the most probable answer that is not contradictory; the same as slu/heads/joint_decoding.py.
 #pragma once
 
 #include "model.h"

@@ -8,8 +8,8 @@ constexpr size_t kSlack = kLanes;
 
 }  // namespace
 
-Encoder::Encoder(const slu_model &model, const Kernels &kernels, Arena *arena)
-    : model_(model), kernels_(kernels), floats_(*kernels.floats) {
+Encoder::Encoder(const slu_model &model, const Engine &engine, Arena *arena)
+    : model_(model), kernels_(engine), floats_(*engine.floats) {
   const slu_info &info = model.info;
   const size_t tokens = info.max_tokens, columns = round_up(tokens, kLanes);
   const size_t hidden = model.hidden_padded, inner = size_t{info.heads} * info.head_size;

@@ -6,10 +6,17 @@
 
 namespace slu {
 
+// What computes the network, by the name that slu_kernel_name lists: here a set of kernels.
+using Engine = Kernels;
+inline const Engine *engine_at(uint32_t index) { return kernels_at(index); }  // null past the last one
+inline const Engine *engine_named(View name) { return kernels_named(name); }  // null when there is none
+// One that is always there, of a context that is only measured.
+inline const Engine &any_engine() { return kPlainKernels; }
+
 class Encoder {
  public:
   // Takes its working memory out of `arena`: enough for max_tokens.
-  Encoder(const slu_model &model, const Kernels &kernels, Arena *arena);
+  Encoder(const slu_model &model, const Engine &engine, Arena *arena);
   // What a library with another runtime may fail in; nothing here.
   slu_status open(Message &) { return SLU_OK; }
   void close() {}

@@ -62,7 +62,7 @@ bool decides(const LexiconLevel &level, uint64_t key, uint32_t slot) {
   return visit_entries(level.phrases, key, [slot](uint16_t mark) { return slot_of(mark) == slot; });
 }
 
-// Reads a list as slu.phrases.py does: a phrase a line, no white space around it, none of the lines that are empty
+// Reads a list as slu/inputs/phrases.py does: a phrase a line, no white space around it, none of the lines that are empty
 // or begin with '#'. A phrase of which nothing is left when it is normalised is passed over.
 class ListReader {
  public:

@@ -1,4 +1,4 @@
-// Phrases of the slots, such as names of contacts, and where they stand in a text; the same as slu/lexicon.py.
+// Phrases of the slots, such as names of contacts, and where they stand in a text; the same as slu/inputs/lexicon.py.
 //
 // There are three levels: the lists in the model file, what was said for all contexts of the model, what was said for
 // one context. For a phrase and a slot the highest level counts that says anything. A level never changes while it is

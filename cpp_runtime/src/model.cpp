@@ -237,6 +237,7 @@ slu_status Builder::slot_sets(Arena *arena, slu_model *model) {
   auto *slots = arena->take<uint16_t>(total);
   auto *sets = arena->take<SlotSet>(info_.intent_count);
   auto *set_of_intent = arena->take<uint16_t>(info_.intent_count);
+  auto *slots_of_intents = arena->take<SlotSet>(info_.intent_count);
   if (counts.count != info_.intent_count) return damaged("wrong number of values in", counts.name);
   uint64_t used = 0;
   uint32_t set_count = 0;
@@ -252,7 +253,7 @@ slu_status Builder::slot_sets(Arena *arena, slu_model *model) {
       previous = slot;
       if (slots) slots[used + static_cast<uint32_t>(s)] = static_cast<uint16_t>(slot);
     }
-    if (slots && sets && set_of_intent) {
+    if (slots && sets && set_of_intent && slots_of_intents) {
       const SlotSet own{slots + used, static_cast<uint32_t>(count)};
       uint32_t set = 0;
       while (set < set_count && !(sets[set].count == own.count &&
@@ -260,9 +261,11 @@ slu_status Builder::slot_sets(Arena *arena, slu_model *model) {
         ++set;
       if (set == set_count) sets[set_count++] = own;
       set_of_intent[i] = static_cast<uint16_t>(set);
+      slots_of_intents[i] = sets[set];
     }
     used += static_cast<uint64_t>(count);
   }
+  info_.slots_of_intents = slots_of_intents;
   model->slot_sets = sets;
   model->set_of_intent = set_of_intent;
   model->slot_set_count = set_count;

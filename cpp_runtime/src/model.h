@@ -53,10 +53,7 @@ struct Layer {
 };
 
 // Slots that some intents share: tags that may be used with these intents.
-struct SlotSet {
-  const uint16_t *slots = nullptr;  // ascending
-  uint32_t count = 0;
-};
+using SlotSet = slu_slot_set;
 
 }  // namespace slu
 

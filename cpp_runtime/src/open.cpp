@@ -8,7 +8,7 @@ namespace {
 
 // A model whose memory is in place; fills what only this file knows.
 slu_status finish_open(slu_model *model, slu_model **result) {
-  model->info.kernel = slu::kernels_at(0)->name;
+  model->info.kernel = slu::engine_at(0)->name;
   model->info.context_bytes = slu::context_bytes(*model);
   *result = model;
   return SLU_OK;

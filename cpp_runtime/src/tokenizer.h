@@ -1,4 +1,4 @@
-// ERNIE's WordPiece, equal to slu/tokenizer.py. One pass over the text, whatever its length.
+// ERNIE's WordPiece, equal to slu/inputs/tokenizer.py. One pass over the text, whatever its length.
 #pragma once
 
 #include "base.h"

@@ -5,7 +5,7 @@
 
 namespace slu {
 
-// As in slu/tokenizer.py, in the same order.
+// As in slu/inputs/tokenizer.py, in the same order.
 enum class CharClass : uint8_t {
   kDropped,  // belongs to no token
   kSpace,    // separates words

@@ -1,7 +1,7 @@
 """Write ``src/unicode_tables.inc``: what the Python tokenizer does with every Unicode code point, as C++ tables.
 
-Everything is taken from `slu.tokenizer.normalise_character`, so there is one definition of it. Unicode 13, which is
-what Python 3.10 has; another Python would give other tables, so it is refused.
+Everything is taken from `slu.inputs.normalisation`, so there is one definition of it. Unicode 13, which is what Python
+3.10 has; another Python would give other tables, so it is refused.
 
     python cpp_runtime/tools/make_unicode_tables.py           writes the file
     python cpp_runtime/tools/make_unicode_tables.py --check   exits 1 when the file is not what would be written
@@ -13,7 +13,7 @@ import sys
 import unicodedata
 from pathlib import Path
 
-from slu.tokenizer import normalise_character
+from slu.inputs.normalisation import normalise_character
 
 OUTPUT = Path(__file__).parent.parent / "src" / "unicode_tables.inc"
 BLOCK = 64
@@ -43,7 +43,7 @@ def table() -> str:
     last = max(i for i, b in enumerate(index) if b != index[-1])
     pool, offsets = _pool(list(replaced.values()))
     parts = [
-        "// Made by tools/make_unicode_tables.py from slu/tokenizer.py (Unicode 13.0). Do not edit.",
+        "// Made by tools/make_unicode_tables.py from slu/inputs/normalisation.py (Unicode 13.0). Do not edit.",
         f"// Class of code point c: nibble c % {BLOCK} of block kBlockOf[c / {BLOCK}]; past the table, kLastBlock.",
         f"constexpr uint32_t kBlockSize = {BLOCK};",
         f"constexpr uint32_t kBlockCount = {last + 1};",

@@ -47,10 +47,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from slu.corpus import check_corpus
+    from slu.corpus.labels import Labels
+    from slu.corpus.tagged import check_corpus
     from slu.errors import ConfigError
     from slu.files import write_file
-    from slu.labels import Labels
 
     labels = Labels.load(args.labels, ConfigError) if args.labels else None
     problems = check_corpus(args.file, labels)
@@ -70,7 +70,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _split(args: argparse.Namespace) -> int:
-    from slu.corpus import read_corpus, split_corpus, write_corpus
+    from slu.corpus.tagged import read_corpus, split_corpus, write_corpus
     from slu.errors import OutputError
     from slu.files import MARK, check_output_directory, new_directory, sha256
     from slu.manifest import Manifest
@@ -94,9 +94,9 @@ def _split(args: argparse.Namespace) -> int:
 
 
 def _sample(args: argparse.Namespace) -> int:
-    from slu.corpus import write_corpus
+    from slu.corpus.sample import generate_lists, generate_sample
+    from slu.corpus.tagged import write_corpus
     from slu.files import write_file
-    from slu.sample import generate_lists, generate_sample
 
     utterances = generate_sample(args.count, args.seed)
     write_corpus(utterances, args.out)

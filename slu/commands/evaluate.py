@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slu.commands.lists import add_lexicon_argument, add_lists
+from slu.commands.arguments import add_lexicon_argument, add_lists
 from slu.commands.robustness import add_arguments, check_arguments, measure_robustness
+from slu.evaluation.evaluate import check_labels
 
 if TYPE_CHECKING:
-    from slu.corpus import Utterance
-    from slu.labels import Labels
-    from slu.parser import Parser
+    from slu.runtime.parser import Parser
+    from slu.runtime.python_parser import PythonParser
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,11 +36,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    from slu.corpus import read_corpus
+    from slu.corpus.tagged import read_corpus
     from slu.errors import ConfigError
-    from slu.evaluation import error_lines, evaluate, write_evaluation
+    from slu.evaluation.evaluate import error_lines, evaluate, write_evaluation
     from slu.files import write_file
-    from slu.loading import load
+    from slu.runtime.loading import load
 
     check_arguments(args)
     if not 0 <= args.lexicon_share <= 1:
@@ -49,13 +48,12 @@ def run(args: argparse.Namespace) -> int:
     utterances = read_corpus(args.data)
     parser = load(args.model, args.backend)
     if 0 < args.lexicon_share < 1:
-        parser = _thinnable(parser, args.model)
+        parser = thinned = _python_parser(parser, args.model)
+        thinned.lexicon.thin(args.lexicon_share)
     add_lists(parser, args.lexicon)
     if args.lexicon_share == 0:
         for slot in parser.labels.slots:
             parser.lexicon.replace(slot, [])
-    elif args.lexicon_share < 1:
-        parser.lexicon.thin(args.lexicon_share)
     check_labels(utterances, parser.labels, args.data)
     result, answers = evaluate(parser, utterances)
     more, lines = measure_robustness(args, parser, utterances, result, answers)
@@ -72,41 +70,30 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _thinnable(parser: Parser, model: Path) -> Parser:
-    """A parser that computes the same and of whose names a part can be left out."""
-    from slu.bundle import open_directory
+def _python_parser(parser: Parser, model: Path) -> PythonParser:
+    """A parser that computes the same and of whose entries a part can be left out."""
     from slu.errors import ConfigError
-    from slu.lexicon import Lexicon
-    from slu.loading import python_parser_of
+    from slu.runtime.bundle import open_directory
+    from slu.runtime.python_parser import PythonParser
 
-    if isinstance(parser.lexicon, Lexicon):
+    if isinstance(parser, PythonParser):
         return parser
     if model.is_file():
         raise ConfigError(f"--lexicon-share: the lists of {model} cannot be taken apart; give its directory instead")
-    return python_parser_of(parser.backend, open_directory(model))
-
-
-def check_labels(utterances: Sequence[Utterance], labels: Labels, path: Path) -> None:
-    """Raise `CorpusError` at a label that the model cannot answer: the file was made for another model."""
-    from slu.errors import CorpusError
-
-    for utterance in utterances:
-        names = {slot.name for slot in utterance.slots} - set(labels.slots)
-        if utterance.intent not in labels.intents:
-            raise CorpusError(f"{path}: {utterance.text!r}: the model does not know the intent {utterance.intent!r}")
-        if names:
-            raise CorpusError(f"{path}: {utterance.text!r}: the model does not know the slot {min(names)!r}")
+    return PythonParser(parser.backend, open_directory(model))
 
 
 def class_table(result: dict[str, Any]) -> list[str]:
     """The measures, then a line an intent and a line a slot."""
-    from slu.evaluation import MEASURES
+    from slu.evaluation.evaluate import MEASURES
+    from slu.tables import text_table
 
     lines = [f"{result['utterances']} utterances"]
-    lines += [f"  {name:<16} {result[name]:7.2f} %" for name in MEASURES]
-    for kind in ("intents", "slots"):
-        lines += ["", f"{kind:<32} labelled predicted precision  recall      f1"]
-        for name, row in result["classes"][kind].items():
-            numbers = f"{row['labelled']:8d} {row['predicted']:9d} {row['precision']:9.2f} {row['recall']:7.2f}"
-            lines.append(f"  {name:<30} {numbers} {row['f1']:7.2f}")
+    lines += text_table([[name, f"{result[name]:.2f} %"] for name in MEASURES if name in result], indent=2)
+    for kind, classes in result["classes"].items():
+        counts, shares = ("labelled", "predicted"), ("precision", "recall", "f1")
+        cells = [[kind, *counts, *shares]]
+        for name, row in classes.items():
+            cells.append([name, *(str(row[c]) for c in counts), *(f"{row[s]:.2f}" for s in shares)])
+        lines += ["", *text_table(cells)]
     return lines

@@ -6,9 +6,11 @@ import argparse
 import json
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from slu.tables import text_table
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,7 +32,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     from slu.errors import OutputError
     from slu.files import write_file
-    from slu.inspection import inspect_model
+    from slu.runtime.inspection import inspect_model
 
     report = inspect_model(args.file)
     if sys.stdout is None:
@@ -78,7 +80,7 @@ def _short_table(report: dict[str, Any]) -> list[str]:
         format_ = model["format"] + (f", by {model['producer']}" if model["producer"] else "")
         operators = str(sum(model["operator_counts"].values()) or "")
         rows.append([name, f"{model['bytes']:,}", f"{model['tensor_bytes']:,}", kinds, operators, format_])
-    return ["", *_table(rows, right=(1, 2, 4))]
+    return ["", *text_table(rows, left=(0, 3), indent=2)]
 
 
 def _file(report: dict[str, Any]) -> Iterator[str]:
@@ -117,7 +119,7 @@ def _kind_table(report: dict[str, Any]) -> list[str]:
     if total:
         shares = [f"{100 * count / total:.1f} %" for count in report["bytes_by_precision"].values()]
         rows.append(["share", *shares, "", "", ""])
-    return _table(rows, right=range(1, len(rows[0])))
+    return text_table(rows, indent=2)
 
 
 def _numbers(name: str, numbers: list[int], total: int, count: int) -> list[str]:
@@ -129,13 +131,13 @@ def _tensor_list(report: dict[str, Any]) -> list[str]:
     rows = [["tensor", "kind", "precision", "shape", "bytes"]]
     for t in report["tensors"]:
         rows.append([_shown(t["name"]), t["kind"], t["precision"], _shape(t), f"{t['bytes']:,}"])
-    return _table(rows, right=(4,))
+    return text_table(rows, left=(0, 1, 2, 3), indent=2)
 
 
 def _operator_list(report: dict[str, Any]) -> list[str]:
     rows = [["#", "operator", "kernel"]]
     rows += [[str(i), _shown(o["type"]), o["kernel"]] for i, o in enumerate(report["operators"])]
-    return _table(rows, right=(0,))
+    return text_table(rows, left=range(1, len(rows[0])), indent=2)
 
 
 def _labels(labels: dict[str, list[str]]) -> Iterator[str]:
@@ -148,16 +150,6 @@ def _field(name: str, value: str) -> list[str]:
     if not value:
         return []
     return textwrap.wrap(value, 118, initial_indent=f"  {name:<11}", subsequent_indent=" " * 13, break_on_hyphens=False)
-
-
-def _table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> list[str]:
-    """Columns two spaces apart; those numbered in ``right`` end at the same place, others begin at it."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = []
-    for row in rows:
-        cells = [text.rjust(w) if i in right else text.ljust(w) for i, (text, w) in enumerate(zip(row, widths))]
-        lines.append(("  " + "  ".join(cells)).rstrip())
-    return lines
 
 
 def _precisions(report: dict[str, Any]) -> list[tuple[str, int]]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from slu.commands.lists import add_lexicon_argument, add_lists
+from slu.commands.arguments import add_lexicon_argument, add_lists
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,7 +33,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     from slu.errors import OutputError
-    from slu.loading import load
+    from slu.runtime.loading import load
 
     texts = _arguments(args.text) if args.text else _lines()
     if sys.stdout is None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from slu.corpus import Utterance
-    from slu.parser import Parser, ParseResult
+    from slu.corpus.utterance import Utterance
+    from slu.runtime.parser import Parser, ParseResult
 
 COLUMNS = ("exact", "seed_accuracy", "intent_accuracy", "slot_f1", "understood")
 
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def check_arguments(args: argparse.Namespace) -> None:
     """Raise `ConfigError` for what cannot be measured, before a model is loaded."""
     from slu.errors import ConfigError
-    from slu.noise import check_installed, parse_noise
+    from slu.evaluation.noise import check_installed, parse_noise
 
     for noise in map(parse_noise, args.noise):
         check_installed(noise)
@@ -60,19 +60,19 @@ def measure_robustness(
     answers: Sequence[ParseResult],
 ) -> tuple[dict[str, Any], list[str]]:
     """What the options ask for: fields for the JSON object, and lines to print."""
+    from slu.tables import text_table
+
     scores = result["calibration"]
     fields: dict[str, Any] = {}
     lines = ["", f"score: expected calibration error {scores['ece']:.2f} %, AUROC right/wrong {scores['auroc']:.2f} %"]
     if args.noise:
         fields["noise"] = _noise(args, parser, utterances)
-        head = f"{'noise':<28} changed" + "".join(f"{name:>17}" for name in COLUMNS)
-        rows = [{"noise": "none", "changed_utterances": 0, **result}, *fields["noise"]]
-        lines += ["", head]
-        for row in rows:
-            numbers = "".join(f"{row[name]:17.2f}" for name in COLUMNS)
-            lines.append(f"{row['noise']:<28} {row['changed_utterances']:7d}{numbers}")
+        cells = [["noise", "changed", *COLUMNS]]
+        for row in ({"noise": "none", "changed_utterances": 0, **result}, *fields["noise"]):
+            cells.append([row["noise"], str(row["changed_utterances"]), *(f"{row[name]:.2f}" for name in COLUMNS)])
+        lines += ["", *text_table(cells)]
     if args.reject is not None:
-        from slu.rejection import OTHER_DOMAINS, measure_rejection, negatives, rejection_table
+        from slu.evaluation.rejection import OTHER_DOMAINS, measure_rejection, negatives, rejection_table
 
         groups = negatives(utterances, Path(args.reject) if args.reject else OTHER_DOMAINS, args.seed)
         fields["rejection"] = {"seed": args.seed, **measure_rejection(parser, utterances, answers, groups, args.keep)}
@@ -81,8 +81,8 @@ def measure_robustness(
 
 
 def _noise(args: argparse.Namespace, parser: Parser, utterances: Sequence[Utterance]) -> list[dict[str, Any]]:
-    from slu.evaluation import evaluate, summary
-    from slu.noise import add_noise, parse_noise
+    from slu.evaluation.evaluate import evaluate, summary
+    from slu.evaluation.noise import add_noise, parse_noise
 
     rows = []
     for noise in map(parse_noise, args.noise):

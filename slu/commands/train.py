@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+from slu.commands.arguments import add_recipe_arguments
+
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``train`` to the commands."""
@@ -21,26 +23,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(func=run)
 
 
-def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--config`` and ``--set``, for every command that follows a recipe."""
-    parser.add_argument("--config", metavar="C", type=Path, required=True, help="the recipe, a TOML file")
-    add_set_argument(parser)
-
-
-def add_set_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--set",
-        metavar="SECTION.NAME=VALUE",
-        action="append",
-        default=[],
-        help="change a setting of the recipe, such as data.corpus=my.txt; may be given several times",
-    )
-
-
 def run(args: argparse.Namespace) -> int:
-    from slu.recipe import load_recipe
-    from slu.stage import load_data
-    from slu.train import train_stage
+    from slu.training.data import load_data
+    from slu.training.recipe import load_recipe
+    from slu.training.train import train_stage
 
     overrides = [*args.set, *([f"model.init={json.dumps(args.init)}"] if args.init else [])]
     recipe = load_recipe(args.config, overrides)

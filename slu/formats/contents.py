@@ -8,6 +8,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from slu.heads.table import HEADS
+
 BYTES_OF = {
     "bool": 1,
     "uint8": 1,
@@ -31,7 +33,7 @@ KINDS = {
     "embeddings": r"embd|embedding",
     "attention": r"attn",
     "feed-forward": r"ffn|\blinear[12]\b",
-    "heads": r"classifier|pooler|^(intent|slot)\.",
+    "heads": "pooler|" + "|".join(rf"^({o.layer}|{o.gguf})\." for head in HEADS.values() for o in head.outputs),
     "other": "",
 }
 """Kinds of tensors by what their names hold; the first that fits. The names are those of checkpoints, which the graphs

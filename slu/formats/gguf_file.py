@@ -16,10 +16,11 @@ from typing import Any
 from slu.errors import BundleError
 from slu.formats.contents import BYTES_OF, Contents, Port, Tensor
 from slu.formats.raw import GGUF, Damaged, damage_reported, map_file, not_a
+from slu.heads.joint import JOINT
 
 VERSION = 3
 ARCHITECTURE = "ernie-slu"
-MODEL_VERSIONS = (1,)
+MODEL_VERSIONS = (1, 2)
 """Values of ``ernie-slu.format_version``."""
 
 _STRING, _ARRAY = 8, 9
@@ -60,20 +61,6 @@ def read_gguf(path: Path) -> Contents:
         if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
             raise Damaged(f"its alignment is {alignment}")
         return _contents(keys, _tensors(cursor, tensor_count, alignment, len(data)))
-
-
-def read_keys(path: Path, wanted: set[str]) -> dict[str, Any]:
-    """The values of these keys; stops at the last of them, so what follows is not checked. Raises `BundleError`."""
-    data = map_file(path)
-    _, count = _head(path, data)
-    found: dict[str, Any] = {}
-    with damage_reported(path, GGUF, data):
-        for key, value in _Cursor(data, _HEAD.size).keys(count):
-            if key in wanted:
-                found[key] = value
-            if len(found) == len(wanted):
-                break
-    return found
 
 
 _HEAD = struct.Struct("<4sIQQ")
@@ -166,9 +153,10 @@ def _tensors(cursor: _Cursor, count: int, alignment: int, size: int) -> tuple[Te
 
 def _contents(keys: dict[str, Any], tensors: tuple[Tensor, ...]) -> Contents:
     inputs, intents, slots = (_names(keys, f"{ARCHITECTURE}.{key}") for key in ("inputs", "intents", "slots"))
-    outputs = (
-        Port("intent_logits", "float32", (len(intents),)),
-        Port("slot_logits", "float32", (-1, 2 * len(slots) + 1)),
+    widths = (len(intents), 2 * len(slots) + 1)
+    outputs = tuple(
+        Port(output.logits, "float32", (-1, width) if output.per_token else (width,))
+        for output, width in zip(JOINT.outputs, widths)
     )
     return Contents(
         format=f"GGUF, version {VERSION}; {ARCHITECTURE}, version {keys[f'{ARCHITECTURE}.format_version']}",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from machines import GOLDEN, ROOT, Machine
 
-from slu.corpus import Utterance
+from slu.corpus.utterance import Utterance
 
 
 def golden_script() -> list[tuple[str, ...]]:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from slu.backends.dygraph import DygraphBackend
-from slu.checkpoint import Checkpoint
-from slu.corpus import Utterance
-from slu.model import load_model
-from slu.stage import checkpoint_parser
+from slu.corpus.utterance import Utterance
+from slu.model.checkpoint import Checkpoint
+from slu.model.network import load_model
+from slu.runtime.backends.dygraph import DygraphBackend
+from slu.runtime.loading import checkpoint_parser
 
 Logits = tuple[np.ndarray, np.ndarray]
 """Of one text: ``[intents]`` and ``[tokens, tags]``."""

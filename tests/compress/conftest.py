@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from slu.checkpoint import Checkpoint
-from slu.corpus import Utterance
-from slu.initial import initial_checkpoint
-from slu.labels import Labels
+from slu.corpus.labels import Labels
+from slu.corpus.utterance import Utterance
 from slu.manifest import Manifest
-from slu.recipe import ModelSettings
-from slu.stage import Data
-from slu.train import train
-from slu.training import TrainingSettings
+from slu.model.checkpoint import Checkpoint
+from slu.training.data import Data
+from slu.training.fit import TrainingSettings
+from slu.training.recipe import ModelSettings
+from slu.training.start import initial_checkpoint
+from slu.training.train import train
 
 
 @pytest.fixture(scope="session")

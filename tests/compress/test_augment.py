@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compress.augment import AugmentSettings, augment, cut_between_slots, word_cutter
-from slu.corpus import Slot, Utterance
+from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError
-from slu.stage import Data
+from slu.training.data import Data
 
 NAMES = {"song": ["候鸟不说话"], "singer": ["慕容青川", "上官雪"]}
 

@@ -11,15 +11,16 @@ from computing import decisions, logits_of
 
 from compress.calibration import calibrate, divide_heads, fit_temperature
 from slu import cli
-from slu.calibration import expected_calibration_error, log_loss
-from slu.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
-from slu.corpus import write_corpus
-from slu.evaluation import evaluate
+from slu.corpus.tagged import write_corpus
+from slu.evaluation.evaluate import evaluate
+from slu.evaluation.reliability import expected_calibration_error, log_loss
+from slu.evaluation.score_study import Scorer, collect_evidence
+from slu.heads.joint_measures import compare
 from slu.manifest import Manifest
-from slu.metrics import compare
-from slu.quantization import quantise
-from slu.scores import Scorer, collect_evidence
-from slu.stage import Data, checkpoint_parser
+from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
+from slu.model.quantization import quantise
+from slu.runtime.loading import checkpoint_parser
+from slu.training.data import Data
 
 
 def evidence_of(checkpoint: Checkpoint, data: Data) -> tuple[Scorer, np.ndarray, list[float]]:

@@ -9,10 +9,10 @@ import pytest
 from computing import decisions, logits_of
 
 from compress.embeddings import quantise_embeddings
-from slu.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from slu.model import load_model
-from slu.quantization import dequantise
-from slu.stage import Data
+from slu.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from slu.model.network import load_model
+from slu.model.quantization import dequantise
+from slu.training.data import Data
 
 NAMES = [f"ernie.embeddings.{kind}_embeddings" for kind in ("word", "position", "token_type")]
 

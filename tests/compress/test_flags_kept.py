@@ -12,16 +12,17 @@ from compress.embeddings import quantise_embeddings
 from compress.qat import QatSettings, train_quantised
 from compress.vocab import VocabSettings, prune_vocab
 from compress.width import WidthSettings, prune_width
-from slu.backends.dygraph import DygraphBackend
-from slu.checkpoint import FLAG_EMBEDDINGS, Checkpoint, load_checkpoint, parameter_shapes, save_checkpoint
 from slu.errors import ConfigError
-from slu.flags import KINDS, Dropping
-from slu.loading import load
-from slu.model import load_model
-from slu.quantization import dequantise
-from slu.stage import Data
-from slu.training import TrainingSettings
-from slu.training_lists import TrainingLists
+from slu.inputs.flags import KINDS
+from slu.model.checkpoint import FLAG_EMBEDDINGS, Checkpoint, load_checkpoint, parameter_shapes, save_checkpoint
+from slu.model.network import load_model
+from slu.model.quantization import dequantise
+from slu.runtime.backends.dygraph import DygraphBackend
+from slu.runtime.loading import load
+from slu.training.data import Data
+from slu.training.fit import TrainingSettings
+from slu.training.flag_dropout import Dropping
+from slu.training.name_lists import TrainingLists
 
 SHORT = TrainingSettings(epochs=1, batch_size=250, learning_rate=1e-3)
 

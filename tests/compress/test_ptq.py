@@ -13,18 +13,18 @@ import pytest
 from computing import decisions
 
 from compress.ptq import ALGORITHMS, PtqSettings, input_limit, layer_inputs, quantise_after_training
-from compress.qat import KEPT_FLOAT
 from compress.steps import chain
 from slu import cli
-from slu.batching import make_examples
-from slu.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
-from slu.corpus import write_corpus
+from slu.corpus.tagged import write_corpus
 from slu.errors import ConfigError
-from slu.evaluation import evaluate
-from slu.flags import FlagColumns
-from slu.quantization import LEVELS, quantise
-from slu.recipe import Recipe
-from slu.stage import Data, checkpoint_parser
+from slu.evaluation.evaluate import evaluate
+from slu.inputs.flags import FlagColumns
+from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
+from slu.model.quantization import LEVELS, quantise
+from slu.runtime.loading import checkpoint_parser
+from slu.training.batches import make_examples
+from slu.training.data import Data
+from slu.training.recipe import Recipe
 
 LINEAR = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "linear1", "linear2")
 QUANTISED = [f"ernie.encoder.layers.{layer}.{name}" for layer in range(2) for name in LINEAR] + ["ernie.pooler.dense"]
@@ -88,7 +88,7 @@ def test_inputs_without_a_spread_have_a_limit_too(algorithm: str) -> None:
 
 def test_no_padding_is_counted(trained: Checkpoint, data: Data) -> None:
     """Every layer has a row a token of every utterance, the pooler one, whatever stands beside it."""
-    some = make_examples(data.train[:12], trained.tokenizer(), trained.labels, trained.config.max_length)
+    some = make_examples(data.train[:12], trained)
     tokens = [len(example.ids) for example in some]
     assert len(set(tokens)) > 2
     together = layer_inputs(trained, some)
@@ -162,7 +162,7 @@ def test_what_is_stored(made: Made, trained: Checkpoint, data: Data, tmp_path: P
     assert changed == {f"{name}.weight" for name in QUANTISED}
     rest = [name for name in trained.tensors if name not in changed]
     assert all(np.array_equal(stored.tensors[name], trained.tensors[name]) for name in rest)
-    assert {f"{head}.weight" for head in KEPT_FLOAT} <= set(rest)
+    assert {f"{head}.weight" for head in trained.head.layers} <= set(rest)
 
 
 def test_the_seed_decides(trained: Checkpoint, data: Data) -> None:

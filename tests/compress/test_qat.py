@@ -14,17 +14,17 @@ from paddle.nn.quant import quant_layers
 
 import compress.qat
 from compress.embeddings import quantise_embeddings
-from compress.qat import KEPT_FLOAT, QatSettings, add_rounding, int8_checkpoint, train_quantised
-from slu.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
-from slu.decoding import Decoder
+from compress.qat import QatSettings, add_rounding, int8_checkpoint, train_quantised
 from slu.errors import ConfigError
-from slu.loading import load
-from slu.model import JointErnie, QuantisedLinear, load_model
-from slu.quantization import LEVELS
-from slu.stage import Data
-from slu.training import TrainingSettings
+from slu.heads.joint_decoding import JointDecoder
+from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
+from slu.model.network import ErnieWithHead, QuantisedLinear, load_model
+from slu.model.quantization import LEVELS
+from slu.runtime.loading import load
+from slu.training.data import Data
+from slu.training.fit import TrainingSettings
 
-Trained = tuple[Checkpoint, JointErnie, dict[str, Any]]
+Trained = tuple[Checkpoint, ErnieWithHead, dict[str, Any]]
 LINEAR = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "linear1", "linear2")
 QUANTISED = [f"ernie.encoder.layers.{layer}.{name}" for layer in range(2) for name in LINEAR] + ["ernie.pooler.dense"]
 
@@ -38,9 +38,9 @@ def quantise_by_training(
     checkpoint: Checkpoint, data: Data, workspace: Path, chosen: QatSettings, patch: pytest.MonkeyPatch
 ) -> Trained:
     """The INT8 checkpoint, the network that was trained with rounding, and the report."""
-    networks: list[JointErnie] = []
+    networks: list[ErnieWithHead] = []
 
-    def finish(model: JointErnie, like: Checkpoint) -> Checkpoint:
+    def finish(model: ErnieWithHead, like: Checkpoint) -> Checkpoint:
         networks.append(model)
         return int8_checkpoint(model, like)
 
@@ -63,7 +63,7 @@ def int8(_made: Trained) -> Checkpoint:
 
 def logits_of_network(made: Trained, checkpoint: Checkpoint, data: Data) -> list[Logits]:
     """Of the network that was trained: it has only the rows of the embeddings that the corpus uses."""
-    from slu.vocabulary import select_used
+    from slu.model.embedding_rows import select_used
 
     small, _ = select_used(checkpoint, [*data.train, *data.dev])
     return logits_of(small, data.dev, made[1])
@@ -76,7 +76,7 @@ def test_the_checkpoint_computes_what_the_trained_network_did(_made: Trained, in
     assert largest_difference(network, stored) < 0.05
     typical = np.median([largest_difference([a], [b]) for a, b in zip(network, stored)])
     assert typical < 1e-4
-    decoder = Decoder(int8.labels)
+    decoder = JointDecoder(int8.labels)
     for one, two in zip(network, stored):
         a, b = (decoder.decode(intent[None], slots[None, 1:-1])[0] for intent, slots in (one, two))
         assert a.intent == b.intent and list(a.tags) == list(b.tags)
@@ -102,7 +102,7 @@ def test_what_is_stored(int8: Checkpoint, trained: Checkpoint) -> None:
         assert int8.tensors[f"{name}.bias"].dtype == np.float32
     int8_names = {name for name, tensor in int8.tensors.items() if tensor.dtype == np.int8}
     assert int8_names == {f"{name}.weight" for name in QUANTISED}
-    for head in KEPT_FLOAT:
+    for head in trained.head.layers:
         assert int8.tensors[f"{head}.weight"].dtype == np.float32
     assert not [name for name in int8.tensors if "fake" in name]
 

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from slu import cli
-from slu.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from slu.corpus import write_corpus
-from slu.labels import Labels
-from slu.loading import load
+from slu.corpus.labels import Labels
+from slu.corpus.tagged import write_corpus
 from slu.manifest import Manifest
-from slu.stage import Data, workspace_of
+from slu.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from slu.runtime.loading import load
+from slu.training.data import Data
+from slu.training.stage import workspace_of
 
 STEPS = ("vocab", "width", "qat", "embeddings")
 RECIPE = """\

@@ -14,15 +14,16 @@ from compress.augment import AugmentSettings
 from compress.distillation import imitation_loss
 from compress.steps import run_step
 from compress.student import StudentSettings, ask, new_student, train_student
-from slu.batching import IGNORED, Example, Soft, collate, make_examples, make_shards, unlabelled_examples
-from slu.checkpoint import Checkpoint, load_checkpoint
 from slu.errors import ConfigError
-from slu.losses import AnswerLoss, HeadLoss
-from slu.model import load_model
-from slu.recipe import Recipe, load_recipe
-from slu.stage import Data, load_data
-from slu.train import train_stage
-from slu.training import TrainingSettings
+from slu.heads.examples import IGNORED, Example, collate
+from slu.heads.joint_loss import AnswerLoss, HeadLoss
+from slu.model.checkpoint import Checkpoint, load_checkpoint
+from slu.model.network import load_model
+from slu.training.batches import make_examples, make_shards, unlabelled_examples
+from slu.training.data import Data, load_data
+from slu.training.fit import TrainingSettings
+from slu.training.recipe import Recipe, load_recipe
+from slu.training.train import train_stage
 
 RECIPE = """\
 [data]
@@ -57,29 +58,28 @@ def other(trained: Checkpoint) -> Checkpoint:
 
 def test_teachers_answer_with_their_mean_probabilities(trained: Checkpoint, other: Checkpoint, data: Data) -> None:
     utterances = data.dev[:40]
-    examples = make_examples(utterances, trained.tokenizer(), trained.labels, trained.config.max_length)
+    examples = make_examples(utterances, trained)
     asked = ask([trained, other], examples, HeadLoss())
     for example, before, one, two in zip(
         asked, examples, logits_of(trained, utterances), logits_of(other, utterances), strict=True
     ):
-        assert example.soft is not None and replace(example, soft=None) == before
-        np.testing.assert_allclose(example.soft.intents, (softmax(one[0]) + softmax(two[0])) / 2, atol=1e-5)
-        np.testing.assert_allclose(example.soft.tags, (softmax(one[1]) + softmax(two[1]))[1:-1] / 2, atol=1e-5)
+        assert example.soft is not None and replace(example, soft=None, targets=()) == replace(before, targets=())
+        np.testing.assert_allclose(example.soft[0], (softmax(one[0]) + softmax(two[0])) / 2, atol=1e-5)
+        np.testing.assert_allclose(example.soft[1], (softmax(one[1]) + softmax(two[1]))[1:-1] / 2, atol=1e-5)
 
 
 @pytest.mark.parametrize("answers", [False, True])
 def test_what_nobody_has_labelled_is_learned_from_teachers_alone(
     trained: Checkpoint, data: Data, answers: bool
 ) -> None:
-    tokenizer, length = trained.tokenizer(), trained.config.max_length
-    known = make_examples(data.train[:5], tokenizer, trained.labels, length)
-    new = unlabelled_examples(["来一首花心", "取消", ""], tokenizer, length)
-    assert all(example.intent == IGNORED and (example.tags == IGNORED).all() for example in new)
+    known = make_examples(data.train[:5], trained)
+    new = unlabelled_examples(["来一首花心", "取消", ""], trained)
+    assert all(example.targets[0] == IGNORED and (example.targets[1] == IGNORED).all() for example in new)
     loss = AnswerLoss(trained.labels) if answers else HeadLoss()
     batch = collate(ask([trained], [*known, *new], loss), trained.config.pad_token_id)
     assert batch.soft is not None and batch.padded
     assert batch.scored.sum(1).tolist() == [len(example.ids) - 2 for example in [*known, *new]]
-    np.testing.assert_allclose(batch.soft.tags.sum(-1), batch.scored, atol=1e-5)
+    np.testing.assert_allclose(batch.soft[1].sum(-1), batch.scored, atol=1e-5)
 
     pupil = load_model(new_student(trained, StudentSettings(hidden_size=16)))
     intent, slots = pupil(paddle.to_tensor(batch.ids))
@@ -87,8 +87,8 @@ def test_what_nobody_has_labelled_is_learned_from_teachers_alone(
     for row, example in enumerate(known):
         only = collate([example], trained.config.pad_token_id, batch.utterances, batch.tokens)
         width = len(example.ids)
-        hard += float(loss.of_labels(intent[row : row + 1], slots[row : row + 1, :width], only))
-    soft = float(loss.of_teachers(intent, slots, batch.soft, batch))
+        hard += float(loss.of_labels((intent[row : row + 1], slots[row : row + 1, :width]), only))
+    soft = float(loss.of_teachers((intent, slots), batch.soft, batch))
     for labels, logits in ((1.0, 0.0), (0.0, 1.0), (0.5, 2.0)):
         got = float(imitation_loss(labels, logits, loss)(pupil, batch))
         assert got == pytest.approx(labels * hard + logits * soft, rel=1e-5)
@@ -96,7 +96,7 @@ def test_what_nobody_has_labelled_is_learned_from_teachers_alone(
 
 def test_who_agrees_with_the_teacher_has_nothing_to_learn(trained: Checkpoint, data: Data) -> None:
     loss = HeadLoss()
-    examples = ask([trained], unlabelled_examples([u.text for u in data.dev[:20]], trained.tokenizer(), 36), loss)
+    examples = ask([trained], unlabelled_examples([u.text for u in data.dev[:20]], trained), loss)
     [batch] = make_shards(examples, np.arange(20), trained.config.pad_token_id, 1)
     model = load_model(trained)
     imitation_loss(0.5, 1.0, loss)(model, batch).backward()
@@ -105,8 +105,8 @@ def test_who_agrees_with_the_teacher_has_nothing_to_learn(trained: Checkpoint, d
 
 def test_examples_that_nobody_was_asked_about(trained: Checkpoint) -> None:
     ids = np.array([1, 5, 2])
-    some = [Example(ids, np.zeros(3, np.int64), 0), Example(ids, np.zeros(3, np.int64), 0)]
-    some[0] = replace(some[0], soft=Soft(np.ones(2, np.float32), np.ones((1, 3), np.float32)))
+    some = [Example(ids, (np.array(0), np.zeros(3, np.int64)))] * 2
+    some[0] = replace(some[0], soft=(np.ones(2, np.float32), np.ones((1, 3), np.float32)))
     assert collate(some, 0).soft is None and collate([], 0).soft is None and collate(some[:1], 0).soft is not None
 
 
@@ -124,7 +124,7 @@ def test_a_smaller_student_learns(trained: Checkpoint, data: Data, tmp_path: Pat
 
 @pytest.fixture
 def recipe(tmp_path: Path, data: Data) -> Recipe:
-    from slu.corpus import write_corpus
+    from slu.corpus.tagged import write_corpus
 
     write_corpus(data.train[:150], tmp_path / "corpus.txt")
     (tmp_path / "recipe.toml").write_text(RECIPE, encoding="utf-8")

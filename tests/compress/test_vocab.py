@@ -13,12 +13,12 @@ from computing import decisions, largest_difference, logits_of
 
 from compress.embeddings import quantise_embeddings
 from compress.vocab import VocabSettings, prune_vocab, unk_percent
-from slu.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from slu.corpus import Utterance
+from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
-from slu.loading import load
-from slu.stage import Data
-from slu.tokenizer import SPECIAL_TOKENS
+from slu.inputs.tokenizer import SPECIAL_TOKENS
+from slu.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from slu.runtime.loading import load
+from slu.training.data import Data
 
 WORDS = "ernie.embeddings.word_embeddings.weight"
 POSITIONS = "ernie.embeddings.position_embeddings.weight"

@@ -13,14 +13,14 @@ from computing import exact, largest_difference, logits_of
 from compress.distillation import DistillationSettings
 from compress.embeddings import quantise_embeddings
 from compress.width import Importance, WidthSettings, cut, cut_config, measure_importance, prune_width
-from slu.batching import epoch_order, make_examples, make_shards
-from slu.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
 from slu.errors import ConfigError
-from slu.loading import load
-from slu.losses import HeadLoss
-from slu.model import load_model
-from slu.stage import Data
-from slu.training import TrainingSettings, inputs
+from slu.heads.joint_loss import HeadLoss
+from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
+from slu.model.network import load_model
+from slu.runtime.loading import load
+from slu.training.batches import epoch_order, make_examples, make_shards
+from slu.training.data import Data
+from slu.training.fit import TrainingSettings, inputs
 
 LAYERS, HEADS, HEAD_SIZE, NEURONS = 2, 4, 8, 48
 
@@ -39,13 +39,13 @@ def scaled(checkpoint: Checkpoint, layer: int, what: str, index: int, factor: fl
 def batch_losses(checkpoint: Checkpoint, data: Data, batches: int) -> list[float]:
     """Mean losses of the batches that importance is measured on."""
     model, tokenizer = load_model(checkpoint), checkpoint.tokenizer()
-    examples = make_examples(data.train, tokenizer, checkpoint.labels, checkpoint.config.max_length)
+    examples = make_examples(data.train, checkpoint)
     order = epoch_order(np.array([len(e.ids) for e in examples]), 64, seed=0, epoch=0)[:batches]
     losses = []
     with paddle.no_grad():
         for indices in order:
             batch = make_shards(examples, indices, tokenizer.pad_id, 1)[0]
-            losses.append(float(HeadLoss().of_labels(*model(*inputs(batch)), batch)))
+            losses.append(float(HeadLoss().of_labels(model(*inputs(batch)), batch)))
     return losses
 
 

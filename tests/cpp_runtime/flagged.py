@@ -10,11 +10,11 @@ import numpy as np
 from engine_build import ROOT
 
 from export_lite.gguf import write_gguf
-from slu.checkpoint import FLAG_EMBEDDINGS, Checkpoint
-from slu.flags import KINDS, FlagColumns
-from slu.lexicon import Entries, compile_lexicon, find_matches
-from slu.quantization import quantise
-from slu.tokenizer import Tokenizer
+from slu.inputs.flags import KINDS, FlagColumns
+from slu.inputs.lexicon import Entries, compile_lexicon, find_matches
+from slu.inputs.tokenizer import Tokenizer
+from slu.model.checkpoint import FLAG_EMBEDDINGS, Checkpoint
+from slu.model.quantization import quantise
 
 sys.path.insert(0, str(ROOT / "tests/golden"))
 

@@ -3,73 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint32, c_void_p
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-
-class Slot(ctypes.Structure):
-    _fields_ = [("name", c_char_p)] + [(name, c_uint32) for name in ("index", "start", "end", "byte_start", "byte_end")]
-
-
-class Result(ctypes.Structure):
-    _fields_ = [
-        ("intent", c_char_p),
-        ("intent_index", c_uint32),
-        ("score", c_float),
-        ("understood", c_uint32),
-        ("truncated", c_uint32),
-        ("token_count", c_uint32),
-        ("slot_count", c_uint32),
-        ("slots", POINTER(Slot)),
-    ]
-
-
-class Tokens(ctypes.Structure):
-    _fields_ = [
-        ("count", c_uint32),
-        ("truncated", c_uint32),
-        ("ids", POINTER(ctypes.c_int32)),
-        ("starts", POINTER(c_uint32)),
-        ("ends", POINTER(c_uint32)),
-    ]
-
-
-class Input(ctypes.Structure):
-    _fields_ = [("size", c_uint32), ("count", c_uint32), ("ids", c_void_p), ("flags", c_void_p)]
-
-
-class Logits(ctypes.Structure):
-    _fields_ = [
-        ("intent_count", c_uint32),
-        ("tag_count", c_uint32),
-        ("token_count", c_uint32),
-        ("intents", POINTER(c_float)),
-        ("slots", POINTER(c_float)),
-    ]
-
-
-class Info(ctypes.Structure):
-    _fields_ = [
-        ("name", c_char_p),
-        *(
-            (name, c_uint32)
-            for name in ("format_version", "layers", "hidden_size", "heads", "head_size", "intermediate_size")
-        ),
-        *((name, c_uint32) for name in ("vocab_size", "max_tokens", "intent_count", "slot_count", "quantised")),
-        ("intents", POINTER(c_char_p)),
-        ("slots", POINTER(c_char_p)),
-        ("threshold", c_double),
-        ("model_bytes", c_uint64),
-        ("context_bytes", c_uint64),
-        ("kernel", c_char_p),
-        ("manifest", c_void_p),
-        ("manifest_bytes", c_uint64),
-        *((name, c_uint32) for name in ("flag_count", "uses_lexicon", "lexicon_entries", "uses_previous_intent")),
-    ]
-
+from slu.runtime.backends.native_api import Info, Input, Logits, Result, Tokens
 
 CHANGES = ("add", "remove", "replace", "reset")
 """``slu_lexicon_change``"""
@@ -111,6 +51,12 @@ def kernel_names(library: ctypes.CDLL) -> list[str]:
     while name := library.slu_kernel_name(c_uint32(len(names))):
         names.append(name.decode())
     return names
+
+
+def network_input(ids: np.ndarray, flags: np.ndarray | None) -> Input:
+    """``slu_input`` over the memory of int32 and float32 arrays, which must outlive it."""
+    pointer = None if flags is None else flags.ctypes.data_as(POINTER(c_float))
+    return Input(ctypes.sizeof(Input), len(ids), ids.ctypes.data_as(POINTER(c_int32)), pointer)
 
 
 class Engine:
@@ -212,8 +158,7 @@ class Engine:
             flags = np.ascontiguousarray(flags, np.float32)
         ids = np.ascontiguousarray(ids, np.int32)
         logits = POINTER(Logits)()
-        pointer = None if flags is None else flags.ctypes.data
-        given = Input(ctypes.sizeof(Input), len(ids), ids.ctypes.data, pointer)
+        given = network_input(ids, flags)
         self._check(self.library.slu_run(self.context, byref(given), byref(logits)))
         found = logits.contents
         slots = np.array(found.slots[: found.token_count * found.tag_count], np.float32)

@@ -16,11 +16,13 @@ from pathlib import Path
 import pytest
 from engine_build import ROOT
 
-from export_lite.bundle import export_bundle
+from export_lite.export import export_bundle
 from export_lite.labels_file import write_labels_file
-from slu.bundle import GRAPH, LITE_ARM, LITE_X86
-from slu.checkpoint import Checkpoint, load_checkpoint
-from slu.corpus import read_corpus
+from slu.corpus.tagged import read_corpus
+from slu.model.checkpoint import Checkpoint, load_checkpoint
+from slu.runtime.formats import FORMATS, GRAPH
+
+LITE_X86 = FORMATS["lite-x86"].files[0]
 
 CHECKPOINT = ROOT / "models/nlpcc2018-nano"
 BUILD = ROOT / "build/backends"
@@ -139,7 +141,7 @@ def test_a_file_of_another_version_is_refused_with_both_named(bundle: Path, chec
 
 @lite
 def test_a_file_for_another_processor_is_refused(bundle: Path) -> None:
-    assert "made for another processor" in refused(CASES[0], bundle / LITE_ARM)
+    assert "made for another processor" in refused(CASES[0], bundle / FORMATS["lite-arm"].files[0])
 
 
 @lite

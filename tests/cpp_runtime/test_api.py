@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from native_api import Engine, Failure, Input, kernel_names
+from native_api import Engine, Failure, kernel_names, network_input
 
 ARGUMENT, KERNEL = 1, 7
 
@@ -69,8 +69,7 @@ def test_token_ids_are_checked(engine: Engine, ids: list[int]) -> None:
 
 def test_the_place_of_flags_is_kept_free(engine: Engine) -> None:
     ids = np.array([1, 2], np.int32)
-    flags = np.zeros(2, np.float32)
-    given = Input(ctypes.sizeof(Input), 2, ids.ctypes.data, flags.ctypes.data)
+    given = network_input(ids, np.zeros(2, np.float32))
     out = ctypes.c_void_p()
     assert engine.library.slu_run(engine.context, ctypes.byref(given), ctypes.byref(out)) == ARGUMENT
     assert engine.library.slu_context_message(engine.context) == b"this model takes no flags"

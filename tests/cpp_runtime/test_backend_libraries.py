@@ -23,7 +23,7 @@ from engine_build import ROOT, TOOLS, golden
 from native_api import Engine, Failure, kernel_names, load_library
 
 from export_lite.labels_file import LABELS_FILE, write_labels_file
-from slu.checkpoint import Checkpoint
+from slu.model.checkpoint import Checkpoint
 
 sys.path.insert(0, str(ROOT / "tests/golden"))
 

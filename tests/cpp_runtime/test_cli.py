@@ -15,8 +15,8 @@ from native_api import Engine
 
 from compress.calibration import divide_heads
 from export_lite.gguf import write_gguf
-from slu.corpus import Slot
-from slu.parser import ParseResult
+from slu.corpus.utterance import Slot
+from slu.runtime.parser import ParseResult
 
 sys.path.insert(0, str(ROOT / "tests/golden"))
 

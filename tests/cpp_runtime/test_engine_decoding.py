@@ -1,4 +1,4 @@
-"""The engine's decoder against slu/decoding.py."""
+"""The engine's decoder against slu/heads/joint_decoding.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from engine_build import ROOT, golden
 from native_api import Engine
 
-from slu.decoding import Decoder
+from slu.heads.joint_decoding import JointDecoder
 
 sys.path.insert(0, str(ROOT / "tests/golden"))
 
@@ -38,7 +38,7 @@ def test_golden_decisions(engine: Engine, case: dict) -> None:
 def test_random_logits_are_decided_as_in_python(engine: Engine) -> None:
     from make_golden import MAX_TOKENS, labels
 
-    decoder = Decoder(labels())
+    decoder = JointDecoder(labels())
     rng = np.random.default_rng(0)
     for _ in range(500):
         tokens = int(rng.integers(0, MAX_TOKENS - 1))

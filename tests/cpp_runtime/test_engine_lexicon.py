@@ -1,4 +1,4 @@
-"""The second input in the engine: matches against slu/lexicon.py, the embedding against NumPy, and hostile files."""
+"""The second input in the engine: matches as in slu/inputs/lexicon.py, embeddings as in NumPy, and hostile files."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from native_api import CHANGES, Engine, Failure, kernel_names
 
 from export_lite.gguf import lexicon_tensors, write_gguf
 from slu.errors import CheckpointError, LexiconError
-from slu.flags import LEXICON, PREVIOUS_INTENT
-from slu.lexicon import Lexicon, compile_lexicon
-from slu.phrases import parse_list
+from slu.inputs.flags import LEXICON, PREVIOUS_INTENT
+from slu.inputs.lexicon import Lexicon, compile_lexicon
+from slu.inputs.phrases import parse_list
 
 sys.path.insert(0, str(ROOT / "tests/golden"))
 

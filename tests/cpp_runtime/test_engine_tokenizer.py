@@ -1,4 +1,4 @@
-"""The engine's tokenizer against slu/tokenizer.py."""
+"""The engine's tokenizer against slu/inputs/tokenizer.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pytest
 from engine_build import ROOT, golden
 from native_api import Engine, Failure
 
-from slu.tokenizer import Tokenizer, normalise_character
+from slu.inputs.normalisation import normalise_character
+from slu.inputs.tokenizer import Tokenizer
 
 
 @pytest.mark.parametrize("case", golden("tokenizer"), ids=lambda case: case["text"][:12])

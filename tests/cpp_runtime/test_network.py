@@ -13,12 +13,13 @@ from engine_build import ROOT, golden
 from native_api import Engine, kernel_names
 
 from export_lite.gguf import write_gguf
-from slu.checkpoint import Checkpoint, ModelConfig, parameter_shapes
-from slu.flags import KINDS, FlagColumns
-from slu.labels import Labels
+from slu.corpus.labels import Labels
+from slu.inputs.flags import KINDS, FlagColumns
+from slu.inputs.tokenizer import SPECIAL_TOKENS
 from slu.manifest import Manifest
-from slu.quantization import quantise
-from slu.tokenizer import SPECIAL_TOKENS
+from slu.model.checkpoint import Checkpoint, parameter_shapes
+from slu.model.config import ModelConfig
+from slu.model.quantization import quantise
 
 sys.path.insert(0, str(ROOT / "tests/golden"))
 
@@ -77,7 +78,7 @@ def make_checkpoint(
 def test_every_layer_computes_what_paddle_does(library: ctypes.CDLL, tmp_path: Path, shape: str, tokens: int) -> None:
     import paddle
 
-    from slu.model import load_model
+    from slu.model.network import load_model
 
     checkpoint = make_checkpoint(**SHAPES[shape])  # type: ignore[arg-type]
     config = checkpoint.config

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from exporting import FORMATS_OF, Exported, random_checkpoint
 
-from export_lite.bundle import export_bundle
-from slu.checkpoint import save_checkpoint
-from slu.labels import Labels
+from export_lite.export import export_bundle
+from slu.corpus.labels import Labels
+from slu.model.checkpoint import save_checkpoint
 
 
 @pytest.fixture(scope="session")

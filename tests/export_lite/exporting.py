@@ -7,15 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from slu.bundle import FILES_OF_FORMAT
-from slu.checkpoint import Checkpoint, ModelConfig, parameter_shapes
-from slu.labels import Labels
+from slu.corpus.labels import Labels
 from slu.manifest import Manifest
-from slu.quantization import INPUT_SCALE, WEIGHT_SCALE, quantise
+from slu.model.checkpoint import Checkpoint, parameter_shapes
+from slu.model.config import ModelConfig
+from slu.model.quantization import INPUT_SCALE, WEIGHT_SCALE, quantise
+from slu.runtime.formats import FORMATS
 
 LENGTH = 16
 FLOAT_FORMATS = ("gguf", "paddle", "lite-x86", "lite-arm", "lite-arm-fp16", "onnx")
-FORMATS_OF = {"float": None, "compressed": tuple(FILES_OF_FORMAT)}
+FORMATS_OF = {"float": None, "compressed": tuple(FORMATS)}
 """What the models are exported to; None for all that makes sense."""
 
 

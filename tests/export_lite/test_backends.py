@@ -12,12 +12,13 @@ import pytest
 from exporting import Exported
 
 import slu
-from slu.bundle import GRAPH, LITE_X86, PARAMETERS
-from slu.checkpoint import load_checkpoint
 from slu.errors import BundleError
 from slu.files import sha256
-from slu.loading import BACKENDS
 from slu.manifest import Manifest
+from slu.model.checkpoint import load_checkpoint
+from slu.runtime.formats import BACKENDS, FORMATS, GRAPH, PARAMETERS
+
+LITE_X86 = FORMATS["lite-x86"].files[0]
 
 TEXTS = ["来一首周华健的花心", "取消", "", "播放mp3里的100首歌🎵", "导航去最近的加油站" * 3, "第2首"]
 RUNNING_BUNDLES = [name for name, runner in BACKENDS.items() if runner.format not in (None, "gguf")]

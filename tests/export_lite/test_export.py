@@ -13,28 +13,30 @@ import pytest
 from exporting import FLOAT_FORMATS, LENGTH, Exported, random_checkpoint
 from paddle.base.proto import framework_pb2
 
-from export_lite import bundle as bundle_module
+from export_lite import export as bundle_module
 from export_lite import static_graph
-from export_lite.bundle import FORMATS, export_bundle, export_up_to_date
+from export_lite.export import export_bundle, export_up_to_date
 from export_lite.process import run_python
 from export_lite.static_graph import Numerics
-from slu.bundle import FILES_OF_FORMAT, GRAPH, INPUT, LITE_X86, ONNX_INT8, OUTPUTS, PARAMETERS
-from slu.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from slu.cli import main
+from slu.corpus.labels import Labels
 from slu.errors import BundleError
 from slu.files import sha256
-from slu.flags import FlagColumns
 from slu.formats.onnx_model import read_onnx
-from slu.labels import Labels
+from slu.heads.joint import JOINT
+from slu.inputs.flags import FlagColumns
 from slu.manifest import Manifest
-from slu.model import load_model
+from slu.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from slu.model.network import load_model
+from slu.runtime.bundle import INPUT
+from slu.runtime.formats import FORMATS, GRAPH, PARAMETERS
 
 only_float = pytest.mark.parametrize("exported", ["float"], indirect=True)
 
 
 def test_a_bundle_is_complete_and_says_what_made_it(exported: Exported) -> None:
     formats = FORMATS if exported.compressed else FLOAT_FORMATS
-    names = [name for format_ in formats for name in FILES_OF_FORMAT[format_]]
+    names = [name for format_ in formats for name in FORMATS[format_].files]
     same = ["config.json", "labels.json", "vocab.txt"]
     assert sorted(p.name for p in exported.bundle.iterdir()) == sorted([*names, *same, "manifest.json", "labels.gguf"])
     assert all((exported.bundle / n).read_bytes() == (exported.checkpoint / n).read_bytes() for n in same)
@@ -79,7 +81,7 @@ def test_the_int8_files_hold_the_numbers_of_the_checkpoint(copied: Exported) -> 
     stored = {name: tensor for name, tensor in checkpoint.tensors.items() if tensor.dtype == np.int8}
     kept = [name for name in stored if "_embeddings" not in name or ".word_embeddings" in name]
     for format_ in ("paddle-int8", "lite-arm-int8", "onnx-int8"):
-        files = [copied.bundle / name for name in FILES_OF_FORMAT[format_]]
+        files = [copied.bundle / name for name in FORMATS[format_].files]
         data = b"".join(file.read_bytes() for file in files)
         for name in kept:
             as_stored = stored[name]
@@ -89,9 +91,9 @@ def test_the_int8_files_hold_the_numbers_of_the_checkpoint(copied: Exported) -> 
                 magnitude = as_stored.astype(int) + 128 * negative
                 assert (np.where(negative, -magnitude, magnitude) == stored[name]).all()
             assert as_stored.tobytes() in data
-        floats = sum((copied.bundle / name).stat().st_size for name in FILES_OF_FORMAT["paddle"])
+        floats = sum((copied.bundle / name).stat().st_size for name in FORMATS["paddle"].files)
         assert len(data) < floats  # most of a tiny model's file is its program
-    onnx_tensors = {t.name: t.precision for t in read_onnx(copied.bundle / ONNX_INT8).tensors}
+    onnx_tensors = {t.name: t.precision for t in read_onnx(copied.bundle / FORMATS["onnx-int8"].files[0]).tensors}
     assert [onnx_tensors[f"{name}.int8"] for name in kept] == ["int8"] * len(kept)
 
 
@@ -135,7 +137,7 @@ def test_the_graph_has_the_names_and_operators_that_every_engine_takes(exported:
     variables = {variable.name: variable for variable in program.blocks[0].vars}
     fed = [op.outputs[0].arguments[0] for op in program.blocks[0].ops if op.type == "feed"]
     fetched = [op.inputs[0].arguments[0] for op in program.blocks[0].ops if op.type == "fetch"]
-    assert (fed, fetched) == ([INPUT], list(OUTPUTS))
+    assert (fed, fetched) == ([INPUT], list(JOINT.logits))
     tensor = variables[INPUT].type.lod_tensor.tensor
     assert (tensor.data_type, list(tensor.dims)) == (framework_pb2.VarType.INT32, [-1, LENGTH])
     operators = {op.type for op in program.blocks[0].ops}
@@ -256,7 +258,7 @@ def test_the_command_exports_what_is_asked_for(
         ["lite-x86", "lite"],
     ]
     assert sorted(p.name for p in out.iterdir()) == [
-        *("config.json", "labels.gguf", "labels.json", "manifest.json", LITE_X86, "vocab.txt"),
+        *("config.json", "labels.gguf", "labels.json", "manifest.json", FORMATS["lite-x86"].files[0], "vocab.txt"),
     ]
     manifest = json.loads((out / "manifest.json").read_text("utf-8"))
     assert manifest["config"]["inputs"] == [{"name": INPUT, "type": "int32", "shape": [-1, 9]}]

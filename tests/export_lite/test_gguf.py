@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from export_lite.gguf import FORMAT_VERSION, network_tensors, pack_float, pack_int8, write_gguf
-from slu.checkpoint import FLAG_EMBEDDINGS, Checkpoint
 from slu.errors import CheckpointError, OutputError
-from slu.flags import KINDS, FlagColumns
-from slu.lexicon import compile_lexicon
-from slu.quantization import quantise
+from slu.inputs.flags import KINDS, FlagColumns
+from slu.inputs.lexicon import compile_lexicon
+from slu.model.checkpoint import FLAG_EMBEDDINGS, Checkpoint
+from slu.model.quantization import quantise
 
 LINEAR = "ernie.encoder.layers.0.self_attn"
 

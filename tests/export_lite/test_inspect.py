@@ -21,8 +21,6 @@ from paddle.base.proto import framework_pb2
 
 import slu
 from export_lite.gguf import FORMAT_VERSION, network_tensors
-from slu.bundle import FILES_OF_FORMAT, GGUF, GRAPH, INPUT, LITE_ARM, LITE_X86, OUTPUTS, PARAMETERS
-from slu.checkpoint import WEIGHTS, load_checkpoint
 from slu.cli import main
 from slu.errors import BundleError, SluError
 from slu.files import sha256
@@ -31,10 +29,19 @@ from slu.formats.contents import Contents
 from slu.formats.gguf_file import MODEL_VERSIONS
 from slu.formats.naive_buffer import LITE_VERSION, normal_version, read_naive_buffer
 from slu.formats.paddle_program import PADDLE_VERSION, read_paddle
-from slu.inspection import inspect_model
-from slu.loading import BACKENDS
+from slu.heads.joint import JOINT
 from slu.manifest import Manifest
-from slu.quantization import dequantise
+from slu.model.checkpoint import WEIGHTS, load_checkpoint
+from slu.model.quantization import dequantise
+from slu.runtime.bundle import INPUT
+from slu.runtime.formats import BACKENDS, FORMATS, GRAPH, PARAMETERS
+from slu.runtime.inspection import inspect_model
+
+LITE_X86 = FORMATS["lite-x86"].files[0]
+
+LITE_ARM = FORMATS["lite-arm"].files[0]
+
+GGUF = FORMATS["gguf"].files[0]
 
 ONNX = "converted.onnx"
 EMBEDDINGS = "ernie.embeddings"
@@ -77,8 +84,8 @@ def test_graphs_hold_the_weights_of_the_checkpoint(exported: Exported, files: Pa
         assert {tensor.precision for tensor in found.values()} == {"float32"}
         assert [(p.name, p.precision, p.shape) for p in contents.inputs] == [(INPUT, "int32", (-1, LENGTH))]
         assert [(p.name, p.precision, p.shape[-1]) for p in contents.outputs] == [
-            (OUTPUTS[0], "float32", len(labels.intents)),
-            (OUTPUTS[1], "float32", len(labels.tags)),
+            (JOINT.logits[0], "float32", len(labels.intents)),
+            (JOINT.logits[1], "float32", len(labels.tags)),
         ]
         report = contents.to_json()
         kinds = {kind: sum(counts.values()) for kind, counts in report["bytes_by_kind"].items()}
@@ -206,7 +213,7 @@ def list_again(bundle: Path, name: str) -> None:
 )
 def test_backends_refuse_what_was_exported_damaged(backend: str, copied: Exported) -> None:
     """The manifest knows nothing of the damage here: only the check of the file is between it and the library."""
-    for name in FILES_OF_FORMAT[str(BACKENDS[backend].format)]:
+    for name in FORMATS[str(BACKENDS[backend].files.format)]:
         raw = (copied.bundle / name).read_bytes()
         for content in (raw[: len(raw) // 2], raw[: len(raw) - 200], raw[:30], b"", b"PK\3\4" + raw, raw[1:]):
             (copied.bundle / name).write_bytes(content)

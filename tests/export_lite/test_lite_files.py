@@ -11,11 +11,13 @@ import pytest
 from exporting import Exported
 
 from export_lite.paddle_lite import check_nb, write_nb
-from slu.bundle import FILES_OF_FORMAT, INPUT, LITE_ARM_INT8, OUTPUTS
-from slu.checkpoint import load_checkpoint
 from slu.errors import BundleError
 from slu.formats.contents import Contents, Operator
 from slu.formats.naive_buffer import read_naive_buffer
+from slu.heads.joint import JOINT
+from slu.model.checkpoint import load_checkpoint
+from slu.runtime.bundle import INPUT
+from slu.runtime.formats import FORMATS
 
 WORDS = "ernie.embeddings.word_embeddings.weight"
 
@@ -23,7 +25,7 @@ only_compressed = pytest.mark.parametrize("exported", ["compressed"], indirect=T
 
 
 def read(exported: Exported, format_: str) -> Contents:
-    return read_naive_buffer(exported.bundle / FILES_OF_FORMAT[format_][0])
+    return read_naive_buffer(exported.bundle / FORMATS[format_].files[0])
 
 
 @only_compressed
@@ -39,9 +41,11 @@ def test_linear_layers_have_the_kernels_of_their_format(exported: Exported) -> N
         assert Counter(o.kernel for o in contents.operators if o.type == "fc") == kernels
         assert contents.facts["targets"] == ["arm"]
         assert [(port.name, port.precision) for port in contents.inputs] == [(INPUT, "int32")]
-        assert [(port.name, port.precision) for port in contents.outputs] == [(name, "float32") for name in OUTPUTS]
+        assert [(port.name, port.precision) for port in contents.outputs] == [
+            (name, "float32") for name in JOINT.logits
+        ]
         assert ("floor" in {o.type for o in contents.operators}) == (format_ == "lite-arm")
-        head = (exported.bundle / FILES_OF_FORMAT[format_][0]).read_bytes()[2:18]
+        head = (exported.bundle / FORMATS[format_].files[0]).read_bytes()[2:18]
         assert head == b"v2.13-rc".ljust(16, b"\0")
     assert read(exported, "lite-x86").facts["targets"] == ["x86"]
 
@@ -61,7 +65,7 @@ def test_embeddings_are_looked_up_as_int8(exported: Exported) -> None:
 
 @only_compressed
 def test_a_file_that_is_not_what_was_asked_for_is_refused(copied: Exported) -> None:
-    checkpoint, path = load_checkpoint(copied.checkpoint), copied.bundle / LITE_ARM_INT8
+    checkpoint, path = load_checkpoint(copied.checkpoint), copied.bundle / FORMATS["lite-arm-int8"].files[0]
     contents = read(copied, "lite-arm-int8")
     check_nb(path, contents, "lite-arm-int8", checkpoint)
     floats = tuple(replace(o, kernel="arm float32") if o.type == "fc" else o for o in contents.operators)

@@ -7,8 +7,6 @@ import pytest
 from exporting import LENGTH, random_checkpoint
 
 from export_lite.parity import (
-    FLOAT,
-    ROUNDED,
     TEXTS,
     Parity,
     compare,
@@ -16,13 +14,14 @@ from export_lite.parity import (
     reference,
     require_parity,
 )
-from slu.corpus import Utterance
+from slu.corpus.labels import Labels
+from slu.corpus.utterance import Utterance
 from slu.errors import BundleError
-from slu.evaluation import evaluate
-from slu.flags import FlagColumns
-from slu.labels import Labels
-from slu.lexicon import compile_lexicon
-from slu.stage import checkpoint_parser
+from slu.evaluation.evaluate import evaluate
+from slu.inputs.flags import FlagColumns
+from slu.inputs.lexicon import compile_lexicon
+from slu.runtime.formats import EXACT, ROUNDED
+from slu.runtime.loading import checkpoint_parser
 
 
 def test_every_kind_of_difference_is_seen(vocab: list[str], labels: Labels, sample: list[Utterance]) -> None:
@@ -35,19 +34,19 @@ def test_every_kind_of_difference_is_seen(vocab: list[str], labels: Labels, samp
     assert {len(given[0]) for given in expected.inputs} >= {3, LENGTH // 2 + 1, LENGTH}
     measured, _ = evaluate(checkpoint_parser(checkpoint), sample[:40])
     assert parity.exact == expected.exact == measured["exact"]
-    require_parity("paddle", parity, quantised=False)
+    require_parity("paddle", parity, EXACT)
 
     one_text = [(right[0][0] * -100, right[0][1]), *right[1:]]
     assert compare(expected, one_text).decisions_differ == 1
     one_number = [(intent, slots.copy()) for intent, slots in right]
     one_number[2][1][1, 0] += np.float32(parity.scale * 2e-4)
     with pytest.raises(BundleError, match=r"off by 0\.0002 of the largest"):
-        require_parity("paddle", compare(expected, one_number), quantised=False)
-    require_parity("paddle", compare(expected, one_number), quantised=True)
+        require_parity("paddle", compare(expected, one_number), EXACT)
+    require_parity("paddle", compare(expected, one_number), ROUNDED)
     for wrong in (np.nan, np.inf):
         one_number[2][1][1, 0] = wrong
         with pytest.raises(BundleError, match="off by inf"):
-            require_parity("paddle", compare(expected, one_number), quantised=True)
+            require_parity("paddle", compare(expected, one_number), ROUNDED)
 
 
 def test_a_model_with_flags_is_compared_on_flags(vocab: list[str], labels: Labels) -> None:
@@ -63,19 +62,19 @@ def test_a_model_with_flags_is_compared_on_flags(vocab: list[str], labels: Label
 
 
 def test_a_bound_is_a_share_of_the_texts() -> None:
-    assert [FLOAT.allowed(n) for n in (8, 10000)] == [0, 0]
+    assert [EXACT.allowed(n) for n in (8, 10000)] == [0, 0]
     assert [ROUNDED.allowed(n) for n in (8, 1999, 2000, 10000)] == [1, 1, 2, 10]
 
     def parity(texts: int, differ: int) -> Parity:
         return Parity(texts, texts, 10.0, 1e-6, 1e-7, differ)
 
-    require_parity("onnxruntime-int8", parity(4000, 4), quantised=True)
-    for backend, quantised, differ, words in (
-        ("onnxruntime-int8", True, 5, r"5 of 4000 texts in another way than the checkpoint; 99.9 % must be equal"),
-        ("native", False, 1, "1 of 4000 texts .* 100 % must be equal"),
+    require_parity("onnxruntime-int8", parity(4000, 4), ROUNDED)
+    for backend, bound, differ, words in (
+        ("onnxruntime-int8", ROUNDED, 5, r"5 of 4000 texts in another way than the checkpoint; 99.9 % must be equal"),
+        ("native", EXACT, 1, "1 of 4000 texts .* 100 % must be equal"),
     ):
         with pytest.raises(BundleError, match=words):
-            require_parity(backend, parity(4000, differ), quantised)
+            require_parity(backend, parity(4000, differ), bound)
 
 
 def test_the_matrix_is_a_table() -> None:

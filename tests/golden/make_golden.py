@@ -20,12 +20,13 @@ import numpy as np
 from numpy_network import run
 
 from export_lite.gguf import write_gguf
-from slu.checkpoint import Checkpoint, ModelConfig, parameter_shapes
-from slu.decoding import Decoder
-from slu.labels import Labels
+from slu.corpus.labels import Labels
+from slu.heads.joint_decoding import JointDecoder
+from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
 from slu.manifest import Manifest
-from slu.quantization import quantise
-from slu.tokenizer import SPECIAL_TOKENS, Tokenizer
+from slu.model.checkpoint import Checkpoint, parameter_shapes
+from slu.model.config import ModelConfig
+from slu.model.quantization import quantise
 
 HERE = Path(__file__).parent
 MAX_TOKENS = 12
@@ -177,7 +178,7 @@ def tokenizer_cases(model: Checkpoint) -> list[dict[str, object]]:
 
 def decoding_cases() -> list[dict[str, object]]:
     rng = np.random.default_rng(4)
-    decoder = Decoder(labels())
+    decoder = JointDecoder(labels())
     tags = len(labels().tags)
     cases = []
     for tokens in (0, 1, 1, 2, 3, 5, 8, 10, 10, 10):

@@ -27,10 +27,10 @@ import numpy as np
 from make_golden import MAX_TOKENS, TEXTS, labels, vocabulary
 
 from slu.errors import LexiconError
-from slu.flags import KINDS, FlagColumns
-from slu.lexicon import CompiledLexicon, Lexicon, compile_lexicon, find_matches
-from slu.phrases import MAX_PHRASE, key_of, normalise, parse_list, phrase_lines, read_phrase
-from slu.tokenizer import Tokenizer
+from slu.inputs.flags import KINDS, FlagColumns
+from slu.inputs.lexicon import CompiledLexicon, Lexicon, compile_lexicon, find_matches
+from slu.inputs.phrases import MAX_PHRASE, key_of, normalise, parse_list, phrase_lines, read_phrase
+from slu.inputs.tokenizer import Tokenizer
 
 HERE = Path(__file__).parent
 SLOTS = labels().slots

@@ -6,7 +6,7 @@ from math import erf
 
 import numpy as np
 
-from slu.checkpoint import Checkpoint
+from slu.model.checkpoint import Checkpoint
 
 _erf = np.vectorize(erf)
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from slu.batching import tag_tokens
-from slu.corpus import Utterance
-from slu.labels import Labels
-from slu.parser import Parser
-from slu.tokenizer import Tokenizer
+from models import bare_model
+from slu.corpus.labels import Labels
+from slu.corpus.utterance import Utterance
+from slu.heads.joint import tag_tokens
+from slu.inputs.tokenizer import Tokenizer
+from slu.runtime.python_parser import PythonParser
 
 
 class KnowingBackend:
@@ -25,10 +26,9 @@ class KnowingBackend:
         self._shape = len(labels.intents), len(labels.tags)
         self._margin = margin
         self._known = {}
-        tags = {name: i for i, name in enumerate(labels.tags)}
         for utterance in utterances:
             encoding = tokenizer.encode(utterance.text, self.max_length)
-            answer = labels.intents.index(utterance.intent), tag_tokens(utterance, encoding, tags)
+            answer = labels.intents.index(utterance.intent), tag_tokens(utterance, encoding, labels)
             self._known[tuple(encoding.ids.tolist())] = answer
 
     def run(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -58,6 +58,6 @@ def settled(sample: list[Utterance]) -> list[Utterance]:
 
 
 @pytest.fixture
-def knowing(settled: list[Utterance], tokenizer: Tokenizer, labels: Labels) -> Parser:
+def knowing(settled: list[Utterance], tokenizer: Tokenizer, labels: Labels) -> PythonParser:
     """A parser that is right about every utterance of ``settled``."""
-    return Parser(KnowingBackend(settled, tokenizer, labels), tokenizer, labels, threshold=0.5)
+    return PythonParser(KnowingBackend(settled, tokenizer, labels), bare_model(tokenizer, labels, 0.5))

@@ -14,12 +14,12 @@ import pytest
 from paddlenlp.transformers import ErnieConfig, ErnieForSequenceClassification, ErnieModel
 from safetensors.numpy import load_file, save_file
 
-from slu.checkpoint import Checkpoint
+from slu.corpus.labels import Labels
 from slu.errors import CheckpointError, ConfigError
-from slu.initial import initial_checkpoint
-from slu.labels import Labels
-from slu.model import tensors_of
-from slu.recipe import ModelSettings
+from slu.model.checkpoint import Checkpoint
+from slu.model.network import tensors_of
+from slu.training.recipe import ModelSettings
+from slu.training.start import initial_checkpoint
 
 PADDING = 13
 """Rows of the word embeddings past the vocabulary, as published checkpoints have them."""

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from slu import cli
-from slu.checkpoint import Checkpoint
-from slu.corpus import Utterance, write_corpus
+from slu.corpus.tagged import write_corpus
+from slu.corpus.utterance import Utterance
 from slu.manifest import Manifest
-from slu.recipe import load_recipe
-from slu.stage import load_data
-from slu.train import train_stage
-from slu.training import learning_rate_at
+from slu.model.checkpoint import Checkpoint
+from slu.training.data import load_data
+from slu.training.fit import learning_rate_at
+from slu.training.recipe import load_recipe
+from slu.training.train import train_stage
 
 SETTINGS = """\
 [data]
@@ -90,7 +91,7 @@ def interrupted(recipe_path: Path, out: Path, stop: int) -> None:
     """Train, and press Ctrl-C after step ``stop``."""
     with pytest.MonkeyPatch.context() as patch:
         steps = count_steps(patch)
-        patch.setattr("slu.training.learning_rate_at", _stop_at(steps, stop))
+        patch.setattr("slu.training.fit.learning_rate_at", _stop_at(steps, stop))
         with pytest.raises(KeyboardInterrupt):
             train(recipe_path, out)
     assert not out.exists()

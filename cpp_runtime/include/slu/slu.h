@@ -32,7 +32,7 @@
 extern "C" {
 #endif
 
-#define SLU_VERSION "1.1.0"
+#define SLU_VERSION "1.2.0"
 
 typedef enum slu_status {
   SLU_OK = 0,
@@ -54,6 +54,12 @@ typedef struct slu_context slu_context; /* working memory of one thread */
 typedef struct slu_error {
   char message[256];
 } slu_error;
+
+/* Slots that an intent can have. */
+typedef struct slu_slot_set {
+  const uint16_t *slots; /* [count] indices into slu_info.slots, ascending */
+  uint32_t count;
+} slu_slot_set;
 
 /* What a model says about itself. */
 typedef struct slu_info {
@@ -77,10 +83,11 @@ typedef struct slu_info {
   const char *kernel;         /* fastest kernel of this processor; the default of slu_context_create */
   const char *manifest;       /* JSON: what made the model. NOT ended by NUL, may be NULL */
   uint64_t manifest_bytes;
-  uint32_t flag_count;           /* of a token: columns of the second input. 0: the model has none */
-  uint32_t uses_lexicon;         /* 1: the model looks for phrases of lists in the text */
-  uint32_t lexicon_entries;      /* phrases of the lists in the file */
-  uint32_t uses_previous_intent; /* 1: the model takes the intent of the turn before */
+  uint32_t flag_count;                  /* of a token: columns of the second input. 0: the model has none */
+  uint32_t uses_lexicon;                /* 1: the model looks for phrases of lists in the text */
+  uint32_t lexicon_entries;             /* phrases of the lists in the file */
+  uint32_t uses_previous_intent;        /* 1: the model takes the intent of the turn before */
+  const slu_slot_set *slots_of_intents; /* [intent_count]; since version 1.2 of the library */
 } slu_info;
 
 /* One slot: text[byte_start, byte_end) is its value. */

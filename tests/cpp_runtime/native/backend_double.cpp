@@ -10,7 +10,7 @@
 namespace slu {
 namespace {
 
-constexpr Kernels kEngines[] = {{"double"}, {"second"}};
+constexpr Engine kEngines[] = {{"double"}, {"second"}};
 
 // The functions of libslu.so, which has the same names as the library that this file is part of.
 template <class Function>
@@ -70,15 +70,15 @@ class Double : public Network {
 
 }  // namespace
 
-const Kernels *kernels_at(uint32_t index) { return index < 2 ? &kEngines[index] : nullptr; }
+const Engine *engine_at(uint32_t index) { return index < 2 ? &kEngines[index] : nullptr; }
 
-const Kernels *engine_for(const NetworkFile &file) {
+const Engine *engine_for(const NetworkFile &file) {
   if (file.suffix == "other-version")
     throw Failure(SLU_ERROR_VERSION, "written by version 1, this library has 2");
   return &kEngines[1];
 }
 
-std::unique_ptr<Network> load_network(const NetworkFile &file, const Kernels &engine) {
+std::unique_ptr<Network> load_network(const NetworkFile &file, const Engine &engine) {
   if (file.suffix == "needs-first" && &engine != &kEngines[0])
     throw Failure(SLU_ERROR_KERNEL, "runs by double only");
   return std::make_unique<Double>(file);

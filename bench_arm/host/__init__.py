@@ -1,0 +1,1 @@
+"""Benchmark on this machine: the native engine beside the others."""

@@ -1,0 +1,199 @@
+"""``slu bench host``: the native engine and what it could be swapped for, on this machine, on the same utterances.
+
+Every engine runs in a process of its own. Memory and accuracy are measured one engine after the other; then each block
+of utterances goes through all of them in turn, several rounds long, so that what else the machine does hits all alike.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import random
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench_arm import measurement
+from bench_arm.host.target import MKL, NAMES, WARM_UP, Target, Worker
+from slu.corpus.tagged import read_corpus
+from slu.errors import BundleError, ConfigError, SluError
+from slu.evaluation.evaluate import check_labels
+from slu.files import sha256
+from slu.platform import prepare_paddle
+from slu.progress import Progress
+from slu.runtime.bundle import ModelDirectory, open_directory
+from slu.runtime.formats import BACKENDS, GGUF
+from slu.tables import text_table
+
+BLOCK = 64
+"""Utterances that an engine takes at a time: enough to find its own data in the caches, as when it runs alone."""
+TIMER = (
+    "time.perf_counter_ns around slu_parse and slu_run, called through ctypes (native), and around Parser.parse and "
+    "the library's own call for one padded sequence (others)"
+)
+WARM = f"{BLOCK} utterances an engine at a time, the first few of them once more before, not timed"
+COLD = "before every call the engine's process writes twice the processor's largest cache"
+
+
+def bench_host(
+    bundles: Sequence[Path],
+    data: Path,
+    names: Sequence[str] = (),
+    threads: int = 1,
+    rounds: int = 5,
+    limit: int | None = None,
+    cold: bool = False,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Measure; returns the object that ``--json`` writes. The first of ``bundles`` is the model it is about.
+
+    ``names``: of `NAMES`, each of which must run; without them all are tried, and ``left_out`` says what did not run.
+    ``limit``: time that many utterances, chosen by a fixed seed, instead of all. ``cold``: with caches that hold
+    nothing of the engine, as after a pause. Raises a `SluError` when there is nothing to measure.
+    """
+    prepare_paddle()
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        raise ConfigError(f"--backend {unknown[0]}: there is no such engine; choose from {', '.join(NAMES)}")
+    if min(threads, rounds, 1 if limit is None else limit) < 1:
+        raise ConfigError("--threads, --repeat and --limit must be at least 1")
+    utterances = read_corpus(data)
+    directories = [open_directory(bundle) for bundle in bundles]
+    for directory in directories:
+        check_labels(utterances, directory.labels, data)
+    left_out: dict[str, str] = {}
+    found: dict[Target, dict[str, Any]] = {}
+    for number, directory in enumerate(directories):
+        for name in names or NAMES:
+            try:
+                found |= _examine(directory, name, str(data), threads, say)
+            except SluError as error:
+                if names:
+                    raise
+                left_out[f"{directory.path}: {name}" if number else name] = str(error)
+                say(f"{name}: left out: {error}")
+    if not found:
+        raise BundleError(f"{bundles[0]}: nothing in it can be measured here")
+    chosen = list(range(len(utterances)))
+    if limit is not None and limit < len(chosen):
+        chosen = sorted(random.Random(0).sample(chosen, limit))
+    times = _take_turns(list(found), chosen, rounds, cold)
+    rows = [_row(target, found[target], times[target]) for target in found]
+    model = directories[0].path
+    return {
+        "processor": measurement.processor(),
+        "commit": measurement.commit(),
+        "model": str(model),
+        "model_sha256": sha256(file if (file := model / GGUF.files[0]).is_file() else model),
+        "data": str(data),
+        "data_sha256": sha256(data),
+        "utterances": len(utterances),
+        "threads": threads,
+        "rounds": rounds,
+        "warm_up": f"{WARM_UP} utterances",
+        "caches": COLD if cold else WARM,
+        "timer": TIMER,
+        "libraries": {k: v for facts in found.values() for k, v in facts["libraries"].items()},
+        "left_out": left_out,
+        "measurements": rows,
+    }
+
+
+def _examine(
+    directory: ModelDirectory, name: str, data: str, threads: int, say: Callable[[str], None]
+) -> dict[Target, dict[str, Any]]:
+    """What one engine on one bundle needs to start, in how much memory, and how right it is.
+
+    What uses MKL may be two: as it comes, and as this project sets it. Raises `SluError` when it does not run.
+    """
+    target = Target(str(directory.path), name, data, 1 if name == "native" else threads, whole=True)
+    if importlib.util.find_spec(target.module) is None:
+        raise ConfigError(f"{target.module} is not installed")
+    targets = [target]
+    if BACKENDS[name].uses_mkl:
+        # What the user has set stays; where it is not set, MKL chooses well itself.
+        set_here = os.environ.get(MKL, "")
+        targets = [replace(target, mkl=kind) for kind in dict.fromkeys(("", set_here))]
+    found = {}
+    for target in targets:
+        with Worker(target) as worker:
+            found[replace(target, whole=False)] = facts = worker.facts
+        words = " ".join(filter(None, (name, facts["precision"], target.setting)))
+        say(f"{words}: exact {facts['exact']:.2f} %, load {facts['load_ms']:.1f} ms")
+    return found
+
+
+def _take_turns(
+    targets: list[Target], chosen: list[int], rounds: int, cold: bool
+) -> dict[Target, dict[str, list[int]]]:
+    """Nanoseconds of every utterance of ``chosen`` in every round, by what was timed.
+
+    Each block goes through all engines before the next one does, in another order every time.
+    """
+    times: dict[Target, dict[str, list[int]]] = {target: {} for target in targets}
+    order, shuffle = list(targets), random.Random(0).shuffle
+    with ExitStack() as stack:
+        workers = {target: stack.enter_context(Worker(target)) for target in targets}
+        with Progress("bench", rounds * len(chosen), unit="utterance") as progress:
+            for _ in range(rounds):
+                for first in range(0, len(chosen), BLOCK):
+                    block = chosen[first : first + BLOCK]
+                    shuffle(order)
+                    for target in order:
+                        for part, taken in workers[target].time(block, cold).items():
+                            times[target].setdefault(part, []).extend(taken)
+                    progress.advance(count=len(block))
+    return times
+
+
+def _row(target: Target, facts: dict[str, Any], times: dict[str, list[int]]) -> dict[str, Any]:
+    """One of the ``measurements``."""
+    runner = BACKENDS[target.backend]
+    files = [Path(target.bundle) / name for name in runner.files]
+    python = {"python_ms": measurement.milliseconds(times["python"])} if "python" in times else {}
+    return {
+        "backend": target.backend,
+        "format": runner.format,
+        "precision": facts["precision"],
+        "setting": target.setting,
+        "bundle": target.bundle,
+        "threads": target.threads,
+        "padded_to": facts["padded_to"],
+        "utterances": len(times["whole"]),
+        "end_to_end_ms": measurement.milliseconds(times["whole"]),
+        "model_ms": measurement.milliseconds(times["network"]),
+        **python,
+        **{key: facts[key] for key in ("load_ms", "rss_growth_bytes", "pss_bytes", "pss_before_bytes")},
+        "size_bytes": sum(file.stat().st_size for file in files),
+        "exact": facts["exact"],
+    }
+
+
+def table(result: dict[str, Any]) -> list[str]:
+    """The measurements as lines of a table, with how many times the time of the first one's whole path each takes."""
+    rows = result["measurements"]
+    first = rows[0]["end_to_end_ms"]["mean"]
+    several = len({row["bundle"] for row in rows}) > 1
+    times = ("whole ms", "p50", "p99", "ratio", "network ms", "ratio", "load ms")
+    cells = [["engine", "precision", "padded to", *times, "RSS growth MB", "Pss MB", "size MB", "exact %"]]
+    for row in rows:
+        whole, network = row["end_to_end_ms"], row["model_ms"]
+        name = f"{row['backend']} ({row['bundle']})" if several else row["backend"]
+        name += f", {row['setting']}" if row["setting"] else ""
+        cells.append(
+            [name, row["precision"], str(row["padded_to"] or "-")]
+            + [f"{whole['mean']:.3f}", f"{whole['p50']:.3f}", f"{whole['p99']:.3f}", f"{whole['mean'] / first:.1f}"]
+            + [f"{network['mean']:.3f}", f"{network['mean'] / first:.1f}", f"{row['load_ms']:.1f}"]
+            + [f"{row[key] / 1e6:.2f}" for key in ("rss_growth_bytes", "pss_bytes", "size_bytes")]
+            + [f"{row['exact']:.2f}"]
+        )
+    lines = text_table(cells, left=(0, 1), gap=1)
+    lines.append(f"ratio: to the whole path of {rows[0]['backend']} {rows[0]['precision']}, means")
+    lines += [
+        f"{row['backend']} {row['precision']} called from Python (Parser.parse): {row['python_ms']['mean']:.3f} ms"
+        for row in rows
+        if "python_ms" in row
+    ]
+    return lines

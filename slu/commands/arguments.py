@@ -1,0 +1,55 @@
+"""Arguments that several commands share: a recipe and its settings, lexicons."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from slu.runtime.parser import Parser
+
+
+def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--config`` and ``--set``, for every command that follows a recipe."""
+    parser.add_argument("--config", metavar="C", type=Path, required=True, help="the recipe, a TOML file")
+    add_set_argument(parser)
+
+
+def add_set_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        metavar="SECTION.NAME=VALUE",
+        action="append",
+        default=[],
+        help="change a setting of the recipe, such as data.corpus=my.txt; may be given several times",
+    )
+
+
+def add_lexicon_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--lexicon",
+        metavar="SLOT=FILE",
+        action="append",
+        default=[],
+        help="names to add to the list of a slot, one a line; may be given several times",
+    )
+
+
+def parse_lists(texts: list[str]) -> list[tuple[str, Path]]:
+    """The slots and the files of arguments ``SLOT=FILE``."""
+    from slu.errors import ConfigError
+
+    lists = []
+    for text in texts:
+        slot, equals, path = text.partition("=")
+        if not slot or not equals or not path:
+            raise ConfigError(f"{text}: write it as SLOT=FILE")
+        lists.append((slot, Path(path)))
+    return lists
+
+
+def add_lists(parser: Parser, texts: list[str]) -> None:
+    """Add the lists that ``--lexicon`` names."""
+    for slot, path in parse_lists(texts):
+        parser.lexicon.add_file(slot, path)

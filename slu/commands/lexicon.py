@@ -1,0 +1,90 @@
+"""Lists on the command line: ``--lexicon SLOT=FILE``, ``slu lexicon check`` and ``slu lexicon try``."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slu.commands.arguments import parse_lists
+
+if TYPE_CHECKING:
+    pass
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``lexicon`` to the commands."""
+    lexicon = subparsers.add_parser("lexicon", help="check lists of names, and try what a model makes of them")
+    actions = lexicon.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser(
+        "check",
+        help="name every problem of list files; exit code 1 if there is an error",
+        description="Name every problem of list files with its line. Errors give exit code 1, warnings do not.",
+    )
+    check.add_argument("lists", metavar="SLOT=FILE", nargs="+", help="a list and the slot that it is for")
+    check.add_argument("--model", metavar="MODEL", type=Path, help="whose slots these have to be")
+    check.set_defaults(func=run)
+    trial = actions.add_parser(
+        "try",
+        help="parse sentences with the names of a list, before and after the list is added",
+        description="Put every name of a list into every sentence for its slot, and say how often the slot is found, "
+        "before and after the list is added to the model's.",
+    )
+    trial.add_argument("model", metavar="MODEL", type=Path, help="a checkpoint or a bundle")
+    trial.add_argument("lists", metavar="SLOT=FILE", nargs="+", help="names that the model does not know")
+    trial.add_argument(
+        "--templates", metavar="FILE", type=Path, required=True, help="lines SLOT<TAB>sentence with {} for the name"
+    )
+    trial.add_argument("--backend", metavar="B", help="what computes it; MODEL decides if left out")
+    trial.add_argument("--json", metavar="F", type=Path, help="write the figures there")
+    trial.set_defaults(func=run_trial)
+
+
+def run(args: argparse.Namespace) -> int:
+    from slu.errors import LexiconError
+    from slu.inputs.phrases import check_list
+    from slu.runtime.bundle import open_directory
+
+    lists = parse_lists(args.lists)
+    slots = open_directory(args.model).labels.slots if args.model else None
+    errors = 0
+    for slot, path in lists:
+        if slots is not None and slot not in slots:
+            raise LexiconError(f"{slot}={path}: the model has no slot {slot!r}; it has {', '.join(slots)}")
+        problems = check_list(path)
+        for problem in problems:
+            print(f"{path}:{problem.line}: {problem.severity}: {problem.message}")
+        counts = Counter(problem.severity for problem in problems)
+        print(f"{path}: {counts['error']} errors, {counts['warning']} warnings")
+        errors += counts["error"]
+    return 1 if errors else 0
+
+
+def run_trial(args: argparse.Namespace) -> int:
+    import json
+
+    from slu.errors import LexiconError
+    from slu.evaluation.unseen_names import read_templates, try_names
+    from slu.files import write_file
+    from slu.inputs.phrases import read_list
+    from slu.runtime.loading import load
+    from slu.tables import markdown_table
+
+    lists = [(slot, path, read_list(path)) for slot, path in parse_lists(args.lists)]
+    templates = read_templates(args.templates)
+    for slot, path, names in lists:
+        if slot not in templates:
+            raise LexiconError(f"{args.templates}: no sentence for {slot}; write {slot}, a tab and one with {{}}")
+        if not names:
+            raise LexiconError(f"{path}: no names in it")
+    parser = load(args.model, args.backend)
+    results = [try_names(parser, slot, names, templates[slot]) for slot, _, names in lists]
+    rows = [["slot", "names", "utterances", "slot found before %", "after %", "nothing else found before %", "after %"]]
+    for row in results:
+        measures = (row[name] for name in ("slot_before", "slot_after", "exact_before", "exact_after"))
+        rows.append([row["slot"], str(row["names"]), str(row["utterances"]), *(f"{value:.2f}" for value in measures)])
+    print("\n".join(markdown_table(rows)))
+    if args.json:
+        write_file(args.json, json.dumps({"model": str(args.model), "results": results}, indent=1) + "\n")
+    return 0

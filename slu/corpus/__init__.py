@@ -1,0 +1,1 @@
+"""Labelled utterances: what they are, how they are read, written, checked and divided."""

@@ -1,0 +1,103 @@
+"""The label set of a model: which intents there are, which slots, and which slots an intent takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from slu.corpus.utterance import Utterance
+from slu.errors import CheckpointError, SluError
+from slu.files import write_file
+from slu.manifest import read_json
+
+OUTSIDE = "O"
+"""The tag of a token that belongs to no slot. It has index 0."""
+OTHERS = "OTHERS"
+"""The intent of utterances that are not for this model: to be answered so is to be rejected, and the mean over intents
+leaves it out."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Intents and slots in the order of a model's outputs.
+
+    ``intents``: row ``i`` of the intent logits is ``intents[i]``. ``slots``: two tags each, see `tags`.
+    ``slots_of_intent``: for every intent, the slots it was seen with, in the order of ``slots``.
+    Raises ValueError when names repeat, are empty, or when ``slots_of_intent`` does not match the two.
+    """
+
+    intents: tuple[str, ...]
+    slots: tuple[str, ...]
+    slots_of_intent: Mapping[str, tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        if not self.intents:
+            raise ValueError("there are no intents")
+        for kind, names in (("intent", self.intents), ("slot", self.slots)):
+            if not all(names):
+                raise ValueError(f"an {kind} name is empty" if kind == "intent" else "a slot name is empty")
+            if len(set(names)) != len(names):
+                raise ValueError(f"the {kind} {next(n for n in names if names.count(n) > 1)} is there twice")
+        if set(self.slots_of_intent) != set(self.intents):
+            odd = min(set(self.slots_of_intent) ^ set(self.intents))
+            raise ValueError(f"slots_of_intent and intents disagree on {odd}")
+        for intent, slots in self.slots_of_intent.items():
+            if slots != tuple(name for name in self.slots if name in slots):
+                raise ValueError(f"the slots of {intent} are not a selection of slots in their order")
+
+    @classmethod
+    def from_corpus(cls, utterances: Iterable[Utterance]) -> Labels:
+        """The labels that occur, names sorted. Raises ValueError without utterances."""
+        seen: dict[str, set[str]] = {}
+        for utterance in utterances:
+            names = seen.setdefault(utterance.intent, set())
+            for slot in utterance.slots:
+                names.add(slot.name)
+        intents = tuple(sorted(seen))
+        slots = tuple(sorted(set().union(*seen.values())))
+        return cls(intents, slots, {intent: tuple(sorted(seen[intent])) for intent in intents})
+
+    @cached_property
+    def tags(self) -> tuple[str, ...]:
+        """``("O", "B-a", "I-a", "B-b", ...)``: slot ``s`` begins with tag ``2 * s + 1``."""
+        return (OUTSIDE, *(f"{prefix}-{name}" for name in self.slots for prefix in "BI"))
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``labels.json`` holds."""
+        return {
+            "intents": list(self.intents),
+            "slots": list(self.slots),
+            "slots_of_intent": {intent: list(self.slots_of_intent[intent]) for intent in self.intents},
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> Labels:
+        """Inverse of `to_json`. Raises ValueError when ``data`` is anything else."""
+        if not isinstance(data, dict) or not isinstance(data.get("slots_of_intent"), dict):
+            raise ValueError("intents, slots and slots_of_intent are expected")
+        intents, slots = _names(data.get("intents"), "intents"), _names(data.get("slots"), "slots")
+        taken = {name: _names(value, f"slots of {name}") for name, value in data["slots_of_intent"].items()}
+        return cls(intents, slots, taken)
+
+    @classmethod
+    def load(cls, path: str | Path, error: type[SluError] = CheckpointError) -> Labels:
+        """Read ``labels.json``; raise ``error`` when it is missing or something else."""
+        data = read_json(Path(path), error)
+        try:
+            return cls.from_json(data)
+        except ValueError as problem:
+            raise error(f"{path}: not a file of labels ({problem}); take the labels.json of a checkpoint") from problem
+
+    def save(self, path: str | Path) -> None:
+        """Write ``labels.json``, whole or not at all; raise `OutputError` when that fails."""
+        write_file(path, json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n")
+
+
+def _names(value: Any, what: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"{what}: a list of names is expected")
+    return tuple(value)

@@ -1,0 +1,308 @@
+"""Tagged corpora: read, check, write, split.
+
+A line is ``session<TAB>text<TAB>intent<TAB>tagged text`` in UTF-8; an empty line ends a session. The tagged
+text is the text with its slots between ``<name>`` and ``</name>``. ``<song>heard||meant</song>`` says that
+``heard`` stands in the text and ``meant`` was said: the slot's value is ``heard``, ``meant`` its correction.
+
+A name in tags is a letter, then letters, digits, ``_``, ``.`` and ``-``, all ASCII. There is no escape: ``<``
+and ``>`` that make no such tag, and a single ``|``, are ordinary characters; what looks like a tag, ``||``,
+tabs and line breaks cannot be part of a text, and `write_corpus` refuses them.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+from slu.corpus.labels import Labels
+from slu.corpus.utterance import Slot, Utterance
+from slu.errors import ConfigError, CorpusError
+from slu.files import write_file
+
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9_.-]*)>")
+_BAR = "||"
+_BOM = b"\xef\xbb\xbf"
+
+_FIELDS = ("session id", "text", "intent", "tagged text")
+
+Severity = Literal["error", "warning"]
+_Found = tuple[Severity, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong in line ``line`` (1-based): errors make a corpus unreadable, warnings do not."""
+
+    line: int
+    severity: Severity
+    message: str
+
+
+def read_corpus(path: str | Path) -> list[Utterance]:
+    """Read a corpus; raise `CorpusError` with file and line at the first error, or when it is empty."""
+    utterances = []
+    for number, line in _lines(path):
+        utterance, problems = _parse_line(line)
+        for severity, message in problems:
+            if severity == "error":
+                raise CorpusError(f"{path}:{number}: {message}")
+        if utterance is not None:
+            utterances.append(utterance)
+    if not utterances:
+        raise CorpusError(f"{path}: no utterances; a corpus has one a line")
+    return utterances
+
+
+def check_corpus(path: str | Path, labels: Labels | None = None) -> list[Problem]:
+    """Every problem of a corpus, in the order of lines; with ``labels`` also names that those do not have.
+
+    Raises `CorpusError` only when there is nothing to check: the file cannot be read or has no lines.
+    Time and memory are linear in the size of the file.
+    """
+    problems: list[Problem] = []
+    across = _AcrossLines()
+    lines = 0
+    for number, line in _lines(path):
+        utterance, found = _parse_line(line, labels)
+        if utterance is not None:
+            found += across.add(number, utterance)
+        elif not found:
+            across.end_session()
+        lines += utterance is not None or bool(found)
+        problems += [Problem(number, severity, message) for severity, message in found]
+    if not lines:
+        raise CorpusError(f"{path}: no utterances; a corpus has one a line")
+    return problems
+
+
+def write_corpus(utterances: Iterable[Utterance], path: str | Path) -> None:
+    """Write a corpus, whole or not at all; `read_corpus` gives the utterances back.
+
+    Raises `CorpusError` for an utterance that the format cannot hold, or without utterances;
+    `OutputError` when the file cannot be written.
+    """
+    lines: list[str] = []
+    session = None
+    for number, utterance in enumerate(utterances, 1):
+        if session is not None and utterance.session != session:
+            lines.append("\n")
+        session = utterance.session
+        line = "\t".join((session, utterance.text, utterance.intent, _tagged(utterance)))
+        try:
+            holds = "\n" not in line and _parse_line(line.encode("utf-8"))[0] == utterance
+        except UnicodeEncodeError:
+            holds = False
+        if not holds:
+            raise CorpusError(f"{path}: the corpus format cannot hold utterance {number}: {utterance!r}")
+        lines.append(f"{line}\n")
+    if not lines:
+        raise CorpusError(f"{path}: no utterances to write")
+    write_file(path, "".join(lines) + "\n")
+
+
+def parse_tagged(tagged: str) -> tuple[str, tuple[Slot, ...]]:
+    """Split tagged text into the text and its slots; raise `CorpusError` when its tags are wrong."""
+    text, slots, problems = _scan(tagged)
+    if problems:
+        raise CorpusError(f"{tagged!r}: {problems[0]}")
+    return text, slots
+
+
+def format_tagged(utterance: Utterance) -> str:
+    """Inverse of `parse_tagged`; raise `CorpusError` when tagged text cannot hold the utterance."""
+    tagged = _tagged(utterance)
+    if _scan(tagged) != (utterance.text, utterance.slots, []):
+        raise CorpusError(f"tagged text cannot hold {utterance!r}")
+    return tagged
+
+
+def split_corpus(
+    utterances: Sequence[Utterance],
+    by: Literal["utterance", "session"] = "utterance",
+    dev_fraction: float = 0.2,
+    seed: int = 0,
+) -> tuple[list[Utterance], list[Utterance]]:
+    """Split into (train, dev), both in the order of the corpus.
+
+    The units are utterances, or sessions in the order of their first line. Each draws one number from
+    ``random.Random(seed).random()``, whose sequence Python guarantees for every version and platform; the
+    ``round(units * dev_fraction)`` units with the lowest numbers are dev.
+    Raises `ConfigError` for a fraction outside (0, 1), `CorpusError` when a side would be empty.
+    """
+    if by not in ("utterance", "session"):
+        raise ConfigError(f"cannot split by {by!r}; choose utterance or session")
+    if not 0 < dev_fraction < 1:
+        raise ConfigError(f"the dev fraction is {dev_fraction}; it must lie between 0 and 1")
+    keys: list[int]
+    if by == "session":
+        ids: dict[str, int] = {}
+        keys = [ids.setdefault(utterance.session, len(ids)) for utterance in utterances]
+        units = len(ids)
+    else:
+        keys = list(range(len(utterances)))
+        units = len(keys)
+    rng = Random(seed)
+    drawn = [rng.random() for _ in range(units)]
+    dev_units = set(sorted(range(units), key=drawn.__getitem__)[: round(units * dev_fraction)])
+    train = [utterance for key, utterance in zip(keys, utterances, strict=True) if key not in dev_units]
+    dev = [utterance for key, utterance in zip(keys, utterances, strict=True) if key in dev_units]
+    if not train or not dev:
+        raise CorpusError(f"one side of the split is empty ({by}s: {units}, dev fraction: {dev_fraction})")
+    return train, dev
+
+
+def _lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines without their ends. Only a line feed ends a line: a text may hold U+2028."""
+    try:
+        with Path(path).open("rb") as stream:
+            for number, line in enumerate(stream, 1):
+                yield number, line.removesuffix(b"\n").removesuffix(b"\r")
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _parse_line(raw: bytes, labels: Labels | None = None) -> tuple[Utterance | None, list[_Found]]:
+    """The utterance of a line, None when the line is empty or has an error, and the line's problems."""
+    found: list[_Found] = []
+    if raw.startswith(_BOM):
+        found.append(("warning", "a byte order mark; it is ignored, save the file without one"))
+        raw = raw[len(_BOM) :]
+    if not raw:
+        return None, found
+    try:
+        line = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return None, [*found, ("error", f"not UTF-8 at byte {error.start + 1}; save the file as UTF-8")]
+    fields = line.split("\t")
+    if len(fields) != 4:
+        expected = "session, text, intent and tagged text, with tabs between, are expected"
+        return None, [*found, ("error", f"{len(fields)} fields instead of 4; {expected}")]
+    session, text, intent, tagged = fields
+    errors = [f"the {name} is empty" for name, value in zip(_FIELDS, fields, strict=True) if not value.strip()]
+    if "\r" in line:
+        errors.append("a carriage return inside the line; lines must end with LF or CR LF")
+    tagless, slots, wrong = _scan(tagged)
+    errors += wrong
+    if not wrong and tagless != text and tagged.strip():
+        errors.append(_difference(text, tagless))
+    if labels is not None:
+        names = {name: None for _, name in _TAG.findall(tagged)}
+        errors += [f"<{name}> is not a slot of the labels" for name in names if name not in labels.slots]
+        if intent not in labels.intents:
+            errors.append(f"{intent!r} is not an intent of the labels")
+        else:
+            foreign = [n for n in names if n in labels.slots and n not in labels.slots_of_intent[intent]]
+            found += [("warning", f"the labels know no <{name}> in {intent}") for name in foreign]
+    found += [("error", message) for message in errors]
+    if errors:
+        return None, found
+    padded = [slot for slot in slots if slot.value != slot.value.strip()]
+    found += [("warning", f"<{slot.name}> starts or ends with white space: {slot.value!r}") for slot in padded]
+    return Utterance(text, sys.intern(intent), slots, sys.intern(session)), found
+
+
+def _difference(text: str, tagless: str) -> str:
+    at = next(
+        (i for i, (a, b) in enumerate(zip(text, tagless, strict=False)) if a != b),
+        min(len(text), len(tagless)),
+    )
+    left, right = (repr(side[at]) if at < len(side) else "the end" for side in (text, tagless))
+    return f"text and tagged text differ at character {at + 1}: {left} in the text, {right} in the tagged text"
+
+
+def _scan(tagged: str) -> tuple[str, tuple[Slot, ...], list[str]]:
+    """Text, slots and problems of tagged text. With problems, the text and the slots mean nothing."""
+    if "<" not in tagged and _BAR not in tagged:
+        return tagged, (), []
+    pieces: list[str] = []
+    slots: list[Slot] = []
+    problems: list[str] = []
+    # Name, column and end of the tags that are open; more than one only where tags are wrong.
+    opened: list[tuple[str, int, int]] = []
+    length = position = 0
+    for match in _TAG.finditer(tagged):
+        closing, name = match.groups()
+        piece, column = tagged[position : match.start()], match.start() + 1
+        whole = bool(opened) and opened[-1][2] == position
+        position = match.end()
+        correction = None
+        if opened:
+            piece, bar, after = piece.partition(_BAR)
+            correction = after if bar else None
+        elif _BAR in piece:
+            problems.append(_stray(piece, column - len(piece)))
+        pieces.append(piece)
+        length += len(piece)
+        if not closing:
+            if opened:
+                problems.append(f"<{name}> at character {column} is inside <{opened[-1][0]}>; slots do not nest")
+            opened.append((name, column, position))
+        elif not opened:
+            problems.append(f"</{name}> at character {column} closes nothing")
+        elif opened[-1][0] == name:
+            opened.pop()
+            slots.append(Slot(sys.intern(name), piece, length - len(piece), length, correction))
+            if whole and not piece.strip():
+                problems.append(f"<{name}> that ends at character {column} has no value")
+            if whole and correction is not None and (not correction.strip() or _BAR in correction):
+                problems.append(f"<{name}> that ends at character {column} needs one correction after its ||")
+        elif any(name == tag[0] for tag in opened):
+            problems.append(f"</{name}> at character {column} crosses <{opened[-1][0]}>")
+            opened = [tag for tag in opened if tag[0] != name]
+        else:
+            problems.append(f"</{name}> at character {column} does not close <{opened[-1][0]}>")
+    problems += [f"<{name}> at character {column} is never closed" for name, column, _ in opened]
+    rest = tagged[position:]
+    if _BAR in rest and not opened:
+        problems.append(_stray(rest, position + 1))
+    pieces.append(rest)
+    return "".join(pieces), tuple(slots), problems
+
+
+def _stray(piece: str, column: int) -> str:
+    return f"|| at character {column + piece.index(_BAR)} is outside a slot"
+
+
+def _tagged(utterance: Utterance) -> str:
+    pieces = []
+    position = 0
+    for slot in utterance.slots:
+        value = slot.value if slot.correction is None else f"{slot.value}{_BAR}{slot.correction}"
+        pieces.append(f"{utterance.text[position : slot.start]}<{slot.name}>{value}</{slot.name}>")
+        position = slot.end
+    return "".join((*pieces, utterance.text[position:]))
+
+
+class _AcrossLines:
+    """What only several lines together show. Every line costs a few dictionary look-ups."""
+
+    def __init__(self) -> None:
+        self._session: str | None = None
+        self._last_line: dict[str, int] = {}
+        self._labels: dict[str, dict[tuple[object, ...], int]] = {}
+
+    def add(self, number: int, utterance: Utterance) -> list[_Found]:
+        found: list[_Found] = []
+        session = utterance.session
+        if session != self._session:
+            if self._session is not None:
+                found.append(("warning", f"session {session} begins without an empty line after {self._session}"))
+            if session in self._last_line:
+                found.append(("warning", f"session {session} ended in line {self._last_line[session]} already"))
+            self._session = session
+        self._last_line[session] = number
+        label = (utterance.intent, *((slot.name, slot.start, slot.end) for slot in utterance.slots))
+        known = self._labels.setdefault(utterance.text, {})
+        if label not in known and known:
+            first = next(iter(known.values()))
+            found.append(("warning", f"{utterance.text!r} is labelled otherwise in line {first}"))
+        known.setdefault(label, number)
+        return found
+
+    def end_session(self) -> None:
+        self._session = None

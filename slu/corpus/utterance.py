@@ -1,0 +1,29 @@
+"""A labelled utterance and its slots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A named part of a text: code points ``[start, end)``, with ``value == text[start:end]``.
+
+    ``correction`` is what was meant where the recogniser heard ``value``; None when they are the same.
+    """
+
+    name: str
+    value: str
+    start: int
+    end: int
+    correction: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One labelled turn. ``slots`` are in text order, without overlap; ``session`` is its dialogue's id."""
+
+    text: str
+    intent: str
+    slots: tuple[Slot, ...]
+    session: str

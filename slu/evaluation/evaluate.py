@@ -1,0 +1,121 @@
+"""Measuring a parser on labelled utterances."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slu.corpus.dialogues import by_turn, turns_before
+from slu.corpus.labels import Labels
+from slu.corpus.tagged import format_tagged
+from slu.corpus.utterance import Utterance
+from slu.errors import CorpusError
+from slu.evaluation.reliability import calibration
+from slu.files import write_file
+from slu.heads.joint_measures import percent
+from slu.heads.table import HEADS
+from slu.inputs.flags import FIRST_TURN
+from slu.runtime.parser import Parser, ParseResult
+
+MEASURES = tuple(dict.fromkeys(name for head in HEADS.values() for name in head.measures))
+"""The single numbers of evaluations, in the order in which they are shown; each has those of its head."""
+PARTS = ("classes", "confusion", "calibration", "noise", "rejection", "lexicon")
+"""Objects in the JSON of an evaluation; the last three only where they were asked for."""
+KEPT = 0.95
+"""Share of right answers that the threshold lets pass."""
+
+
+def evaluate(parser: Parser, utterances: Sequence[Utterance]) -> tuple[dict[str, Any], list[ParseResult]]:
+    """Parse and measure; returns every measure (see `slu.heads.head.Head.measure`, `slu.evaluation.reliability`)
+    and the answers."""
+    answers = parse_dialogues(parser, utterances)
+    result = parser.head.measure(utterances, answers, parser.labels)
+    right = [parser.head.right(u, a, parser.labels) for u, a in zip(utterances, answers)]
+    return {**result, "calibration": calibration([a.score for a in answers], right)}, answers
+
+
+def understood_at(threshold: float, answers: Sequence[ParseResult]) -> float:
+    """Percent of the answers that are understood with this threshold: the measure ``understood``."""
+    return percent(sum(answer.score >= threshold for answer in answers), len(answers))
+
+
+def parse_dialogues(parser: Parser, utterances: Sequence[Utterance]) -> list[ParseResult]:
+    """Answers in the order of ``utterances``.
+
+    A model that uses the intent of the turn before gets the one that it answered there itself, within each session: all
+    first turns are parsed at once, then all second ones, and so on.
+    """
+    if not parser.uses_previous_intent:
+        return parser.parse_batch([utterance.text for utterance in utterances])
+    before = turns_before(utterances)
+    answers: dict[int, ParseResult] = {}
+    for group in by_turn(before):
+        known = (before[i] for i in group)
+        previous = [FIRST_TURN if k is None else answers[k].intent for k in known]
+        answers.update(zip(group, parser.parse_batch([utterances[i].text for i in group], previous_intents=previous)))
+    return [answers[i] for i in range(len(utterances))]
+
+
+def choose_threshold(parser: Parser, utterances: Sequence[Utterance], answers: Sequence[ParseResult]) -> float:
+    """The highest score that at least `KEPT` of the right answers reach; 0 when none is right."""
+    pairs = zip(utterances, answers)
+    scores = [a.score for u, a in pairs if parser.head.right(u, a, parser.labels)]
+    return float(np.quantile(scores, 1 - KEPT, method="lower")) if scores else 0.0
+
+
+def error_lines(utterances: Sequence[Utterance], answers: Sequence[ParseResult], parser: Parser) -> list[str]:
+    """A tab-separated line for every utterance that was not answered exactly: what was labelled, what was answered."""
+    lines = []
+    for utterance, answer in zip(utterances, answers):
+        if not parser.head.right(utterance, answer, parser.labels):
+            got = Utterance(answer.text, answer.intent, answer.slots, utterance.session)
+            lines.append(
+                "\t".join(
+                    (
+                        utterance.session,
+                        utterance.text,
+                        utterance.intent,
+                        _tagged(utterance),
+                        answer.intent,
+                        _tagged(got),
+                        f"{answer.score:.4f}",
+                    )
+                )
+            )
+    return lines
+
+
+def _tagged(utterance: Utterance) -> str:
+    """Tagged text, or a list of the slots where the answer is one that tagged text cannot hold."""
+    try:
+        return format_tagged(utterance)
+    except CorpusError:
+        return " ".join(f"{slot.name}[{slot.start}:{slot.end}]" for slot in utterance.slots)
+
+
+def summary(result: dict[str, Any]) -> dict[str, Any]:
+    """The single numbers of an evaluation, for a manifest or a table's row."""
+    return {"utterances": result["utterances"], **{name: result[name] for name in MEASURES if name in result}}
+
+
+def write_evaluation(path: Path, model: Path | str, data: Path | str, parser: Parser, result: dict[str, Any]) -> None:
+    """Write what ``slu eval --json`` writes: the measures and, of `PARTS`, what ``result`` has."""
+    where = {"model": str(model), "backend": parser.backend.name, "data": str(data)}
+    whole = {**where, **summary(result), **{name: result[name] for name in PARTS if name in result}}
+    write_file(path, json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
+
+
+def check_labels(utterances: Sequence[Utterance], labels: Labels, path: Path) -> None:
+    """Raise `CorpusError` at a label that the model cannot answer: the file was made for another model."""
+    from slu.errors import CorpusError
+
+    for utterance in utterances:
+        names = {slot.name for slot in utterance.slots} - set(labels.slots)
+        if utterance.intent not in labels.intents:
+            raise CorpusError(f"{path}: {utterance.text!r}: the model does not know the intent {utterance.intent!r}")
+        if names:
+            raise CorpusError(f"{path}: {utterance.text!r}: the model does not know the slot {min(names)!r}")

@@ -1,0 +1,148 @@
+"""What a head is: the logits that a network gives for one task, and everything that is done with them.
+
+A head is one entry of `slu.heads.table.HEADS` and one module beside this one (with helpers named after it). It states
+its tensors, how a labelled utterance becomes targets, its losses, its decoding and its measures; whatever loops over
+the outputs of a network (the network itself, checkpoints, GGUF, graphs, backends, quantisation) reads them here.
+
+Outputs are per text (``[n, width]``, of the pooled output) or per token (``[n, length, width]``). Targets are arrays
+without a batch axis: an int of shape ``[]`` (one label of a text), ints ``[tokens]`` (one label a token), or floats
+``[width]`` (several labels of a text at once). `slu.heads.examples` makes batches of them without knowing the head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from slu.corpus.labels import Labels
+from slu.corpus.utterance import Slot, Utterance
+from slu.inputs.tokenizer import Encoding
+
+if TYPE_CHECKING:
+    import paddle
+
+    from slu.heads.examples import Batch
+
+
+@dataclass(frozen=True)
+class Output:
+    """One group of logits: a linear layer on what the encoder gives.
+
+    ``layer``: the layer's name in a checkpoint; ``{layer}.weight`` is ``[hidden, width]``, ``{layer}.bias``
+    ``[width]``.
+    ``logits``: the output's name in exported graphs. ``gguf``: the layer's name in a GGUF file. ``per_token``: whether
+    it reads every token's hidden state, or the pooled output of the text. ``width``: number of logits, from the labels.
+    """
+
+    layer: str
+    logits: str
+    gguf: str
+    per_token: bool
+    width: Callable[[Labels], int]
+
+
+class Decision(Protocol):
+    """What a decoder chose. ``score``: its probability, 0..1."""
+
+    @property
+    def score(self) -> float: ...
+
+
+class Decoder(Protocol):
+    """From logits to answers, for one set of labels."""
+
+    def decode(self, *logits: np.ndarray) -> Sequence[Any]:
+        """A `Decision` a text, for ``n`` texts of the same number of tokens.
+
+        ``logits``: an array an output of the head, per token ones without [CLS] and [SEP].
+        """
+        ...
+
+    def answer(self, decision: Any, text: str, encoding: Encoding) -> tuple[str, tuple[Slot, ...]]:
+        """The label of the text (empty for a head without one) and the spans that ``decision`` names."""
+        ...
+
+
+class Loss(Protocol):
+    """Losses of one shard: a sum over its utterances and tokens, divided by the counts of the global batch.
+
+    ``logits``: a tensor an output of the head, with a batch axis. What teachers say (``soft``) has the shapes of
+    `slu.heads.examples.Batch.soft`.
+    """
+
+    def of_labels(self, logits: Sequence[paddle.Tensor], batch: Batch) -> paddle.Tensor:
+        """From the targets of ``batch``; utterances that have none count nothing."""
+        ...
+
+    def of_teachers(self, logits: Sequence[paddle.Tensor], soft: Sequence[np.ndarray], batch: Batch) -> paddle.Tensor:
+        """From the probabilities of teachers."""
+        ...
+
+    def probabilities(self, logits: Sequence[paddle.Tensor], batch: Batch) -> tuple[np.ndarray, ...]:
+        """What a network says as a teacher."""
+        ...
+
+
+@dataclass(frozen=True)
+class Head:
+    """One task of the pipeline.
+
+    ``name``: how recipes call it. ``architecture``: what ``config.json`` says under ``architectures``. ``outputs``: in
+    the order in which every network, graph and backend gives them. ``decoder``: makes the decoder of a set of labels.
+
+    ``targets``: those of an utterance as it was tokenized, one an output; raises `CorpusError` for a label that is not
+    among the labels. ``no_targets``: those of an unlabelled text of so many tokens. ``losses``: names that
+    ``training.loss`` may have; ``loss``: makes the one of that name, with so much label smoothing (imports Paddle).
+
+    ``measure``: all measures of answers to labelled utterances, in percent; ``measures``: the single numbers among
+    them, in the order in which they are shown; ``chosen_by``: those that can choose the best model of a training.
+    ``right``: whether an answer is entirely right.
+    """
+
+    name: str
+    architecture: str
+    outputs: tuple[Output, ...]
+    decoder: Callable[[Labels], Decoder]
+    targets: Callable[[Utterance, Encoding, Labels], tuple[np.ndarray, ...]]
+    no_targets: Callable[[int], tuple[np.ndarray, ...]]
+    losses: tuple[str, ...]
+    loss: Callable[[str, Labels, float], Loss]
+    measure: Callable[[Sequence[Utterance], Sequence[Any], Labels], dict[str, Any]]
+    measures: tuple[str, ...]
+    chosen_by: tuple[str, ...]
+    right: Callable[[Utterance, Any, Labels], bool]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the outputs' layers in a checkpoint."""
+        return tuple(output.layer for output in self.outputs)
+
+    @property
+    def logits(self) -> tuple[str, ...]:
+        """Names of the outputs in exported graphs."""
+        return tuple(output.logits for output in self.outputs)
+
+    def parameter_shapes(self, hidden: int, labels: Labels) -> dict[str, tuple[int, ...]]:
+        """The head's float parameters in a checkpoint and their shapes."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for output in self.outputs:
+            shapes[f"{output.layer}.weight"] = (hidden, output.width(labels))
+            shapes[f"{output.layer}.bias"] = (output.width(labels),)
+        return shapes
+
+    def logit_shapes(self, length: int, labels: Labels) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the logits of one text of ``length`` tokens."""
+        return tuple(
+            (length, output.width(labels)) if output.per_token else (output.width(labels),) for output in self.outputs
+        )
+
+    def without_specials(self, logits: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Logits with a batch axis, per token ones without those of [CLS] and [SEP]."""
+        return [array[:, 1:-1] if output.per_token else array for output, array in zip(self.outputs, logits)]
+
+    def cut(self, logits: Sequence[np.ndarray], length: int) -> tuple[np.ndarray, ...]:
+        """Logits with a batch axis, per token ones of the first ``length`` tokens: without what padding gave."""
+        return tuple(array[:, :length] if output.per_token else array for output, array in zip(self.outputs, logits))

@@ -1,0 +1,13 @@
+"""Every head by its name: a new one is an entry here and a module beside this one."""
+
+from __future__ import annotations
+
+from slu.heads.head import Head
+from slu.heads.joint import JOINT
+
+HEADS: dict[str, Head] = {head.name: head for head in (JOINT,)}
+
+
+def head_of_architecture(name: object) -> Head:
+    """The head that a ``config.json`` names; `JOINT` for the names of published encoders, which have none of ours."""
+    return next((head for head in HEADS.values() if head.architecture == name), JOINT)

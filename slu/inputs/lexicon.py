@@ -1,0 +1,286 @@
+"""Lexicons: lists of the names that a slot can take, such as the contacts of a phone, and where they stand in a text.
+
+A phrase is compared by its normalised characters, those of the tokens (`slu.inputs.normalisation`):
+neither case nor spaces matter, nor whether the vocabulary has the characters. It matches where these stand in a row,
+from the first character of a token to the last character of one; inside other matches too.
+
+What is kept of a phrase is a 64-bit hash. So matching a text takes the same time however many phrases there are, an
+entry takes 10 bytes, and the memory of a phone holds no list of contacts that could be read. The C++ runtime does the
+same with the same table (tests/golden/lexicon.json holds the two together).
+
+Only the standard library and NumPy are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from slu.errors import CheckpointError, LexiconError
+from slu.inputs.normalisation import PLAIN, normalise_text
+from slu.inputs.phrases import FACTOR, MAX_PHRASE, SEED, WORD, key_of, normalise, read_list
+from slu.inputs.tokenizer import Encoding
+
+
+class Match(NamedTuple):
+    """Entry ``key`` of slot number ``slot`` stands at the tokens ``[first, end)`` of an `Encoding` ([CLS] is 0)."""
+
+    slot: int
+    first: int
+    end: int
+    key: int
+
+
+class Entries(Protocol):
+    """What a text can be matched with. ``lengths``: bit ``l`` is set if a phrase of ``l`` characters may be there.
+
+    ``normalisation``: of phrases and texts, see `slu.inputs.normalisation`.
+    """
+
+    slots: tuple[str, ...]
+    normalisation: str
+
+    @property
+    def lengths(self) -> int: ...
+
+    def lookup(self, key: int) -> int:
+        """The slots of an entry as bits: bit ``s`` is set if slot ``s`` has it."""
+        ...
+
+
+def find_matches(entries: Entries, text: str, encoding: Encoding) -> list[Match]:
+    """Every place where an entry stands, ordered by first token, end and slot. Linear in the text."""
+    lengths, lookup = entries.lengths, entries.lookup
+    if not lengths:
+        return []
+    codes: list[int] = []
+    begins = [0]
+    characters = [replacement for _, replacement in normalise_text(text, entries.normalisation)]
+    for start, end in zip(encoding.starts[1:-1].tolist(), encoding.ends[1:-1].tolist()):
+        codes += map(ord, "".join(characters[start:end]))
+        begins.append(len(codes))
+    longest = lengths.bit_length() - 1
+    matches = []
+    for first in range(len(begins) - 1):
+        value = SEED
+        begin = at = begins[first]
+        for end in range(first + 1, len(begins)):
+            stop = begins[end]
+            if stop - begin > longest:
+                break
+            for code in codes[at:stop]:
+                value = ((value ^ code) * FACTOR) & WORD
+            at = stop
+            if lengths >> (stop - begin) & 1:
+                key = (value ^ (value >> 32)) or 1
+                found = lookup(key)
+                while found:
+                    slot = (found & -found).bit_length() - 1
+                    found &= found - 1
+                    matches.append(Match(slot, first + 1, end + 1, key))
+    return matches
+
+
+class CompiledLexicon:
+    """The lists of a model as one table: a set of (hash, slot), with open addressing and linear probing.
+
+    ``hashes`` uint64 ``[capacity]``, 0 where nothing is, and ``slots`` uint16 ``[capacity]``: a phrase that is in
+    several lists has several entries. ``lengths`` as in `Entries`; ``counts``: entries a slot. An entry belongs at
+    ``key * capacity >> 64``, or at the next free place after it; entries are put in by that, then by key, then by slot,
+    so that the same lists make the same table.
+    """
+
+    def __init__(
+        self, hashes: np.ndarray, owners: np.ndarray, lengths: int, slots: Sequence[str], normalisation: str = PLAIN
+    ):
+        self.normalisation = normalisation
+        self.hashes, self.owners, self.lengths = hashes, owners, lengths
+        self.slots = tuple(slots)
+        used = np.flatnonzero(hashes)
+        self.counts = np.bincount(owners[used], minlength=len(self.slots)).astype(np.uint32)
+        self._masks: dict[int, int] = {}
+        for key, slot in zip(hashes[used].tolist(), owners[used].tolist()):
+            self._masks[key] = self._masks.get(key, 0) | 1 << slot
+
+    @property
+    def nbytes(self) -> int:
+        return self.hashes.nbytes + self.owners.nbytes
+
+    def __len__(self) -> int:
+        return int(self.counts.sum())
+
+    def lookup(self, key: int) -> int:
+        return self._masks.get(key, 0)
+
+    def count_of_slot(self) -> dict[str, int]:
+        """Phrases of each slot that has some."""
+        return {name: int(count) for name, count in zip(self.slots, self.counts) if count}
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """What ``lexicon.safetensors`` holds."""
+        lengths = np.array([self.lengths], np.uint64)
+        return {"hashes": self.hashes, "slots": self.owners, "lengths": lengths, "counts": self.counts}
+
+    @classmethod
+    def from_tensors(
+        cls, tensors: Mapping[str, np.ndarray], slots: Sequence[str], where: str, normalisation: str = PLAIN
+    ) -> CompiledLexicon:
+        """Inverse of `tensors`; raise `CheckpointError` for what `compile_lexicon` cannot have made."""
+        shapes = {"hashes": (np.uint64, None), "slots": (np.uint16, None), "lengths": (np.uint64, 1)}
+        for name, (kind, size) in {**shapes, "counts": (np.uint32, len(slots))}.items():
+            tensor = tensors.get(name)
+            if tensor is None or tensor.dtype != kind or tensor.ndim != 1 or (size and len(tensor) != size):
+                raise CheckpointError(f"{where}: {name} is missing, or not what a lexicon has there; copy it again")
+        if set(tensors) != {*shapes, "counts"} or len(tensors["hashes"]) != len(tensors["slots"]):
+            raise CheckpointError(f"{where}: not a lexicon; copy it again")
+        hashes, owners, lengths = tensors["hashes"], tensors["slots"], int(tensors["lengths"][0])
+        used = hashes != 0
+        entries = sorted(zip(hashes[used].tolist(), owners[used].tolist()))
+        good = not used.all() and (owners[used] < len(slots)).all() and 0 <= lengths < 1 << (MAX_PHRASE + 1)
+        good = good and (lengths & 1) == 0 and bool(lengths) == bool(entries)
+        if not good or not _same(_table(entries, len(hashes)), (hashes, owners)):
+            raise CheckpointError(f"{where}: the table is damaged; copy it again")
+        lexicon = cls(hashes, owners, lengths, slots, normalisation)
+        if not np.array_equal(lexicon.counts, tensors["counts"]):
+            raise CheckpointError(f"{where}: counts are not those of the table; copy it again")
+        return lexicon
+
+
+def compile_lexicon(
+    lists: Mapping[str, Iterable[str]], slots: Sequence[str], normalisation: str = PLAIN
+) -> CompiledLexicon:
+    """Make the table of ``lists``: phrases by slot name. Raises `LexiconError` for a phrase that is too long.
+
+    Phrases of which nothing is left when normalised are passed over.
+    """
+    entries: set[tuple[int, int]] = set()
+    lengths = 0
+    for name, phrases in lists.items():
+        slot = _slot_number(name, slots)
+        keys, bits = _keys(phrases, name, normalisation)
+        entries.update((key, slot) for key in keys)
+        lengths |= bits
+    # The start is monotonic in the key, so this is the order in which entries are put in.
+    table = _table(sorted(entries), max(1, -(-4 * len(entries) // 3)))
+    return CompiledLexicon(*table, lengths, slots, normalisation)
+
+
+class Lexicon:
+    """Lists that can be changed while a model is in use, on top of others that are not touched by it.
+
+    ``below``: what counts where this layer says nothing about a phrase: the lists of the model's file below those of
+    the parser, and those of the parser below a session's. Later changes win over earlier ones.
+    """
+
+    def __init__(self, below: Entries):
+        self.slots = below.slots
+        self.normalisation = below.normalisation
+        self._below = below
+        self._lengths = 0
+        self._hidden = 0  # slots whose lists below do not count, as bits
+        self._added: dict[int, int] = {}
+        self._removed: dict[int, int] = {}
+        self._share = 1.0
+
+    def add(self, slot: str, phrases: Iterable[str]) -> None:
+        """Add phrases to the list of ``slot``. As every change, it is made as a whole or, on an error, not at all."""
+        self._add(self._bit(slot), *_keys(phrases, slot, self.normalisation))
+
+    def remove(self, slot: str, phrases: Iterable[str]) -> None:
+        """Remove phrases, those of the lists below as well; such as are in no list do no harm."""
+        bit, (keys, _) = self._bit(slot), _keys(phrases, slot, self.normalisation)
+        for key in keys:
+            self._added[key] = self._added.get(key, 0) & ~bit
+            self._removed[key] = self._removed.get(key, 0) | bit
+
+    def replace(self, slot: str, phrases: Iterable[str]) -> None:
+        """Let ``slot`` have these phrases and no others."""
+        bit, (keys, lengths) = self._bit(slot), _keys(phrases, slot, self.normalisation)
+        self.reset(slot)
+        self._hidden |= bit
+        self._add(bit, keys, lengths)
+
+    def reset(self, slot: str | None = None) -> None:
+        """Forget what was added, removed and replaced here, for one slot or for all."""
+        bits = (1 << len(self.slots)) - 1 if slot is None else self._bit(slot)
+        self._hidden &= ~bits
+        for masks in (self._added, self._removed):
+            for key in list(masks):
+                masks[key] &= ~bits
+                if not masks[key]:
+                    del masks[key]
+
+    def add_file(self, slot: str, path: str | Path) -> None:
+        """Add the phrases of a list file (see `slu.inputs.phrases`)."""
+        self.add(slot, read_list(path, self.normalisation))
+
+    def thin(self, share: float) -> None:
+        """Let only this share of all entries count, those of the lists below as well: to measure incomplete lists.
+
+        Which of them depends on the entries alone, and of a smaller share on those of a larger one.
+        """
+        self._share = share
+
+    @property
+    def lengths(self) -> int:
+        return self._lengths | self._below.lengths
+
+    def lookup(self, key: int) -> int:
+        kept = self._below.lookup(key) & ~(self._hidden | self._removed.get(key, 0))
+        found = kept | self._added.get(key, 0)
+        counts = self._share == 1 or (key * FACTOR & WORD) < self._share * (WORD + 1)
+        return found if counts else 0
+
+    def _add(self, bit: int, keys: list[int], lengths: int) -> None:
+        for key in keys:
+            self._added[key] = self._added.get(key, 0) | bit
+            self._removed[key] = self._removed.get(key, 0) & ~bit
+        self._lengths |= lengths
+
+    def _bit(self, slot: str) -> int:
+        return 1 << _slot_number(slot, self.slots)
+
+
+def _slot_number(name: str, slots: Sequence[str]) -> int:
+    try:
+        return list(slots).index(name)
+    except ValueError:
+        raise LexiconError(f"the model has no slot {name!r}; it has {', '.join(slots) or 'none'}") from None
+
+
+def _keys(phrases: Iterable[str], slot: str, normalisation: str) -> tuple[list[int], int]:
+    """Keys of phrases, and the set of their lengths as bits."""
+    if isinstance(phrases, str):
+        raise LexiconError(f"{slot}: one text, {phrases[:20]!r}; give a list of phrases")
+    keys, lengths = [], 0
+    for number, phrase in enumerate(phrases, 1):
+        normalised = normalise(phrase, normalisation)
+        if len(normalised) > MAX_PHRASE:
+            raise LexiconError(f"{slot}: phrase {number} has {len(normalised)} characters; at most {MAX_PHRASE} can be")
+        if normalised:
+            keys.append(key_of(normalised))
+            lengths |= 1 << len(normalised)
+    return keys, lengths
+
+
+def _table(entries: Sequence[tuple[int, int]], capacity: int) -> tuple[np.ndarray, np.ndarray]:
+    """Put sorted entries (key, slot) into a table; ``capacity`` is above their number."""
+    hashes, owners = np.zeros(capacity, np.uint64), np.zeros(capacity, np.uint16)
+    if entries:
+        order = np.arange(len(entries))
+        starts = np.array([key * capacity >> 64 for key, _ in entries])
+        # Each stands at its start or right behind the one before it; past the end they go on at the beginning.
+        places = np.maximum.accumulate(starts - order) + order
+        past = places >= capacity
+        free = np.setdiff1d(np.arange(capacity), places[~past], assume_unique=True)
+        places[past] = free[: past.sum()]
+        hashes[places] = [key for key, _ in entries]
+        owners[places] = [slot for _, slot in entries]
+    return hashes, owners
+
+
+def _same(one: tuple[np.ndarray, np.ndarray], two: tuple[np.ndarray, np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, two))

@@ -1,0 +1,112 @@
+"""Phrases of name lists: their normalised form, their hash, and the files that they come in.
+
+A list file is UTF-8, one phrase a line. White space around a phrase, empty lines, lines that begin with ``#``, a byte
+order mark and CRLF do not matter. Only a line feed ends a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from slu.corpus.tagged import Problem
+from slu.errors import LexiconError
+from slu.inputs.normalisation import PLAIN, normalise_text
+
+MAX_PHRASE = 62
+"""Characters of a phrase, normalised: the set of lengths fits a 64-bit word."""
+
+SEED, FACTOR, WORD = 0xCBF29CE484222325, 0x9E3779B97F4A7C15, (1 << 64) - 1
+"""Of the hash: see `key_of`."""
+
+_BOM = b"\xef\xbb\xbf"
+_WHITE = b" \t\r"
+
+
+def normalise(phrase: str, normalisation: str = PLAIN) -> str:
+    """The characters that are compared."""
+    return "".join(replacement for _, replacement in normalise_text(phrase, normalisation))
+
+
+def key_of(normalised: str) -> int:
+    """Hash of normalised characters: 64 bits, never 0."""
+    value = SEED
+    for char in normalised:
+        value = ((value ^ ord(char)) * FACTOR) & WORD
+    return (value ^ (value >> 32)) or 1
+
+
+def read_list(path: str | Path, normalisation: str = PLAIN) -> list[str]:
+    """The phrases of a list file; raise `LexiconError`, with the line, when one of them cannot be in a list."""
+    return parse_list(_content(path), str(path), normalisation)
+
+
+def parse_list(content: bytes, where: str, normalisation: str = PLAIN) -> list[str]:
+    """As `read_list`, from the bytes of a file."""
+    phrases = []
+    for number, raw in phrase_lines(content):
+        problem, phrase = read_phrase(raw, normalisation)
+        if problem:
+            raise LexiconError(f"{where}:{number}: {problem}")
+        phrases.append(phrase)
+    return phrases
+
+
+def check_list(path: str | Path) -> list[Problem]:
+    """Every problem of a list file, in the order of lines."""
+    problems: list[Problem] = []
+    seen: dict[str, int] = {}
+    lines = 0
+    for number, raw in phrase_lines(_content(path)):
+        lines += 1
+        error, phrase = read_phrase(raw)
+        characters = normalise(phrase)
+        if error:
+            problems.append(Problem(number, "error", error))
+        elif not characters:
+            problems.append(Problem(number, "warning", f"{phrase!r}: no character of it is compared; it is ignored"))
+        elif characters in seen:
+            problems.append(Problem(number, "warning", f"{phrase!r}: the same as line {seen[characters]}"))
+        else:
+            seen[characters] = number
+    if not lines:
+        problems.append(Problem(1, "warning", "no phrases; a list has one a line"))
+    return problems
+
+
+def list_files(directory: Path, slots: Sequence[str]) -> list[Path]:
+    """The files ``SLOT.txt`` of a directory, sorted; raise `LexiconError` for one of no slot, or if there are none."""
+    files = sorted(directory.glob("*.txt"))
+    if not files:
+        raise LexiconError(f"{directory}: holds no list; there is a file SLOT.txt for each slot that has one")
+    for path in files:
+        if path.stem not in slots:
+            raise LexiconError(f"{path}: there is no slot {path.stem!r}; the slots are {', '.join(slots)}")
+    return files
+
+
+def phrase_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines that hold a phrase, without the white space around it."""
+    for number, line in enumerate(content.removeprefix(_BOM).split(b"\n"), 1):
+        phrase = line.strip(_WHITE)
+        if phrase and not phrase.startswith(b"#"):
+            yield number, phrase
+
+
+def read_phrase(raw: bytes, normalisation: str = PLAIN) -> tuple[str, str]:
+    """What is wrong with a line, empty if nothing is, and its phrase."""
+    try:
+        phrase = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 at byte {error.start} of the phrase", ""
+    length = len(normalise(phrase, normalisation))
+    if length > MAX_PHRASE:
+        return f"{length} characters; at most {MAX_PHRASE} can be in a phrase", phrase
+    return "", phrase
+
+
+def _content(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise LexiconError(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -1,0 +1,1 @@
+"""A model as data (configuration, tensors, checkpoint) and as a network."""

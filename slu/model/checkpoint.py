@@ -1,0 +1,232 @@
+"""A checkpoint: one directory that holds a model, whole, in files that run no code when they are opened.
+
+``model.safetensors``, ``config.json``, ``vocab.txt``, ``labels.json`` and ``manifest.json``, and with built-in lists of
+names ``lexicon.safetensors`` (see `slu.inputs.lexicon`). Parameters are named as in PaddleNLP's ERNIE checkpoints; the
+matrix of the flags (see `slu.inputs.flags`) is ``ernie.embeddings.flag_embeddings.weight`` ``[flags, hidden]``. A
+quantised linear layer or embedding ``X`` is stored as
+
+* ``X.weight`` int8, as the float one: ``[in, out]`` or ``[rows, hidden]``;
+* ``X.weight_scale`` float32, one value an output channel ``[out]`` or an embedding row ``[rows]``:
+  weight = int8 × scale, int8 in -127..127;
+* ``X.input_scale`` float32 ``[1]`` (linear layers only): the step of the symmetric int8 input.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from slu.corpus.labels import Labels
+from slu.errors import CheckpointError
+from slu.files import new_directory
+from slu.heads.head import Head
+from slu.inputs.flags import LEXICON, FlagColumns
+from slu.inputs.lexicon import CompiledLexicon
+from slu.inputs.tokenizer import Tokenizer, read_vocab
+from slu.manifest import Manifest, read_json
+from slu.model.config import ModelConfig
+from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+VOCAB = "vocab.txt"
+LABELS = "labels.json"
+LISTS = "lexicon.safetensors"
+
+
+@dataclass
+class Checkpoint:
+    """A model in memory. ``tensors`` maps parameter names to arrays (shapes: see the head of this module).
+
+    ``lexicon``: its built-in lists, of a model that takes the flags of lists; None stands for empty ones.
+    """
+
+    config: ModelConfig
+    tensors: dict[str, np.ndarray]
+    vocab: list[str]
+    labels: Labels
+    manifest: Manifest = field(default_factory=Manifest)
+    lexicon: CompiledLexicon | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all parameters, what the published tables call model size, and of the built-in lists."""
+        lists = self.lexicon.nbytes if self.lexicon else 0
+        return sum(tensor.nbytes for tensor in self.tensors.values()) + lists
+
+    @property
+    def quantised(self) -> bool:
+        """Whether linear layers are INT8 with activation scales."""
+        return any(name.endswith(".input_scale") for name in self.tensors)
+
+    @property
+    def head(self) -> Head:
+        """What the model answers."""
+        return self.config.task
+
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer(self.vocab, normalisation=self.config.normalisation)
+
+
+FLAG_EMBEDDINGS = "ernie.embeddings.flag_embeddings.weight"
+
+
+def parameter_shapes(config: ModelConfig, labels: Labels) -> dict[str, tuple[int, ...]]:
+    """Every float parameter of the model and its shape, in the order of computation."""
+    hidden, inner = config.hidden_size, config.num_attention_heads * config.attention_head_size
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def linear(name: str, rows: int, columns: int) -> None:
+        shapes[f"{name}.weight"] = (rows, columns)
+        shapes[f"{name}.bias"] = (columns,)
+
+    def norm(name: str) -> None:
+        shapes[f"{name}.weight"] = shapes[f"{name}.bias"] = (hidden,)
+
+    embeddings = "ernie.embeddings"
+    shapes[f"{embeddings}.word_embeddings.weight"] = (config.vocab_size, hidden)
+    shapes[f"{embeddings}.position_embeddings.weight"] = (config.max_position_embeddings, hidden)
+    if config.type_vocab_size:
+        shapes[f"{embeddings}.token_type_embeddings.weight"] = (config.type_vocab_size, hidden)
+    if config.use_task_id:
+        shapes[f"{embeddings}.task_type_embeddings.weight"] = (config.task_type_vocab_size, hidden)
+    if config.flags:
+        shapes[FLAG_EMBEDDINGS] = (FlagColumns.of(config.flags, labels).count, hidden)
+    norm(f"{embeddings}.layer_norm")
+    for i in range(config.num_hidden_layers):
+        layer = f"ernie.encoder.layers.{i}"
+        for projection in ("q_proj", "k_proj", "v_proj"):
+            linear(f"{layer}.self_attn.{projection}", hidden, inner)
+        linear(f"{layer}.self_attn.out_proj", inner, hidden)
+        norm(f"{layer}.norm1")
+        linear(f"{layer}.linear1", hidden, config.intermediate_size)
+        linear(f"{layer}.linear2", config.intermediate_size, hidden)
+        norm(f"{layer}.norm2")
+    linear("ernie.pooler.dense", hidden, hidden)
+    return shapes | config.task.parameter_shapes(hidden, labels)
+
+
+def check_tensors(tensors: dict[str, np.ndarray], config: ModelConfig, labels: Labels, where: str) -> None:
+    """Raise `CheckpointError` unless ``tensors`` is exactly what ``config`` and ``labels`` ask for."""
+    if config.num_hidden_layers > len(tensors):
+        raise CheckpointError(f"{where}: {len(tensors)} tensors cannot be {config.num_hidden_layers} layers")
+    expected = parameter_shapes(config, labels)
+    known = set(expected)
+    for name, shape in expected.items():
+        tensor = tensors.get(name)
+        if tensor is None:
+            raise CheckpointError(f"{where}: the tensor {name} is missing")
+        if tensor.shape != shape:
+            raise CheckpointError(f"{where}: {name} has shape {list(tensor.shape)}, {CONFIG} asks for {list(shape)}")
+        if tensor.dtype == np.int8 and len(shape) == 2:
+            layer = name.removesuffix(".weight")
+            scales = {f"{layer}.{WEIGHT_SCALE}": shape[1], f"{layer}.{INPUT_SCALE}": 1}
+            if layer.endswith("_embeddings"):
+                scales = {f"{layer}.{WEIGHT_SCALE}": shape[0]}
+            for scale, length in scales.items():
+                _check_scale(tensors, scale, length, where)
+            if (tensor < -LEVELS).any():
+                raise CheckpointError(f"{where}: {name} holds -128; quantised weights are -{LEVELS} to {LEVELS}")
+            known |= set(scales)
+        elif tensor.dtype != np.float32:
+            raise CheckpointError(f"{where}: {name} is {tensor.dtype}; float32 or quantised int8 was expected")
+        elif not np.isfinite(tensor).all():
+            raise CheckpointError(f"{where}: {name} holds values that are not finite; the training diverged")
+    unknown = sorted(set(tensors) - known)
+    if unknown:
+        raise CheckpointError(f"{where}: {unknown[0]} is a tensor of another kind of model")
+
+
+def check_vocab(vocab: list[str], config: ModelConfig, where: str) -> None:
+    """Raise `CheckpointError` unless ``vocab`` is one for a model of this configuration."""
+    if len(vocab) != config.vocab_size:
+        raise CheckpointError(
+            f"{where}: {len(vocab)} tokens, but the model has {config.vocab_size}; "
+            "this vocabulary belongs to another checkpoint"
+        )
+    pad = Tokenizer(vocab, where).pad_id
+    if pad != config.pad_token_id:
+        raise CheckpointError(f"{where}: [PAD] has the number {pad}, {CONFIG} says {config.pad_token_id}")
+
+
+def _check_scale(tensors: dict[str, np.ndarray], name: str, length: int, where: str) -> None:
+    scale = tensors.get(name)
+    if scale is None or scale.dtype != np.float32 or scale.shape != (length,):
+        raise CheckpointError(f"{where}: {name} must be float32 of shape [{length}]")
+    if not (np.isfinite(scale).all() and (scale > 0).all()):
+        raise CheckpointError(f"{where}: {name} must be positive and finite")
+
+
+def read_tensors(path: Path) -> dict[str, np.ndarray]:
+    """Read a safetensors file; raise `CheckpointError` when it is missing, truncated or something else."""
+    from safetensors import SafetensorError  # type: ignore[attr-defined]
+    from safetensors.numpy import load_file
+
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file; a checkpoint is the directory that holds it")
+    try:
+        return load_file(path)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: not a whole safetensors file ({error}); copy or train it again") from error
+    except (AttributeError, TypeError) as error:  # what safetensors lets through for bfloat16 and float8
+        raise CheckpointError(f"{path}: holds numbers that NumPy has not ({error}); convert it to float32") from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint directory, checking every size; raise `CheckpointError` when something does not fit."""
+    directory = Path(path)
+    if not directory.is_dir():
+        raise CheckpointError(f"{directory}: no such directory; give the directory of a checkpoint")
+    manifest = Manifest.load(directory)  # first, as the other files of another format version may look otherwise
+    config_path = directory / CONFIG
+    config = ModelConfig.from_dict(read_json(config_path, CheckpointError), str(config_path))
+    vocab = read_vocab(directory / VOCAB)
+    check_vocab(vocab, config, str(directory / VOCAB))
+    labels = Labels.load(directory / LABELS)
+    tensors = read_tensors(directory / WEIGHTS)
+    check_tensors(tensors, config, labels, str(directory / WEIGHTS))
+    return Checkpoint(config, tensors, vocab, labels, manifest, read_lists(directory, config, labels))
+
+
+def read_lists(directory: Path, config: ModelConfig, labels: Labels) -> CompiledLexicon | None:
+    """The built-in lists of a checkpoint or a bundle, None without any."""
+    path = directory / LISTS
+    if not path.is_file():
+        return None
+    if LEXICON not in config.flags:
+        raise CheckpointError(f"{path}: lists of another model; {CONFIG} says that this one takes none")
+    return CompiledLexicon.from_tensors(read_tensors(path), labels.slots, str(path), config.normalisation)
+
+
+def write_lists(lexicon: CompiledLexicon | None, directory: Path) -> None:
+    """Inverse of `read_lists`."""
+    from safetensors.numpy import save
+
+    if lexicon:
+        (directory / LISTS).write_bytes(save(lexicon.tensors()))
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
+    """Write a checkpoint directory: it appears complete, under its name, or not at all."""
+    check_tensors(checkpoint.tensors, checkpoint.config, checkpoint.labels, str(path))
+    check_vocab(checkpoint.vocab, checkpoint.config, str(path))
+    with new_directory(path) as directory:
+        write_checkpoint_files(checkpoint, directory)
+
+
+def write_checkpoint_files(checkpoint: Checkpoint, directory: Path) -> None:
+    """Write the files of a checkpoint into a directory that exists."""
+    from safetensors.numpy import save
+
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in checkpoint.tensors.items()}
+    (directory / WEIGHTS).write_bytes(save(tensors))
+    (directory / CONFIG).write_text(json.dumps(checkpoint.config.to_dict(), indent=1) + "\n", encoding="utf-8")
+    (directory / VOCAB).write_text("\n".join(checkpoint.vocab) + "\n", encoding="utf-8")
+    checkpoint.labels.save(directory / LABELS)
+    write_lists(checkpoint.lexicon, directory)
+    checkpoint.manifest.save(directory)

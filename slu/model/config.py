@@ -1,0 +1,123 @@
+"""The shape of a network, in the names of ERNIE's ``config.json``."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from slu.errors import CheckpointError
+from slu.heads.head import Head
+from slu.heads.joint import JOINT
+from slu.heads.table import HEADS, head_of_architecture
+from slu.inputs.flags import KINDS
+from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Shape of the network, in the names of ERNIE's ``config.json``.
+
+    ``attention_head_size`` is a field of its own because heads can be cut: 9 heads of 26 serve a hidden size of 312.
+    ``max_seq_length``: tokens a text may have, [CLS] and [SEP] counted: as many positions as were trained.
+    ``flags``: the kinds of flags that the network takes beside the ids, some of `slu.inputs.flags.KINDS`.
+    ``normalisation``: what is done to a text before its tokens, one of `slu.inputs.normalisation.NORMALISATIONS`.
+    ``head``: a key of `slu.heads.table.HEADS`; ``config.json`` has its ``architectures`` instead.
+    """
+
+    vocab_size: int
+    hidden_size: int = 312
+    num_hidden_layers: int = 4
+    num_attention_heads: int = 12
+    attention_head_size: int = 26
+    intermediate_size: int = 1248
+    max_position_embeddings: int = 32
+    max_seq_length: int = 0
+    type_vocab_size: int = 4
+    hidden_act: str = "gelu"
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+    pad_token_id: int = 0
+    use_task_id: bool = False
+    task_id: int = 0
+    task_type_vocab_size: int = 3
+    flags: tuple[str, ...] = ()
+    head: str = JOINT.name
+    normalisation: str = PLAIN
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], where: str) -> ModelConfig:
+        """Build from the fields of a ``config.json``; fields of no meaning here are ignored."""
+        known = {f.name: f.type for f in dataclasses.fields(cls)}
+        kept = {key: value for key, value in data.items() if key in known and value is not None}
+        if "vocab_size" not in kept:
+            raise CheckpointError(f"{where}: vocab_size is missing; is this the configuration of an ERNIE model?")
+        if "attention_head_size" not in kept:
+            hidden = kept.get("hidden_size", cls.hidden_size)
+            heads = kept.get("num_attention_heads", cls.num_attention_heads)
+            if not isinstance(heads, int) or heads < 1 or not isinstance(hidden, int) or hidden % heads:
+                raise CheckpointError(f"{where}: hidden_size {hidden} does not divide into {heads} heads")
+            kept["attention_head_size"] = hidden // heads
+        kept.pop("head", None)
+        named = data.get("architectures")
+        head = head_of_architecture(named[0] if isinstance(named, list) and named else None)
+        flags = kept.pop("flags", ())
+        if not isinstance(flags, list | tuple) or list(flags) != [kind for kind in KINDS if kind in flags]:
+            raise CheckpointError(
+                f"{where}: flags is {flags!r}; some of {', '.join(KINDS)} are expected, in this order"
+            )
+        for name, value in kept.items():
+            kind = known[name]
+            good = {
+                "int": isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+                "float": isinstance(value, int | float) and not isinstance(value, bool) and value >= 0,
+                "str": isinstance(value, str),
+                "bool": isinstance(value, bool),
+            }[str(kind)]
+            if not good:
+                raise CheckpointError(f"{where}: {name} is {value!r}, which is no {kind}")
+        config = cls(**kept, flags=tuple(flags), head=head.name)
+        sizes = ("vocab_size", "hidden_size", "num_attention_heads", "attention_head_size", "intermediate_size")
+        for name in (*sizes, "num_hidden_layers", "max_position_embeddings"):
+            if getattr(config, name) < 1:
+                raise CheckpointError(f"{where}: {name} is {getattr(config, name)}; it must be at least 1")
+        if config.max_length < 3:
+            raise CheckpointError(f"{where}: max_seq_length is {config.max_length}; [CLS], a token and [SEP] need 3")
+        for name, bound in (("pad_token_id", config.vocab_size), ("task_id", config.task_type_vocab_size)):
+            if getattr(config, name) >= bound and (name == "pad_token_id" or config.use_task_id):
+                raise CheckpointError(f"{where}: {name} is {getattr(config, name)}; it must be below {bound}")
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "layer_norm_eps", "initializer_range"):
+            if getattr(config, name) > 1:
+                raise CheckpointError(f"{where}: {name} is {getattr(config, name)}; it must be at most 1")
+        if config.hidden_act != "gelu":
+            raise CheckpointError(f"{where}: hidden_act {config.hidden_act!r} is not supported; only gelu is")
+        if config.normalisation not in NORMALISATIONS:
+            raise CheckpointError(
+                f"{where}: normalisation is {config.normalisation!r}; this version of slu has {SPEECH} only, "
+                "a newer one is needed"
+            )
+        return config
+
+    @property
+    def task(self) -> Head:
+        """The head of the network."""
+        return HEADS[self.head]
+
+    @property
+    def max_length(self) -> int:
+        """Tokens that a text may have: ``max_seq_length``, or every position there is when it is 0."""
+        return min(self.max_seq_length or self.max_position_embeddings, self.max_position_embeddings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields of ``config.json``; ``flags`` and ``normalisation`` only where there are some."""
+        fields = dataclasses.asdict(self)
+        flags, normalisation = list(fields.pop("flags")), fields.pop("normalisation")
+        del fields["head"]
+        kind = {"model_type": "ernie", "architectures": [self.task.architecture]}
+        extra = {"flags": flags, "normalisation": normalisation}
+        return {**kind, **fields, **{name: value for name, value in extra.items() if value}}
+
+    def replace(self, **changes: Any) -> ModelConfig:
+        return dataclasses.replace(self, **changes)

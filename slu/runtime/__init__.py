@@ -1,0 +1,1 @@
+"""Running a model: opening directories, the parser, and the engines behind it."""

@@ -1,0 +1,348 @@
+"""``native``: the project's own engine, by its C API. Text goes in and an answer comes out; Python only wraps them.
+
+ctypes lets go of Python's lock during a call, so threads parse at the same time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from ctypes import POINTER, byref, c_void_p
+from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import finalize
+
+from slu.corpus.labels import Labels
+from slu.corpus.utterance import Slot
+from slu.errors import BundleError, ConfigError, SluError
+from slu.heads.joint import JOINT
+from slu.inputs.flags import FIRST_TURN, FlagColumns
+from slu.runtime.backends import native_api as api
+from slu.runtime.backends.native_api import utf8
+from slu.runtime.backends.native_lexicon import NativeLexicon
+from slu.runtime.bundle import ModelDirectory
+from slu.runtime.formats import GGUF
+from slu.runtime.parser import ParseResult, intent_number, required
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CHUNK = 32
+"""Texts that a thread takes at a time: about a millisecond of work, many times what handing them over costs."""
+
+
+class NativeBackend:
+    """A GGUF file that the native engine has opened. Any number of threads may use it at once.
+
+    ``max_length``: tokens of the longest text. ``labels``: names in the order of the logits. ``threshold``,
+    ``columns`` (of flags): as the file says. ``kernel``: what computes.
+    """
+
+    name = "native"
+
+    def __init__(self, path: str | Path, kernel: str | None = None):
+        """Open a file. ``kernel``: one of `kernel_names`, without it the fastest of this processor.
+
+        Raises `BundleError` when the file is missing, damaged or of another version, `ConfigError` for an unknown
+        kernel and when the engine's library is not there.
+        """
+        self.path = Path(path)
+        self._model = _Model(api.load_library(), self.path)
+        self._idle: list[_Context] = []
+        info = self._model.info
+        self.max_length = int(info.max_tokens)
+        self.labels = _labels(info, self.path)
+        self.threshold = float(info.threshold)
+        labels = self.labels
+        uses = (len(labels.slots), info.uses_lexicon), (len(labels.intents), info.uses_previous_intent)
+        self.columns = FlagColumns(*(count if used else 0 for count, used in uses))
+        self.lexicon = NativeLexicon(self._model.change, self._model.change_file) if info.uses_lexicon else None
+        self.kernel = kernel or info.kernel.decode()
+        with self.context():  # so that an unknown kernel is found out now
+            pass
+
+    @contextmanager
+    def context(self) -> Iterator[_Context]:
+        """Borrow a context: one that is idle, or a new one. So there are as many as threads that parse at a time."""
+        try:
+            context = self._idle.pop()
+        except IndexError:
+            context = self.new_context()
+        try:
+            yield context
+        finally:
+            self._idle.append(context)
+
+    def new_context(self) -> _Context:
+        """A context that is not lent to others."""
+        return _Context(self._model, self.kernel)
+
+    def run(self, ids: np.ndarray, flags: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The network alone: ``ids`` int32 ``[n, tokens]`` → logits ``[n, intents]`` and ``[n, tokens, tags]``.
+
+        ``flags``: float32 ``[n, tokens, columns]`` of zeros and ones, None for all 0.
+        """
+        import numpy as np
+
+        shape = (*ids.shape, self.columns.count)
+        if flags is not None and flags.shape != shape:
+            raise ConfigError(f"flags have shape {list(flags.shape)}, {list(shape)} is needed")
+
+        count, length = ids.shape
+        intents = np.empty((count, len(self.labels.intents)), np.float32)
+        slots = np.empty((count, length, len(self.labels.tags)), np.float32)
+        with self.context() as context:
+            for row, sequence in enumerate(np.ascontiguousarray(ids, np.int32)):
+                given = None if flags is None else np.ascontiguousarray(flags[row], np.float32)
+                pointer = None if given is None else given.ctypes.data_as(POINTER(ctypes.c_float))
+                logits = context.run(sequence.ctypes.data_as(POINTER(ctypes.c_int32)), length, pointer)
+                intents[row] = np.ctypeslib.as_array(logits.intents, intents.shape[1:])
+                slots[row] = np.ctypeslib.as_array(logits.slots, slots.shape[1:])
+        return intents, slots
+
+
+class _Model:
+    """``slu_model``. Its contexts refer to it, so that it is closed after the last of them."""
+
+    def __init__(self, library: ctypes.CDLL, path: Path):
+        self.library, self.path = library, path
+        self.handle, error = c_void_p(), api.Error()
+        status = library.slu_model_open(_file_name(path), byref(self.handle), byref(error))
+        if status != api.OK:
+            raise _failure(library, path, status, error)
+        # At exit threads may still be parsing, and the system takes everything back.
+        finalize(self, library.slu_model_close, self.handle).atexit = False
+
+    @property
+    def info(self) -> api.Info:
+        """``slu_info``; do not keep it longer than the model."""
+        info: api.Info = self.library.slu_model_info(self.handle).contents
+        return info
+
+    def change(self, change: int, slot: str | None, phrases: bytes) -> str:
+        """``slu_model_change_lexicon``"""
+        return _change(self.library.slu_model_change_lexicon, self.handle, change, slot, phrases)
+
+    def change_file(self, change: int, slot: str, path: Path) -> str:
+        """``slu_model_change_lexicon_file``"""
+        return _change_file(self.library.slu_model_change_lexicon_file, self.handle, change, slot, path)
+
+
+class _Context:
+    """``slu_context``: working memory of one thread at a time."""
+
+    def __init__(self, model: _Model, kernel: str):
+        self._library, self._model = model.library, model
+        self.handle, error = c_void_p(), api.Error()
+        status = self._library.slu_context_create(model.handle, kernel.encode(), byref(self.handle), byref(error))
+        if status != api.OK:
+            raise _failure(self._library, model.path, status, error)
+        finalize(self, self._library.slu_context_free, self.handle).atexit = False
+        self.result, self._logits = POINTER(api.Result)(), POINTER(api.Logits)()
+        self._previous_intent = api.UNKNOWN_TURN
+
+    def set_previous_intent(self, number: int) -> None:
+        """``slu_set_previous_intent``, for the calls of `parse` that follow."""
+        if number != self._previous_intent:
+            status = self._library.slu_set_previous_intent(self.handle, number)
+            if status != api.OK:
+                self._fail(status)
+            self._previous_intent = number
+
+    def change(self, change: int, slot: str | None, phrases: bytes) -> str:
+        """``slu_context_change_lexicon``"""
+        return _change(self._library.slu_context_change_lexicon, self.handle, change, slot, phrases)
+
+    def change_file(self, change: int, slot: str, path: Path) -> str:
+        """``slu_context_change_lexicon_file``"""
+        return _change_file(self._library.slu_context_change_lexicon_file, self.handle, change, slot, path)
+
+    def parse(self, text: bytes) -> api.Result:
+        """``slu_parse``; the result is overwritten by the next call."""
+        status = self._library.slu_parse(self.handle, text, len(text), byref(self.result))
+        if status != api.OK:
+            self._fail(status)
+        return self.result.contents
+
+    def run(self, ids: object, count: int, flags: object = None) -> api.Logits:
+        """``slu_run``; the logits are overwritten by the next call."""
+        given = api.Input(ctypes.sizeof(api.Input), count, ids, flags)
+        status = self._library.slu_run(self.handle, byref(given), byref(self._logits))
+        if status != api.OK:
+            self._fail(status)
+        return self._logits.contents
+
+    def _fail(self, status: int) -> None:
+        message = self._library.slu_context_message(self.handle) or self._library.slu_status_text(status)
+        raise SluError(f"{self._model.path}: {message.decode('utf-8', 'replace')}")
+
+
+class NativeParser:
+    """A `slu.runtime.parser.Parser` whose path from text to answer is the engine's. Safe for several threads."""
+
+    def __init__(self, backend: NativeBackend, labels: Labels, threshold: float, threads: int = 1):
+        """``threads``: that `parse_batch` uses if it is not told otherwise."""
+        self.backend: NativeBackend = backend
+        self.head = JOINT
+        self.labels = labels
+        self.threshold = threshold
+        self.threads = threads
+        self.columns = backend.columns
+
+    @property
+    def uses_previous_intent(self) -> bool:
+        """Whether the previous intent makes a difference."""
+        return self.columns.intents > 0
+
+    @property
+    def lexicon(self) -> NativeLexicon:
+        """The lists that texts are matched with: change them here, for all that this parser parses."""
+        return required(self.backend.lexicon)
+
+    def session(self) -> NativeSession:
+        """A dialogue, with lists of its own on top of this parser's. For one thread at a time."""
+        return NativeSession(self)
+
+    def parse(self, text: str, previous_intent: str | None = None) -> ParseResult:
+        """Parse one utterance; ``previous_intent`` as for every `Parser`."""
+        with self.backend.context() as context:
+            return self.parse_in(context, text, previous_intent)
+
+    def parse_batch(
+        self, texts: Iterable[str], previous_intents: Sequence[str | None] | None = None, threads: int | None = None
+    ) -> list[ParseResult]:
+        """Parse many, on ``threads`` threads at once."""
+        texts = list(texts)
+        turns = list(zip(texts, previous_intents or [None] * len(texts)))
+        threads = self.threads if threads is None else threads
+        if threads < 1:
+            raise ConfigError(f"threads is {threads}; at least one is needed")
+        chunks = [turns[i : i + CHUNK] for i in range(0, len(turns), CHUNK)]
+        if min(threads, len(chunks)) < 2:
+            return self._parse_all(turns)
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(min(threads, len(chunks))) as pool:
+            return [result for results in pool.map(self._parse_all, chunks) for result in results]
+
+    def _parse_all(self, turns: list[tuple[str, str | None]]) -> list[ParseResult]:
+        with self.backend.context() as context:
+            return [self.parse_in(context, text, previous) for text, previous in turns]
+
+    def parse_in(self, context: _Context, text: str, previous_intent: str | None) -> ParseResult:
+        """Parse one utterance in this context."""
+        if self.columns.intents:
+            number = intent_number(previous_intent, self.columns, self.labels)
+            is_first = number == self.columns.first_turn
+            context.set_previous_intent(api.UNKNOWN_TURN if number is None else api.FIRST_TURN if is_first else number)
+        result = context.parse(utf8(text))
+        names = self.labels.slots
+        slots = tuple(
+            Slot(names[span.index], text[span.start : span.end], span.start, span.end)
+            for span in result.slots[: result.slot_count]
+        )
+        intent, score = self.labels.intents[result.intent_index], result.score
+        return ParseResult(text, intent, score, score >= self.threshold, slots, bool(result.truncated))
+
+
+class NativeSession:
+    """A `slu.runtime.parser.Session`, in a context of its own."""
+
+    def __init__(self, parser: NativeParser):
+        self._native = parser
+        self._context = parser.backend.new_context()
+        self._lists = NativeLexicon(self._context.change, self._context.change_file) if parser.columns.slots else None
+        self._previous = FIRST_TURN
+
+    @property
+    def lexicon(self) -> NativeLexicon:
+        """Lists for this dialogue only, on top of the parser's."""
+        return required(self._lists)
+
+    def parse(self, text: str) -> ParseResult:
+        """Parse the next turn."""
+        result = self._native.parse_in(self._context, text, self._previous)
+        self._previous = result.intent
+        return result
+
+    def restart(self) -> None:
+        """Begin a new dialogue; the lexicons stay."""
+        self._previous = FIRST_TURN
+
+
+def kernel_names() -> list[str]:
+    """The engine's kernels that this processor can run, the fastest first."""
+    library = api.load_library()
+    names: list[str] = []
+    while name := library.slu_kernel_name(len(names)):
+        names.append(name.decode())
+    return names
+
+
+def open_native(
+    model: ModelDirectory, name: str = "native", threads: int = 1, kernel: str | None = None
+) -> NativeBackend:
+    """Open the GGUF file of a bundle or a checkpoint; raise `BundleError` when it is the file of another model.
+
+    ``name`` and ``threads`` are as for every backend: there is one, and `NativeParser` has the threads.
+    """
+    [file] = GGUF.files
+    model.require(file)
+    backend = NativeBackend(model.path / file, kernel)
+    for what, found, expected in (
+        ("intents", backend.labels.intents, model.labels.intents),
+        ("slots", backend.labels.slots, model.labels.slots),
+    ):
+        if found != expected:
+            raise BundleError(f"{backend.path}: has other {what} than the labels beside it; export the model again")
+    return backend
+
+
+def load_native(path: str | Path, threads: int = 1) -> NativeParser:
+    """Open a GGUF file that lies anywhere: all that parsing needs is in it."""
+    backend = NativeBackend(path)
+    return NativeParser(backend, backend.labels, backend.threshold, threads)
+
+
+def _labels(info: api.Info, path: Path) -> Labels:
+    intents = tuple(info.intents[i].decode() for i in range(info.intent_count))
+    slots = tuple(info.slots[i].decode() for i in range(info.slot_count))
+    sets = info.slots_of_intents[: info.intent_count]
+    try:
+        return Labels(intents, slots, {n: tuple(slots[i] for i in s.slots[: s.count]) for n, s in zip(intents, sets)})
+    except ValueError as error:  # a name that is there twice
+        raise BundleError(f"{path}: its labels cannot be used ({error}); export it again") from error
+
+
+def _change(function: Callable[..., int], owner: c_void_p, change: int, slot: str | None, phrases: bytes) -> str:
+    """Call one of the functions that change a lexicon; returns what is wrong, "" if nothing is."""
+    error, name = api.Error(), None if slot is None else utf8(slot)
+    status = function(owner, change, name, phrases, len(phrases), byref(error))
+    return error.message.decode("utf-8", "replace") if status != api.OK else ""
+
+
+def _change_file(function: Callable[..., int], owner: c_void_p, change: int, slot: str, path: Path) -> str:
+    error = api.Error()
+    status = function(owner, change, utf8(slot), _file_name(path), byref(error))
+    return error.message.decode("utf-8", "replace") if status != api.OK else ""
+
+
+def _file_name(path: Path) -> bytes:
+    name = os.fsencode(path)
+    if b"\0" in name:
+        raise BundleError(f"{path!r}: not the name of a file")
+    return name
+
+
+def _failure(library: ctypes.CDLL, path: Path, status: int, error: api.Error) -> SluError:
+    """The exception for a status of opening ``path`` or making a context for it."""
+    message = error.message.decode("utf-8", "replace")
+    if not message or len(error.message) == ctypes.sizeof(error) - 1:  # none, or cut off by a long path
+        message = library.slu_status_text(status).decode()
+    if not message.startswith(f"{path}: "):
+        message = f"{path}: {message}"
+    if status in (api.FILE, api.FORMAT, api.VERSION):
+        return BundleError(message)
+    return (ConfigError if status == api.KERNEL else SluError)(message)

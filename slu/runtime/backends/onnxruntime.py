@@ -1,0 +1,36 @@
+"""``onnxruntime``, ``onnxruntime-int8``: the ONNX files, run by a current ONNX Runtime."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from slu.formats.onnx_model import read_onnx
+from slu.runtime.backends.fixed_length import FixedLengthBackend, output_order, refusals_explained
+from slu.runtime.bundle import ModelDirectory
+from slu.runtime.formats import BACKENDS
+
+
+class OnnxRuntimeBackend(FixedLengthBackend):
+    """Wraps an ``onnxruntime.InferenceSession`` on the CPU. ``threads``: within an operator."""
+
+    def __init__(self, model: ModelDirectory, name: str = "onnxruntime", threads: int = 1):
+        super().__init__(model)
+        self.name = name
+        [file] = BACKENDS[name].files
+        model.require(file)
+        path = model.path / file
+        read_onnx(path)
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 3
+        with refusals_explained(path, "ONNX Runtime"):
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            output_order([output.name for output in self._session.get_outputs()], model)
+            self.warm_up()
+
+    def infer(self, *inputs: np.ndarray) -> list[np.ndarray]:
+        feed = {given.name: array for given, array in zip(self.inputs, inputs)}
+        outputs: list[np.ndarray] = self._session.run(list(self.head.logits), feed)
+        return outputs

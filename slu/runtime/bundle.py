@@ -1,0 +1,123 @@
+"""A bundle: one directory with a model as devices run it, in one format or several. What is in it, and opening it.
+
+``vocab.txt``, ``labels.json``, ``config.json`` and ``manifest.json``, and the files of each format. All formats of a
+bundle compute the same: ``input_ids`` int32 ``[n, length]``, padded with the id of [PAD], and of a model that takes
+flags ``flags`` float32 ``[n, length, columns]``, to the float32 logits of the head's outputs (`slu.heads.head`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from slu.corpus.labels import Labels
+from slu.errors import BundleError, CheckpointError, SluError
+from slu.files import MARK, sha256
+from slu.inputs.lexicon import CompiledLexicon
+from slu.inputs.tokenizer import Tokenizer, read_vocab
+from slu.manifest import Manifest, read_json
+from slu.model.checkpoint import CONFIG, LABELS, VOCAB, WEIGHTS, read_lists
+from slu.model.config import ModelConfig
+
+INPUT = "input_ids"
+FLAGS = "flags"
+
+
+@dataclass(frozen=True)
+class GraphInput:
+    """One input of an exported graph. ``type``: as NumPy calls it. ``shape``: -1 is the number of utterances."""
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+
+
+def graph_inputs(length: int, columns: int = 0) -> tuple[GraphInput, ...]:
+    """What a graph takes, in its order, for utterances padded to ``length`` tokens. ``columns``: of the flags."""
+    ids = GraphInput(INPUT, "int32", (-1, length))
+    return (ids, GraphInput(FLAGS, "float32", (-1, length, columns))) if columns else (ids,)
+
+
+@dataclass(frozen=True)
+class ModelDirectory:
+    """A checkpoint or a bundle that is about to be run: what does not depend on the backend.
+
+    ``tokens``: its tokenizer. ``length``: tokens that a graph of fixed length takes, [CLS] and [SEP] counted; None in a
+    checkpoint.
+    """
+
+    path: Path
+    config: ModelConfig
+    tokens: Tokenizer
+    labels: Labels
+    manifest: Manifest
+    length: int | None
+
+    def tokenizer(self) -> Tokenizer:
+        """As of a checkpoint."""
+        return self.tokens
+
+    @cached_property
+    def lexicon(self) -> CompiledLexicon | None:
+        """Its built-in lexicons, None without any."""
+        return read_lists(self.path, self.config, self.labels)
+
+    def require(self, *names: str) -> None:
+        """Raise `BundleError` unless these files are there, as they were when the bundle was made."""
+        listed = self.manifest.config.get("files", {})
+        for name in names:
+            path = self.path / name
+            if not path.is_file():
+                raise BundleError(f"{path}: no such file; export the bundle again")
+            entry = listed.get(name)
+            if entry is None:
+                continue
+            # Paddle Lite ends the process when it is given a damaged file, so that is found out before.
+            if path.stat().st_size != entry["bytes"]:
+                raise BundleError(
+                    f"{path}: {path.stat().st_size} bytes, {MARK} says {entry['bytes']}; copy the bundle again"
+                )
+            if sha256(path) != entry["sha256"]:
+                raise BundleError(f"{path}: not the file that {MARK} describes; copy or export the bundle again")
+
+    def require_version(self, library: str, installed: str) -> None:
+        """Raise `BundleError` unless the bundle was made with this version of ``library`` (major and minor number)."""
+        made = self.manifest.versions.get(library)
+        if made is None:
+            raise BundleError(f"{self.path / MARK}: does not say which {library} made it; export the bundle again")
+        if made.split(".")[:2] != installed.split(".")[:2]:
+            raise BundleError(f"{self.path}: made with {library} {made}, installed is {installed}; export it again")
+
+
+def open_directory(path: str | Path) -> ModelDirectory:
+    """Read what a checkpoint and a bundle have in common; raise a `SluError` that says which file does not fit."""
+    directory = Path(path)
+    if not directory.is_dir():
+        raise BundleError(f"{directory}: no such directory; give a checkpoint or a bundle")
+    if not (directory / MARK).is_file():
+        raise BundleError(f"{directory}: holds no {MARK}; give a checkpoint or a bundle")
+    error: type[SluError] = CheckpointError if (directory / WEIGHTS).is_file() else BundleError
+    manifest = Manifest.load(directory, error)
+    config = ModelConfig.from_dict(read_json(directory / CONFIG, error), str(directory / CONFIG))
+    vocab = read_vocab(directory / VOCAB)
+    if len(vocab) != config.vocab_size:
+        raise error(f"{directory / VOCAB}: {len(vocab)} tokens, but the model has {config.vocab_size}")
+    labels = Labels.load(directory / LABELS, error)
+    tokenizer = Tokenizer(vocab, normalisation=config.normalisation)
+    return ModelDirectory(directory, config, tokenizer, labels, manifest, _length(directory, config, manifest))
+
+
+def _length(directory: Path, config: ModelConfig, manifest: Manifest) -> int | None:
+    if manifest.stage != "export":
+        return None
+    length, files = manifest.config.get("length"), manifest.config.get("files")
+    if not isinstance(length, int) or not 2 < length <= config.max_length:
+        raise BundleError(f"{directory / MARK}: length is {length!r}; a number of tokens was expected")
+    whole = isinstance(files, dict) and all(
+        isinstance(entry, dict) and isinstance(entry.get("bytes"), int) and isinstance(entry.get("sha256"), str)
+        for entry in files.values()
+    )
+    if not whole:
+        raise BundleError(f"{directory / MARK}: files does not list the bundle's files; export it again")
+    return length

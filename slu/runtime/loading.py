@@ -1,0 +1,85 @@
+"""Opening a model: a directory in, a parser out, with the backend that fits what is in it and what is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from slu.errors import BundleError, ConfigError
+from slu.model.checkpoint import Checkpoint
+from slu.runtime.backends.native import NativeBackend, NativeParser, load_native
+from slu.runtime.backends.native_api import LIBRARY
+from slu.runtime.bundle import ModelDirectory, open_directory
+from slu.runtime.formats import BACKENDS, resolve
+from slu.runtime.parser import Backend, Parser
+from slu.runtime.python_parser import PythonParser
+
+
+def load(path: str | Path, backend: str | None = None, threads: int = 1) -> Parser:
+    """Open a checkpoint, a bundle, or the GGUF file of one, which has all that the backend ``native`` needs.
+
+    ``backend``: a key of `BACKENDS`; without it, the first of them whose files are in ``path`` and whose library is
+    installed. ``threads``: of the backend's matrix products; ``native`` parses as many texts at once. Raises
+    `ConfigError` for an unknown or missing backend, `BundleError` or `CheckpointError` for a directory or a file that
+    does not hold what it should.
+    """
+    if backend is not None and backend not in BACKENDS:
+        raise ConfigError(f"--backend {backend}: there is no such backend; choose one of {', '.join(BACKENDS)}")
+    if Path(path).is_file():
+        return _load_file(Path(path), backend, threads)
+    directory = open_directory(path)
+    return parser_of(open_backend(directory, backend or _default(directory.path), threads), directory, threads)
+
+
+def parser_of(opened: Backend, directory: ModelDirectory, threads: int = 1) -> Parser:
+    """The parser over a backend that runs the model of ``directory``, with its lexicons and threshold."""
+    if isinstance(opened, NativeBackend):
+        return NativeParser(opened, directory.labels, directory.manifest.threshold, threads)
+    return PythonParser(opened, directory)
+
+
+def open_backend(model: ModelDirectory, name: str, threads: int = 1) -> Backend:
+    """The backend of that name, ready to run ``model``."""
+    entry = BACKENDS[name]
+    absent = entry.missing(model.path)
+    if absent is not None and entry.format is None:
+        raise BundleError(f"{model.path}: holds no {absent}; the backend {name} runs checkpoints only")
+    if absent is not None:
+        raise BundleError(
+            f"{model.path}: holds no {absent}, which the backend {name} runs; "
+            f"`slu export CHECKPOINT --out DIR --format {entry.format}` makes it"
+        )
+    if not entry.installed:
+        raise _not_installed(name)
+    opened: Backend = resolve(entry.opener)(model, name, threads)
+    return opened
+
+
+def checkpoint_parser(checkpoint: Checkpoint) -> PythonParser:
+    """A parser that runs a checkpoint by Paddle, with its built-in lexicons."""
+    from slu.model.network import load_model
+    from slu.runtime.backends.dygraph import DygraphBackend
+
+    return PythonParser(DygraphBackend(load_model(checkpoint)), checkpoint)
+
+
+def _load_file(path: Path, backend: str | None, threads: int) -> Parser:
+    if backend not in (None, "native"):
+        raise BundleError(f"{path}: a file; the backend {backend} runs directories, give the one that it is in")
+    return load_native(path, threads)
+
+
+def _default(directory: Path) -> str:
+    fitting = [name for name, entry in BACKENDS.items() if entry.missing(directory) is None]
+    if not fitting:
+        raise BundleError(f"{directory}: holds no model that this program can run; give a checkpoint or a bundle")
+    for name in fitting:
+        if BACKENDS[name].installed:
+            return name
+    raise _not_installed(fitting[0])
+
+
+def _not_installed(name: str) -> ConfigError:
+    if name == "native":
+        return ConfigError(f"--backend native: there is no {LIBRARY}; `pip install .` builds it")
+    entry = BACKENDS[name]
+    return ConfigError(f'--backend {name}: {entry.module} is not installed; pip install "slu[{entry.extra}]" brings it')

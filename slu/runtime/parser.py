@@ -1,0 +1,172 @@
+"""Text in, answer out: what every parser gives and takes, whatever computes it.
+
+There are two implementations of `Parser`: `slu.runtime.python_parser.PythonParser` over any backend that computes
+logits, and `slu.runtime.backends.native.NativeParser`, whose whole path is the engine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from slu.corpus.labels import Labels
+from slu.corpus.utterance import Slot
+from slu.errors import ConfigError, LexiconError
+from slu.heads.head import Head
+from slu.inputs.flags import FIRST_TURN, FlagColumns
+
+L = TypeVar("L")
+
+
+@dataclass(frozen=True, slots=True)
+class ParseResult:
+    """What was understood of ``text``.
+
+    ``score``: probability of the whole answer, intent and slots together, 0..1. ``understood``: whether it reaches the
+    threshold chosen on development data. ``truncated``: the text had more tokens than the model reads; the rest was
+    ignored.
+    """
+
+    text: str
+    intent: str
+    score: float
+    understood: bool
+    slots: tuple[Slot, ...]
+    truncated: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `slu parse` prints."""
+        data: dict[str, Any] = {
+            "text": self.text,
+            "intent": self.intent,
+            "score": round(self.score, 6),
+            "understood": self.understood,
+            "slots": [{"name": s.name, "value": s.value, "start": s.start, "end": s.end} for s in self.slots],
+        }
+        if self.truncated:
+            data["truncated"] = True
+        return data
+
+
+class Backend(Protocol):
+    """Something that computes logits. ``name`` as in ``--backend``; ``max_length``: tokens it can take."""
+
+    name: str
+    max_length: int
+
+    def run(self, ids: np.ndarray, flags: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+        """``ids`` int32 ``[n, tokens]`` without padding → the logits of the head's outputs (see `slu.heads.head`).
+
+        ``flags``: float32 ``[n, tokens, columns]`` (see `slu.inputs.flags`), None for all 0; only for models that take
+        them.
+        """
+        ...
+
+
+class ChangeableLexicon(Protocol):
+    """Lexicons, one a slot, that can be changed while a model is in use. A change is made as a whole or not at all."""
+
+    def add(self, slot: str, phrases: Iterable[str]) -> None:
+        """Add entries to the lexicon of ``slot``."""
+        ...
+
+    def remove(self, slot: str, phrases: Iterable[str]) -> None:
+        """Remove entries, those of the layers below as well; entries that are in no lexicon do no harm."""
+        ...
+
+    def replace(self, slot: str, phrases: Iterable[str]) -> None:
+        """Let ``slot`` have these entries and no others."""
+        ...
+
+    def reset(self, slot: str | None = None) -> None:
+        """Forget what was added, removed and replaced here, for one slot or for all."""
+        ...
+
+    def add_file(self, slot: str, path: str | Path) -> None:
+        """Add the entries of a file (see `slu.inputs.phrases`)."""
+        ...
+
+
+class Session(Protocol):
+    """One dialogue: its turns in their order, each parsed knowing the intent of the one before."""
+
+    @property
+    def lexicon(self) -> ChangeableLexicon:
+        """Lexicons for this dialogue only, on top of the parser's."""
+        ...
+
+    def parse(self, text: str) -> ParseResult:
+        """Parse the next turn."""
+        ...
+
+    def restart(self) -> None:
+        """Begin a new dialogue; the lexicons stay."""
+        ...
+
+
+class Parser(Protocol):
+    """A model ready to parse.
+
+    ``head``, ``labels``: what it can answer. ``threshold``: the score from which an answer is understood. ``columns``:
+    the flags that the model takes beside the ids.
+    """
+
+    head: Head
+    labels: Labels
+    threshold: float
+    columns: FlagColumns
+
+    @property
+    def backend(self) -> Backend:
+        """What computes."""
+        ...
+
+    @property
+    def lexicon(self) -> ChangeableLexicon:
+        """The lexicons that texts are matched with: change them here, for all that this parser parses."""
+        ...
+
+    @property
+    def uses_previous_intent(self) -> bool:
+        """Whether the previous intent makes a difference."""
+        ...
+
+    def session(self) -> Session:
+        """A dialogue, with lexicons of its own on top of this parser's."""
+        ...
+
+    def parse(self, text: str, previous_intent: str | None = None) -> ParseResult:
+        """Parse one utterance.
+
+        ``previous_intent``: that of the previous turn, `slu.inputs.flags.FIRST_TURN` if this is the first one of a
+        dialogue, None if that is not known. Models that do not use it take no notice of it.
+        """
+        ...
+
+    def parse_batch(
+        self, texts: Iterable[str], previous_intents: Sequence[str | None] | None = None
+    ) -> list[ParseResult]:
+        """Parse many, in their order."""
+        ...
+
+
+def intent_number(name: str | None, columns: FlagColumns, labels: Labels) -> int | None:
+    """The number that stands for a previous intent among the flags, None if it is not known or not used."""
+    if name is None or not columns.intents:
+        return None
+    if name == FIRST_TURN:
+        return columns.first_turn
+    if name not in labels.intents:
+        raise ConfigError(f"previous intent {name!r}: the model has {', '.join(labels.intents)}")
+    return labels.intents.index(name)
+
+
+def required(lexicon: L | None) -> L:
+    """The lexicons of a model; raise `LexiconError` for a model that takes none."""
+    if lexicon is None:
+        raise LexiconError("this model was trained without lists; one trained by a recipe with [lexicon] takes them")
+    return lexicon

@@ -1,0 +1,130 @@
+"""The parser in Python: tokens, matches and decoding here, logits by any backend."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from slu.corpus.labels import Labels
+from slu.inputs.flags import FIRST_TURN, LEXICON, FlagColumns
+from slu.inputs.lexicon import CompiledLexicon, Entries, Lexicon, compile_lexicon, find_matches
+from slu.inputs.tokenizer import Encoding, Tokenizer
+from slu.manifest import Manifest
+from slu.model.config import ModelConfig
+from slu.runtime.parser import Backend, ParseResult, intent_number, required
+
+BATCH = 128
+"""Utterances computed at once; more only costs memory."""
+
+
+class Model(Protocol):
+    """What a parser needs of a model beside its logits: a `Checkpoint` and a `ModelDirectory` are such."""
+
+    @property
+    def config(self) -> ModelConfig: ...
+    @property
+    def labels(self) -> Labels: ...
+    @property
+    def manifest(self) -> Manifest: ...
+    @property
+    def lexicon(self) -> CompiledLexicon | None: ...
+    def tokenizer(self) -> Tokenizer: ...
+
+
+class PythonParser:
+    """A `slu.runtime.parser.Parser`. Not safe for several threads at once, as its backend need not be."""
+
+    def __init__(self, backend: Backend, model: Model):
+        self.backend = backend
+        self.tokenizer = model.tokenizer()
+        self.labels = model.labels
+        self.threshold = model.manifest.threshold
+        self.head = model.config.task
+        self.columns = FlagColumns.of(model.config.flags, model.labels)
+        self.decoder = self.head.decoder(model.labels)
+        self._lexicon: Lexicon | None = None
+        if LEXICON in model.config.flags:
+            self._lexicon = Lexicon(
+                model.lexicon or compile_lexicon({}, model.labels.slots, self.tokenizer.normalisation)
+            )
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """As for every parser."""
+        return required(self._lexicon)
+
+    @property
+    def uses_previous_intent(self) -> bool:
+        """As for every parser."""
+        return self.columns.intents > 0
+
+    def session(self) -> PythonSession:
+        """As for every parser."""
+        return PythonSession(self)
+
+    def parse(self, text: str, previous_intent: str | None = None) -> ParseResult:
+        """As for every parser."""
+        return self.parse_batch([text], previous_intents=[previous_intent])[0]
+
+    def parse_batch(
+        self, texts: Iterable[str], previous_intents: Sequence[str | None] | None = None
+    ) -> list[ParseResult]:
+        """Parse many; those of like length are computed together, so that nothing is padded."""
+        return self.parse_with(self._lexicon, texts, previous_intents)
+
+    def parse_with(
+        self, lexicon: Entries | None, texts: Iterable[str], previous_intents: Sequence[str | None] | None = None
+    ) -> list[ParseResult]:
+        """As `parse_batch`, with these lexicons, None for none."""
+        texts = list(texts)
+        previous = [intent_number(name, self.columns, self.labels) for name in previous_intents or [None] * len(texts)]
+        encodings = [self.tokenizer.encode(text, self.backend.max_length) for text in texts]
+        matches = [find_matches(lexicon, t, e) for t, e in zip(texts, encodings)] if lexicon else [[] for _ in texts]
+        results: list[ParseResult | None] = [None] * len(texts)
+        for group in _batches_of_equal_length(encodings):
+            ids = np.stack([encodings[i].ids for i in group])
+            if self.columns.count:
+                given = [matches[i] for i in group], [previous[i] for i in group]
+                logits = self.backend.run(ids, self.columns.of_texts(ids.shape[1], *given))
+            else:
+                logits = self.backend.run(ids)
+            for i, decision in zip(group, self.decoder.decode(*self.head.without_specials(logits))):
+                intent, slots = self.decoder.answer(decision, texts[i], encodings[i])
+                understood = decision.score >= self.threshold
+                results[i] = ParseResult(texts[i], intent, decision.score, understood, slots, encodings[i].truncated)
+        return [result for result in results if result is not None]
+
+
+class PythonSession:
+    """A `slu.runtime.parser.Session` of a `PythonParser`."""
+
+    def __init__(self, parser: PythonParser):
+        self._parser = parser
+        self._lexicon = Lexicon(parser._lexicon) if parser._lexicon else None
+        self._previous = FIRST_TURN
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """As for every session."""
+        return required(self._lexicon)
+
+    def parse(self, text: str) -> ParseResult:
+        """As for every session."""
+        [result] = self._parser.parse_with(self._lexicon, [text], [self._previous])
+        self._previous = result.intent
+        return result
+
+    def restart(self) -> None:
+        """As for every session."""
+        self._previous = FIRST_TURN
+
+
+def _batches_of_equal_length(encodings: Sequence[Encoding]) -> list[list[int]]:
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for i, encoding in enumerate(encodings):
+        by_length[len(encoding.ids)].append(i)
+    groups = (by_length[length] for length in sorted(by_length))
+    return [group[i : i + BATCH] for group in groups for i in range(0, len(group), BATCH)]

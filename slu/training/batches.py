@@ -1,0 +1,87 @@
+"""Batches of utterances of like length, in an order that depends on the seed and the epoch alone."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+import numpy as np
+
+from slu.corpus.dialogues import turns_before
+from slu.corpus.labels import Labels
+from slu.corpus.utterance import Utterance
+from slu.heads.examples import Batch, Example, collate
+from slu.inputs.flags import NO_FLAGS, FlagColumns, spans_of
+from slu.inputs.lexicon import Entries, Match, find_matches
+from slu.inputs.tokenizer import Encoding
+from slu.runtime.python_parser import Model
+
+_POOL = 50
+"""Batches sorted together: enough that a batch needs little padding, few enough that batches stay random."""
+
+
+def make_examples(
+    utterances: Sequence[Utterance],
+    model: Model,
+    lexicon: Entries | None = None,
+    singular: Container[tuple[int, int]] = (),
+) -> list[Example]:
+    """Tokenize and match as ``model`` does, and make its head's targets; raise `CorpusError` for unknown labels.
+
+    ``utterances`` in the order of a corpus: the labelled intent of the utterance before is the previous intent.
+    ``lexicon``: what texts are matched with, in place of the model's own. ``singular``: entries (slot number, key)
+    whose matches right where such a slot is do not count, see `TrainingLists.singular`.
+    """
+    tokenizer, labels, max_length = model.tokenizer(), model.labels, model.config.max_length
+    head = model.config.task
+    if lexicon is None:
+        lexicon = model.lexicon
+    intents = {name: i for i, name in enumerate(labels.intents)}
+    examples = []
+    for utterance, before in zip(utterances, turns_before(utterances)):
+        encoding = tokenizer.encode(utterance.text, max_length)
+        targets = head.targets(utterance, encoding, labels)
+        matches = find_matches(lexicon, utterance.text, encoding) if lexicon else []
+        spans = spans_of(
+            m for m in matches if (m.slot, m.key) not in singular or not _is_gold(m, utterance, encoding, labels)
+        )
+        previous = len(intents) if before is None else intents[utterances[before].intent]
+        examples.append(Example(encoding.ids.astype(np.int64), targets, spans, previous))
+    return examples
+
+
+def unlabelled_examples(texts: Sequence[str], model: Model) -> list[Example]:
+    """Tokenize and match texts whose labels and previous intents nobody knows, as ``model`` does."""
+    tokenizer, max_length, lexicon = model.tokenizer(), model.config.max_length, model.lexicon
+    examples = []
+    for text in texts:
+        encoding = tokenizer.encode(text, max_length)
+        spans = spans_of(find_matches(lexicon, text, encoding) if lexicon else [])
+        examples.append(Example(encoding.ids.astype(np.int64), model.config.task.no_targets(len(encoding.ids)), spans))
+    return examples
+
+
+def _is_gold(match: Match, utterance: Utterance, encoding: Encoding, labels: Labels) -> bool:
+    start, end = encoding.starts[match.first], encoding.ends[match.end - 1]
+    name = labels.slots[match.slot]
+    return any((slot.name, slot.start, slot.end) == (name, start, end) for slot in utterance.slots)
+
+
+def epoch_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """Indices of each batch of an epoch; every example is in exactly one."""
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(lengths))
+    batches = []
+    for start in range(0, len(order), batch_size * _POOL):
+        pool = order[start : start + batch_size * _POOL]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def make_shards(
+    examples: Sequence[Example], indices: np.ndarray, pad_id: int, shards: int, columns: FlagColumns = NO_FLAGS
+) -> list[Batch]:
+    """Cut one global batch into ``shards`` parts, the examples dealt out in turn; a part may be empty of examples."""
+    tokens = sum(len(examples[i].ids) - 2 for i in indices)
+    parts = ([examples[i] for i in indices[s::shards]] for s in range(shards))
+    return [collate(part, pad_id, len(indices), tokens, columns) for part in parts]

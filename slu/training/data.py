@@ -1,0 +1,49 @@
+"""The training and the development part of the corpus that a recipe names."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from slu.corpus.tagged import read_corpus, split_corpus
+from slu.corpus.utterance import Utterance
+from slu.errors import ConfigError, CorpusError
+from slu.files import sha256
+from slu.training.identity import canonical, file_hash, plain
+from slu.training.name_lists import TrainingLists, read_training_lists
+from slu.training.recipe import DataSettings, LexiconSettings, Recipe
+
+
+@dataclass(frozen=True)
+class Data:
+    """The two parts of a corpus and what identifies them; ``lists``: of the recipe's [lexicon], None without it."""
+
+    train: list[Utterance]
+    dev: list[Utterance]
+    identity: dict[str, str]
+    lists: TrainingLists | None = None
+
+
+def load_data(recipe: Recipe) -> Data:
+    """Read and split the corpus of a recipe."""
+    settings = recipe.section("data", DataSettings)
+    if settings.split not in ("utterance", "session"):
+        raise ConfigError(f"{recipe.path}: [data] split is {settings.split!r}; it is utterance or session")
+    path = recipe.resolve(settings.corpus)
+    utterances = read_corpus(path)
+    by: Literal["utterance", "session"] = "session" if settings.split == "session" else "utterance"
+    try:
+        train, dev = split_corpus(utterances, by=by, dev_fraction=settings.dev_fraction, seed=settings.seed)
+    except CorpusError as error:
+        raise CorpusError(f"{path}: {error}") from error
+    split = f"{settings.split} {settings.dev_fraction} seed {settings.seed}"
+    identity = {"corpus": sha256(path), "split": split}
+    slots = sorted({slot.name for utterance in train for slot in utterance.slots})
+    lists = read_training_lists(recipe, slots, by == "session")
+    if lists:
+        settings_of_lists = recipe.section("lexicon", LexiconSettings)
+        identity["lexicon"] = canonical(plain(dataclasses.asdict(replace(settings_of_lists, lists=""))))
+        if settings_of_lists.lists:
+            identity["lists"] = file_hash(recipe.resolve(settings_of_lists.lists))
+    return Data(train, dev, identity, lists)

@@ -1,0 +1,33 @@
+"""What identifies the inputs and settings of a stage, in a form that can be compared and stored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from slu.errors import CheckpointError
+from slu.files import sha256
+from slu.model.checkpoint import LISTS, WEIGHTS
+
+
+def canonical(identity: dict[str, Any]) -> str:
+    """The same text for equal objects."""
+    return json.dumps(identity, ensure_ascii=False, sort_keys=True)
+
+
+def file_hash(path: Path) -> str:
+    """Identity of an input: the hash of a file, of a checkpoint's weights and lists, or of all in a directory."""
+    source = path / WEIGHTS if (path / WEIGHTS).is_file() else path
+    try:
+        found = sha256(source)
+        if source != path and (path / LISTS).is_file():
+            return f"{found}+{sha256(path / LISTS)}"
+        return found
+    except OSError as error:
+        raise CheckpointError(f"{source}: cannot be read ({error.strerror})") from error
+
+
+def plain(config: dict[str, Any]) -> dict[str, Any]:
+    """As JSON gives it back: tuples become lists."""
+    return dict(json.loads(json.dumps(config)))

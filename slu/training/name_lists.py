@@ -1,0 +1,133 @@
+"""The lists that a model is trained with: those of the recipe's files, and of names in the training part itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from slu.corpus.labels import Labels
+from slu.corpus.utterance import Slot, Utterance
+from slu.errors import ConfigError
+from slu.inputs.flags import LEXICON
+from slu.inputs.lexicon import CompiledLexicon, compile_lexicon
+from slu.inputs.normalisation import PLAIN
+from slu.inputs.phrases import MAX_PHRASE, key_of, list_files, normalise, read_list
+from slu.training.flag_dropout import Dropping
+from slu.training.recipe import LexiconSettings, ModelSettings, Recipe
+
+COPIES = 1000
+"""Copies with new names for a slot, about: enough to learn to trust a list, few beside the corpus."""
+STRANGE = 0.3
+"""Probability that a character of a new name is any ideograph."""
+
+
+@dataclass(frozen=True)
+class TrainingLists:
+    """``files``: phrases of the list files by slot. ``own``: slots whose values in the training part are in lists.
+
+    ``by_session``: whether development data are other sessions, not only other utterances. ``flags``: the kinds that
+    the model takes.
+    """
+
+    files: dict[str, list[str]]
+    own: tuple[str, ...]
+    by_session: bool
+    flags: tuple[str, ...]
+    dropping: Dropping
+    new_names: tuple[str, ...] = ()
+    normalisation: str = PLAIN
+
+    def compile(self, labels: Labels, train: Sequence[Utterance]) -> CompiledLexicon | None:
+        """The table for a model of these labels; None if it takes none. Raises `LexiconError` for an unknown slot."""
+        if LEXICON not in self.flags:
+            return None
+        lists = {name: list(phrases) for name, phrases in self.files.items()}
+        for name in self.own:
+            lists.setdefault(name, [])
+        for name, value, _ in self._own_values(train):
+            lists[name].append(value)
+        return compile_lexicon(lists, labels.slots, self.normalisation)
+
+    def singular(self, labels: Labels, train: Sequence[Utterance]) -> frozenset[tuple[int, int]]:
+        """The entries (slot number, key) that one utterance alone (or one session) has brought into the lists.
+
+        In new text a value has seldom been seen. Where the training text itself is the only reason that an entry is in
+        a list, its match there must not count, or the model would learn to depend on matches.
+        """
+        sources: defaultdict[tuple[int, int], set[Hashable]] = defaultdict(set)
+        for name, value, source in self._own_values(train):
+            sources[labels.slots.index(name), key_of(normalise(value, self.normalisation))].add(source)
+        given = {
+            (labels.slots.index(name), key_of(normalise(phrase, self.normalisation)))
+            for name in self.own
+            for phrase in self.files.get(name, ())
+        }
+        return frozenset(entry for entry, found in sources.items() if len(found) == 1 and entry not in given)
+
+    def with_new_names(self, train: Sequence[Utterance]) -> list[tuple[int, Utterance]]:
+        """Copies of utterances with another name in a slot of ``new_names``, each with the index of the copied one.
+
+        All utterances with such a slot are copied, or `COPIES` of them, drawn at random. The name is the beginning of
+        one value and the end of another one, of which every character is, with probability `STRANGE`, some ideograph: a
+        name that is in no corpus. The same arguments give the same names.
+        """
+        random = Random(0)
+        values = {name: [s.value for u in train for s in u.slots if s.name == name] for name in self.new_names}
+        copies = []
+        for index, utterance in enumerate(train):
+            places = [i for i, slot in enumerate(utterance.slots) if slot.name in self.new_names]
+            if places:
+                place = places[int(random.random() * len(places))]
+                known = values[utterance.slots[place].name]
+                if random.random() * len(known) < COPIES:
+                    copies.append((index, _replace_value(utterance, place, _new_name(random, known))))
+        return copies
+
+    def _own_values(self, train: Sequence[Utterance]) -> Iterator[tuple[str, str, Hashable]]:
+        """(slot, value, where it occurs) of every slot in question: what was heard, and what was meant."""
+        for number, utterance in enumerate(train):
+            source = utterance.session if self.by_session else number
+            for slot in utterance.slots:
+                if slot.name in self.own:
+                    for value in {slot.value, slot.correction or slot.value}:
+                        if 0 < len(normalise(value, self.normalisation)) <= MAX_PHRASE:
+                            yield slot.name, value, source
+
+
+def _new_name(random: Random, values: Sequence[str]) -> str:
+    first, last = (values[int(random.random() * len(values))] for _ in range(2))
+    name = first[: (len(first) + 1) // 2] + last[len(last) // 2 :]
+    name = name[: MAX_PHRASE // 2]
+    return "".join(chr(0x4E00 + int(random.random() * 20902)) if random.random() < STRANGE else c for c in name)
+
+
+def _replace_value(utterance: Utterance, place: int, value: str) -> Utterance:
+    """With another value in one slot; the slots after it move."""
+    old = utterance.slots[place]
+    moved = len(value) - len(old.value)
+    slots = (
+        *utterance.slots[:place],
+        Slot(old.name, value, old.start, old.start + len(value)),
+        *(replace(slot, start=slot.start + moved, end=slot.end + moved) for slot in utterance.slots[place + 1 :]),
+    )
+    text = utterance.text[: old.start] + value + utterance.text[old.end :]
+    return replace(utterance, text=text, slots=slots)
+
+
+def read_training_lists(recipe: Recipe, slots: Sequence[str], by_session: bool) -> TrainingLists | None:
+    """What the section [lexicon] asks for, None without it. ``slots``: those of the training part."""
+    if not recipe.has("lexicon"):
+        return None
+    settings = recipe.section("lexicon", LexiconSettings)
+    for setting, names in (("own", settings.own), ("new_names", settings.new_names)):
+        unknown = [name for name in names if name not in slots]
+        if unknown:
+            raise ConfigError(
+                f"{recipe.path}: [lexicon] {setting}: there is no slot {unknown[0]!r}; there are {', '.join(slots)}"
+            )
+    paths = list_files(recipe.resolve(settings.lists), slots) if settings.lists else []
+    normalisation = recipe.section("model", ModelSettings).normalisation
+    files = {path.stem: read_list(path, normalisation) for path in paths}
+    return TrainingLists(files, settings.own, by_session, settings.flags, settings, settings.new_names, normalisation)

@@ -1,0 +1,188 @@
+"""A recipe: one TOML file that says how a model is made, from the corpus to the bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+from slu.errors import ConfigError
+from slu.inputs.flags import LEXICON, PREVIOUS_INTENT
+from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
+from slu.training.flag_dropout import Dropping
+
+OWN_SECTIONS = ("data", "lexicon", "model", "training")
+"""Those of training; entry points of the group ``slu.recipe`` name the others."""
+GENERIC = "ideographs"
+"""In place of a vocabulary's path: the one that needs no file (`slu.inputs.vocab.ideograph_vocab`)."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """``corpus``: a tagged corpus; the part of it not trained on, ``dev_fraction``, measures every stage.
+
+    ``split``: whether single utterances or whole sessions are held out ("utterance" or "session").
+    """
+
+    corpus: str
+    split: str = "utterance"
+    dev_fraction: float = 0.2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """``init``: "scratch", a published name such as ernie-3.0-tiny-nano-v2-zh, or a local checkpoint directory.
+
+    ``vocab``: file with the vocabulary of a model from scratch, or "ideographs" for the generic one that needs no file.
+    The sizes are those of a model from scratch. ``max_length``: tokens a text may have, [CLS] and [SEP] counted.
+    ``normalisation``: what is done to a text before its tokens, one of `slu.inputs.normalisation.NORMALISATIONS`.
+    """
+
+    init: str = "scratch"
+    vocab: str = GENERIC
+    hidden_size: int = 312
+    num_hidden_layers: int = 4
+    num_attention_heads: int = 12
+    intermediate_size: int = 1248
+    max_position_embeddings: int = 2048
+    dropout: float = 0.1
+    max_length: int = 32
+    seed: int = 0
+    normalisation: str = PLAIN
+
+    def __post_init__(self) -> None:
+        if self.normalisation not in NORMALISATIONS:
+            raise ConfigError(f"normalisation is {self.normalisation!r}; it must be {SPEECH!r}, or {PLAIN!r} for none")
+
+
+@dataclass(frozen=True)
+class LexiconSettings(Dropping):
+    """What a model is told beside the text: matches with lists of names, and the intent of the turn before.
+
+    ``lists``: a directory with the list files, ``SLOT.txt``; empty for none. ``own``: slots whose values in the
+    training part are in lists as well. ``new_names``: slots for which the model is also trained with names that are
+    nowhere else, but in the lists, so that it trusts a list with names of an unknown kind (see
+    `slu.training.name_lists.TrainingLists.with_new_names`). ``previous_intent``: whether the model learns to use it.
+    How often flags are left out in training: see `slu.training.flag_dropout.Dropping`.
+    """
+
+    lists: str = ""
+    own: tuple[str, ...] = ()
+    new_names: tuple[str, ...] = ()
+    previous_intent: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.flags:
+            raise ConfigError("there are no lists, no own values and no previous_intent; leave out the section")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Kinds of flags that the model takes."""
+        matches = (LEXICON,) if self.lists or self.own else ()
+        return (*matches, PREVIOUS_INTENT) if self.previous_intent else matches
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The parsed file. Paths in it are relative to the directory of the file."""
+
+    path: Path
+    raw: dict[str, Any]
+
+    def section(self, name: str, kind: type[T]) -> T:
+        """The section ``name`` as the dataclass ``kind``; raise `ConfigError` for what does not belong there."""
+        return build(kind, self.raw.get(name, {}), f"{self.path}: [{name}]")
+
+    def has(self, name: str) -> bool:
+        return name in self.raw
+
+    def resolve(self, path: str) -> Path:
+        """A path that the recipe names."""
+        return self.path.parent / path
+
+
+def load_recipe(path: str | Path, overrides: typing.Sequence[str] = ()) -> Recipe:
+    """Read a recipe. ``overrides`` are settings such as ``data.corpus="my.txt"`` or ``training.epochs=3``."""
+    import tomli
+
+    source = Path(path)
+    try:
+        raw = tomli.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{source}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:  # tomli.TOMLDecodeError and UnicodeDecodeError among them
+        raise ConfigError(f"{source}: not a TOML file ({error})") from error
+    for override in overrides:
+        _override(raw, override)
+    known = sections()
+    unknown = sorted(set(raw) - set(known))
+    if unknown:
+        raise ConfigError(f"{source}: [{unknown[0]}] is no section; there are {', '.join(known)}")
+    return Recipe(source, raw)
+
+
+def sections() -> tuple[str, ...]:
+    """Names of the sections that a recipe can have: those of training, then those of what is installed beside it."""
+    others = sorted(metadata.entry_points(group="slu.recipe"), key=lambda entry: entry.name)
+    return (*OWN_SECTIONS, *(name for entry in others for name in entry.load()))
+
+
+def build(kind: type[T], data: Any, where: str) -> T:
+    """Make a dataclass of a table, checking names and types; a field that is a dataclass is a table in it."""
+    if not isinstance(data, dict):
+        raise ConfigError(f"{where} must be a table")
+    hints = typing.get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for name, value in data.items():
+        if name not in fields:
+            raise ConfigError(f"{where}: {name} is unknown; there are {', '.join(fields)}")
+        values[name] = _convert(hints[name], value, f"{where} {name}")
+    for name, field in fields.items():
+        if name not in values and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise ConfigError(f"{where}: {name} is missing")
+    try:
+        return kind(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return build(typing.cast(type, hint), value, where)
+    if typing.get_origin(hint) is tuple and isinstance(value, list):
+        return tuple(_convert(typing.get_args(hint)[0], item, where) for item in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and (type(value) is hint):
+        return value
+    raise ConfigError(f"{where} is {value!r}; {getattr(hint, '__name__', hint)} is expected")
+
+
+def _override(raw: dict[str, Any], text: str) -> None:
+    import tomli
+
+    name, equals, value = text.partition("=")
+    parts = name.strip().split(".")
+    if not equals or len(parts) < 2 or not all(parts):
+        raise ConfigError(f"--set {text}: write it as section.name=value")
+    try:
+        parsed = tomli.loads(f"x = {value}")["x"]
+    except tomli.TOMLDecodeError:
+        parsed = value
+    table = raw
+    for part in parts[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"--set {text}: {part} is not a section")
+    paths = ("data.corpus", "model.vocab", "lexicon.lists")
+    if name.strip() in paths and parsed and (name.strip(), parsed) != ("model.vocab", GENERIC):
+        # A path on the command line is relative to where the command runs, not to the recipe.
+        parsed = str(Path(str(parsed)).absolute())
+    table[parts[-1]] = parsed

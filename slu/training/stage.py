@@ -1,0 +1,146 @@
+"""A stage: makes one directory from others, says so in its manifest, and is skipped when it is up to date."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from slu.errors import CheckpointError, OutputError
+from slu.evaluation.evaluate import choose_threshold, evaluate, summary, understood_at, write_evaluation
+from slu.files import MARK, check_output_directory, new_directory, write_file
+from slu.manifest import Manifest, library_versions
+from slu.model.checkpoint import Checkpoint, load_checkpoint, write_checkpoint_files
+from slu.runtime.loading import checkpoint_parser
+from slu.training import distributed
+from slu.training.data import Data
+from slu.training.identity import canonical, plain
+
+BEING_MADE = "stage.json"
+"""In a workspace: the identity of what is being made there."""
+EVALUATION = "evaluation.json"
+"""Beside a checkpoint: its measures on the development data, class by class, as ``slu eval --json`` writes them."""
+
+
+def run_stage(
+    name: str,
+    out: Path,
+    settings: Any,
+    inputs: dict[str, str],
+    data: Data,
+    make: Callable[[Path], tuple[Checkpoint, dict[str, Any], Sequence[Path]]],
+    before: Checkpoint | None = None,
+    resume: bool = True,
+    say: Callable[[str], None] = print,
+) -> Checkpoint:
+    """Make the checkpoint ``out``, unless it is there already, made from the same inputs with the same settings.
+
+    ``make(workspace)`` returns the new checkpoint, what it has to report, and files to keep beside it. The result is
+    measured on the development data, and its threshold chosen there; all of that goes into the manifest.
+    """
+    out = Path(os.path.normpath(out.absolute()))  # so that even "." has a name and a place beside it
+    identity: dict[str, Any] = {
+        "stage": name,
+        "inputs": {**data.identity, **inputs},
+        "config": plain(dataclasses.asdict(settings)),
+    }
+    if is_up_to_date(out, identity):
+        say(f"{name}: up to date in {out}")
+        if distributed.rank() == 0 and _is_of(workspace_of(out), identity):
+            shutil.rmtree(workspace_of(out), ignore_errors=True)  # a kill came between the result and the tidying
+        return load_checkpoint(out)
+    check_replaceable(out, name)
+    start = time.monotonic()
+    try:
+        workspace = prepare_workspace(out, identity, resume)
+        checkpoint, report, keep = make(workspace)
+    except BaseException:
+        if distributed.rank() == 0 and not any(workspace_of(out).glob("*.safetensors")):
+            shutil.rmtree(workspace_of(out), ignore_errors=True)  # no state in it to go on from
+        raise
+    if distributed.rank() > 0:
+        distributed.barrier()
+        return checkpoint
+    seconds = time.monotonic() - start
+    parser = checkpoint_parser(checkpoint)
+    result, answers = evaluate(parser, data.dev)
+    threshold = choose_threshold(parser, data.dev, answers)
+    result["understood"] = understood_at(threshold, answers)
+    metrics = {**summary(result), "size_bytes": checkpoint.size_bytes, "seconds": round(seconds, 1), **report}
+    if checkpoint.lexicon:
+        metrics["lexicon"] = checkpoint.lexicon.count_of_slot()
+    checkpoint.manifest = Manifest(
+        **identity,
+        versions=library_versions(),
+        metrics=metrics,
+        threshold=threshold,
+        history=before.manifest.as_history() if before else [],
+    )
+    with new_directory(out) as directory:
+        write_checkpoint_files(checkpoint, directory)
+        write_evaluation(directory / EVALUATION, out.name, "the development part", parser, result)
+        for path in keep:
+            path.rename(directory / path.name)
+    shutil.rmtree(workspace, ignore_errors=True)
+    distributed.barrier()
+    say(describe(name, metrics, before.manifest.metrics if before else {}))
+    return checkpoint
+
+
+def is_up_to_date(out: Path, identity: dict[str, Any]) -> bool:
+    """Whether ``out`` holds the complete result of this stage, made from these inputs with this configuration."""
+    if not (out / MARK).is_file():
+        return False
+    try:
+        manifest = dataclasses.asdict(Manifest.load(out))
+    except CheckpointError:
+        return False
+    return {name: manifest[name] for name in identity} == identity
+
+
+def check_replaceable(out: Path, stage: str) -> None:
+    """Raise `OutputError` unless ``out`` is free, or holds an earlier result of the same stage."""
+    check_output_directory(out)
+    if not (out / MARK).is_file():
+        return
+    found = Manifest.load(out, OutputError).stage
+    if found != stage:
+        raise OutputError(f"{out}: holds the result of {found or 'no stage'}, not of {stage}; choose another --out")
+
+
+def workspace_of(out: Path) -> Path:
+    return out.with_name(f".{out.name}.training")
+
+
+def prepare_workspace(out: Path, identity: dict[str, Any], resume: bool) -> Path:
+    """A directory beside ``out`` for the state of a long stage; what is in it is kept only to go on with the same."""
+    workspace = workspace_of(out)
+    if distributed.rank() == 0 and not (resume and _is_of(workspace, identity)):
+        shutil.rmtree(workspace, ignore_errors=True)
+        write_file(workspace / BEING_MADE, canonical(identity))
+    distributed.barrier()
+    return workspace
+
+
+def _is_of(workspace: Path, identity: dict[str, Any]) -> bool:
+    try:
+        return (workspace / BEING_MADE).read_bytes() == canonical(identity).encode()
+    except OSError:
+        return False
+
+
+def describe(name: str, metrics: dict[str, Any], before: dict[str, Any]) -> str:
+    """One line: what a stage did to the size and to every measure."""
+    parts = [f"{name}: {metrics['size_bytes'] / 1e6:.2f} MB"]
+    if before.get("size_bytes"):
+        parts[0] += f" (was {before['size_bytes'] / 1e6:.2f})"
+    for measure in ("exact", "seed_accuracy", "intent_accuracy", "intent_macro_f1", "slot_f1"):
+        text = f"{measure} {metrics[measure]:.2f}"
+        if measure in before:
+            text += f" ({metrics[measure] - before[measure]:+.2f})"
+        parts.append(text)
+    return ", ".join([*parts, f"{metrics['seconds']:.0f} s"])

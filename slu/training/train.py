@@ -1,0 +1,160 @@
+"""The first stage: train a model on a corpus. And what every stage that trains shares."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from slu.corpus.labels import Labels
+from slu.corpus.utterance import Utterance
+from slu.errors import ConfigError
+from slu.files import write_file
+from slu.heads.examples import Example
+from slu.inputs.flags import FlagColumns
+from slu.inputs.lexicon import Lexicon
+from slu.model.checkpoint import Checkpoint
+from slu.model.embedding_rows import restore_rows, select_rows, select_used
+from slu.training import distributed
+from slu.training.batches import make_examples
+from slu.training.data import Data
+from slu.training.fit import Objective, TrainingSettings, fit, labelled_loss, loss_of
+from slu.training.identity import file_hash
+from slu.training.recipe import GENERIC, ModelSettings, Recipe
+from slu.training.stage import run_stage
+from slu.training.start import initial_checkpoint
+from slu.training.visualdl_log import DIRECTORY as VISUALDL
+
+LOG = "training.json"
+"""A row an evaluation: step, epoch, loss and every measure. `slu report` draws it."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What the first stage depends on, besides its inputs."""
+
+    model: ModelSettings
+    training: TrainingSettings
+
+
+Select = Callable[[Checkpoint], Checkpoint]
+"""A checkpoint of the same vocabulary, with those rows of the embeddings only that are trained."""
+Plan = Callable[[Checkpoint, Select], tuple[Objective, Sequence[Example]]]
+"""From the checkpoint that is trained, its rows selected, to what is minimised over which examples."""
+
+
+def train(
+    initial: Checkpoint, data: Data, settings: TrainingSettings, workspace: Path
+) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
+    """Train ``initial`` on labelled utterances. Returns the best checkpoint, a report, and files to keep with it."""
+
+    def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example]]:
+        return labelled_loss(loss_of(settings, small)), training_examples(small, data)
+
+    return run_training(initial, data, settings, plan, workspace, "train")
+
+
+def run_training(
+    start: Checkpoint,
+    data: Data,
+    settings: TrainingSettings,
+    plan: Plan,
+    workspace: Path,
+    title: str,
+    prepare: Callable[[Any], Any] = lambda model: model,
+    finish: Callable[[Any, Checkpoint], Checkpoint] | None = None,
+) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
+    """Train a checkpoint with any objective. Returns the best result, a report, and files to keep with it.
+
+    Only the rows of the embeddings that the corpus uses are trained (`slu.model.embedding_rows.select_used`); the
+    others come back as they were. ``prepare`` may change the network before training (quantisation), ``finish`` turns
+    the trained network into a checkpoint.
+    """
+    from slu.model.network import load_model, to_checkpoint
+
+    config, lists = start.config, data.lists
+    if config.flags != (lists.flags if lists else ()):
+        raise ConfigError(
+            f"the model takes the flags {', '.join(config.flags) or 'none'}; [lexicon] of the recipe is for another one"
+        )
+    small, rows = select_used(start, [*data.train, *data.dev])
+    positions, tokenizer = small.config.max_position_embeddings, small.tokenizer()
+    objective, examples = plan(small, lambda checkpoint: select_rows(checkpoint, rows, positions))
+    model = prepare(load_model(small))
+    started = time.monotonic()
+    log = fit(
+        model, examples, settings, objective, _evaluator(model, small, data.dev), workspace,
+        tokenizer.unk_id, tokenizer.pad_id, title, FlagColumns.of(config.flags, small.labels),
+        lists.dropping if lists else None,
+    )  # fmt: skip
+    seconds = time.monotonic() - started
+    if distributed.rank() == 0:
+        write_file(workspace / LOG, json_rows(log))
+    steps = -(-len(examples) // settings.batch_size)
+    report = {"epochs": round(log[-1]["step"] / steps, 2) if log else 0.0, "training_seconds": round(seconds, 1)}
+    trained = (finish or to_checkpoint)(model, small)
+    return restore_rows(trained, start, rows), report, [workspace / LOG, workspace / VISUALDL]
+
+
+def training_examples(checkpoint: Checkpoint, data: Data) -> list[Example]:
+    """The training part as ``checkpoint`` reads it; where the recipe says so, copies with new names follow."""
+    lists, lexicon = data.lists, checkpoint.lexicon
+    if lists is None or lexicon is None:
+        return make_examples(data.train, checkpoint)
+    singular = lists.singular(checkpoint.labels, data.train)
+    examples = make_examples(data.train, checkpoint, singular=singular)
+    copies = lists.with_new_names(data.train)
+    known = Lexicon(lexicon)
+    for name in lists.new_names:
+        known.add(name, {slot.value for _, copy in copies for slot in copy.slots if slot.name == name})
+    copied = make_examples([copy for _, copy in copies], checkpoint, known, singular)
+    examples += [replace(example, previous=examples[i].previous) for (i, _), example in zip(copies, copied)]
+    return examples
+
+
+def json_rows(rows: list[dict[str, Any]]) -> str:
+    import json
+
+    return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
+
+
+def _evaluator(model: Any, checkpoint: Checkpoint, dev: Sequence[Utterance]) -> Callable[[], dict[str, float]]:
+    from slu.evaluation.evaluate import evaluate as measure_parser
+    from slu.runtime.backends.dygraph import DygraphBackend
+    from slu.runtime.python_parser import PythonParser
+
+    parser = PythonParser(DygraphBackend(model), checkpoint)
+
+    def evaluate() -> dict[str, float]:
+        result, _ = measure_parser(parser, dev)
+        return {name: result[name] for name in checkpoint.head.chosen_by}
+
+    return evaluate
+
+
+def train_stage(recipe: Recipe, data: Data, out: Path, resume: bool, number: int = 0) -> Checkpoint:
+    """Make the first checkpoint of a recipe, unless it is up to date.
+
+    ``number``: 0 for the recipe's own random numbers, others for models that differ by nothing else.
+    """
+    model = recipe.section("model", ModelSettings)
+    model = replace(model, seed=model.seed + number)
+    vocab = None if model.vocab == GENERIC else recipe.resolve(model.vocab)
+    inputs = {"vocab": file_hash(vocab)} if vocab and model.init == "scratch" else {}
+    if Path(model.init).is_dir():
+        inputs["init"] = file_hash(Path(model.init))
+    # Where the files lay is nobody else's concern, and no reason to train again: their hashes say what they were.
+    named = replace(model, vocab=Path(model.vocab).name, init=Path(model.init).name)
+    training = recipe.section("training", TrainingSettings)
+    settings = TrainSettings(named, replace(training, seed=training.seed + number))
+
+    def make(workspace: Path) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
+        labels = Labels.from_corpus(data.train)
+        lexicon, flags = (data.lists.compile(labels, data.train), data.lists.flags) if data.lists else (None, ())
+        initial = initial_checkpoint(model, labels, vocab, lexicon, flags)
+        return train(initial, data, settings.training, workspace)
+
+    distributed.start()
+    return run_stage("fp32", out, settings, inputs, data, make, resume=resume)

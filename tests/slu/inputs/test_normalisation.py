@@ -1,0 +1,183 @@
+"""Normalisation: each of its rules by example, and what holds for every text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from slu.inputs.lexicon import compile_lexicon, find_matches
+from slu.inputs.normalisation import (
+    DROPPED,
+    MARK,
+    PLAIN,
+    SPACE,
+    SPEECH,
+    normalise_character,
+    normalise_text,
+    simplified,
+)
+from slu.inputs.phrases import normalise
+from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
+
+CHARACTERS = (
+    "a",
+    "Z",
+    "é",
+    "e\u0301",
+    "\u0301",
+    "1",
+    "９",
+    "Ａ",
+    "花",
+    "長",
+    "\uf902",
+    "ラ",
+    "ピ",
+    "사",
+    "🎵",
+    "👩\u200d👧",
+    "👍🏽",
+    "\u200d",
+    "\ufe0f",
+    "\u00a0",
+    "\u3000",
+    " ",
+    "\t",
+    *"-－–—+＋'’‘\"“”.．。,，、!！?？:：;；()（）[]《》「」<>{}/／~～_&#%*@=·・…\\|`^",
+)
+TEXTS = st.lists(st.sampled_from(CHARACTERS) | st.characters(codec="utf-8"), max_size=24).map("".join)
+VOCAB = [*SPECIAL_TOKENS, *"abcdez0123456789花长.-+'!", "##a", "##b", "##1", "##00", "139"]
+TOKENIZER = Tokenizer(VOCAB, normalisation=SPEECH)
+
+
+def words(text: str) -> str:
+    """The characters that are left, with a space where a word ends."""
+    found, previous = "", SPACE
+    for kind, replacement in normalise_text(text, SPEECH):
+        if kind == DROPPED:
+            continue
+        if found and (kind != previous or not replacement) and not found.endswith(" "):
+            found += " "
+        found += replacement
+        previous = kind
+    return found.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("１３９ＡＢｃ％", "139 abc %"),
+        ("打给139 0000 1111", "打给 13900001111"),
+        ("139-0000-1111", "13900001111"),
+        ("139 – 0000\u3000\t1111", "13900001111"),
+        ("139    0000", "139 0000"),
+        ("139--- 0000", "139 0000"),
+        ("第1 首", "第 1 首"),
+        ("播放《花心》。", "播放 花心"),
+        ("“花心”，谢谢！", "花心 谢谢"),
+        ("播放'花心'", "播放 花心"),
+        ("C++", "c ++"),
+        ("G.E.M.的泡沫", "g . e . m .的泡沫"),
+        ("Mr. Big.", "mr . big"),
+        ("播放hello.", "播放 hello"),
+        ("hello...", "hello"),
+        ("98.5", "98 . 5"),
+        ("P!nk!", "p ! nk"),
+        ("don’t", "don ' t"),
+        ("A-Lin - 花", "a - lin 花"),
+        ("AC/DC R&B", "ac / dc r & b"),
+        ("f(x)(live)", "f ( x ) live"),
+        ("（Ｌｉｖｅ）", "live"),
+        ("周·杰伦", "周 杰伦"),
+        ("來一首長髮飄飄", "来一首长发飘飘"),
+        ("\uf902", "车"),
+        ("花🎵心👍🏽", "花 心"),
+        ("ラピュタ！", "ラヒュタ"),
+    ],
+)
+def test_rules(text: str, expected: str) -> None:
+    assert words(text) == expected
+
+
+def test_single_letters_and_brackets_need_a_word() -> None:
+    assert normalise("a.", SPEECH) == "a." and normalise("ab.", SPEECH) == "ab" and normalise("1.", SPEECH) == "1"
+    assert normalise("(a)", SPEECH) == "a" and normalise("f(x", SPEECH) == "f(x" and normalise("x)", SPEECH) == "x"
+    assert normalise("f(x b)", SPEECH) == "f(xb"
+
+
+@settings(max_examples=200)
+@given(TEXTS)
+@example("1 ")
+@example("1 -.")
+@example("((1")
+def test_every_code_point_keeps_its_place(text: str) -> None:
+    found = normalise_text(text, SPEECH)
+    assert len(found) == len(text)
+    for kind, replacement in found:
+        assert kind != MARK and bool(replacement) == (kind not in (SPACE, DROPPED))
+    assert normalise_text(text) == [normalise_character(char) for char in text]
+
+
+@settings(max_examples=200)
+@given(TEXTS)
+def test_offsets_cut_tokens_out_of_the_text(text: str) -> None:
+    encoding = TOKENIZER.encode(text, 2 * len(text) + 2)
+    found = normalise_text(text, SPEECH)
+    covered = np.zeros(len(text), bool)
+    end = 0
+    for token, start, stop in zip(encoding.ids[1:-1], encoding.starts[1:-1], encoding.ends[1:-1]):
+        assert end <= start < stop <= len(text), "in order, apart, not empty"
+        end = int(stop)
+        assert found[start][1] and found[stop - 1][1], "a token begins and ends with a character that it has"
+        covered[start:stop] = True
+        characters = "".join(replacement for _, replacement in found[start:stop])
+        if token != TOKENIZER.unk_id:
+            assert characters == TOKENIZER.vocab[token].removeprefix("##")
+    assert all(bool(covered[i]) for i, (_, replacement) in enumerate(found) if replacement)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.sampled_from(["花", "长", "a", "1", "ラ"]), min_size=1, max_size=6).map("".join), TEXTS, TEXTS)
+def test_punctuation_around_a_name_is_never_part_of_it(name: str, before: str, after: str) -> None:
+    text = f"{before}。《{name}》，{after}"
+    start = len(before) + 2
+    lexicon = compile_lexicon({"song": [f"“{name}”！"]}, ["song"], SPEECH)
+    encoding = TOKENIZER.encode(text, 2 * len(text) + 2)
+    spans = {
+        (int(encoding.starts[m.first]), int(encoding.ends[m.end - 1])) for m in find_matches(lexicon, text, encoding)
+    }
+    assert (start, start + len(name)) in spans
+
+
+@settings(max_examples=200)
+@given(st.text(st.sampled_from("0123456789０９"), min_size=2, max_size=12), st.data())
+def test_groups_of_a_number_do_not_matter(digits: str, data: st.DataObject) -> None:
+    gaps = st.sampled_from(["", " ", "-", " - ", "\u00a0", "－", "–", "\u3000\t"])
+    grouped = digits[0] + "".join(data.draw(gaps) + digit for digit in digits[1:])
+    assert TOKENIZER.encode(f"花{grouped}花", 40).ids.tolist() == TOKENIZER.encode(f"花{digits}花", 40).ids.tolist()
+
+
+def test_traditional_characters_are_read_as_simplified_ones() -> None:
+    pairs = simplified()
+    assert len(pairs) > 3000
+    for char, other in pairs.items():
+        assert normalise(char, SPEECH) == other != char and ord(char) < 0x10000 > ord(other)
+
+
+@settings(max_examples=100)
+@given(st.text(st.sampled_from("听一首花心打电话给小明abc Jay12"), max_size=20))
+def test_what_a_corpus_has_is_not_changed(text: str) -> None:
+    plain = Tokenizer(VOCAB)
+    if not any(a.isdigit() and c.isdigit() for a, b, c in zip(text, text[1:], text[2:]) if b == " "):
+        assert plain.encode(text, 50).ids.tolist() == TOKENIZER.encode(text, 50).ids.tolist()
+
+
+def test_it_is_linear() -> None:
+    for unit in ("1 ", "1-", ".", ". ", "(a", "a\u0301.", "1" + "\u0301" * 50 + " ", "-\u0301"):
+        assert len(normalise_text(unit * 3_000, SPEECH)) == len(unit) * 3_000
+
+
+def test_plain_is_the_default() -> None:
+    assert normalise("《花》", PLAIN) == normalise("《花》") == "《花》"
