@@ -48,8 +48,17 @@ T *pointer(jlong handle) {
 }
 jlong handle(const void *pointer) { return static_cast<jlong>(reinterpret_cast<uintptr_t>(pointer)); }
 
+// What Java has the handle of. The reference keeps the memory that the model is read from, where that is Java's: a field
+// of a Java class would not, as optimisers drop fields that nobody reads.
+struct Model {
+  slu_model *model;
+  jobject memory;
+};
+
+slu_model *model_of(jlong given) { return given ? pointer<Model>(given)->model : nullptr; }
+
 const slu_info *info_of(JNIEnv *env, jlong model) {
-  const slu_info *info = slu_model_info(pointer<slu_model>(model));
+  const slu_info *info = slu_model_info(model_of(model));
   if (!info) wrong(env, "no model");
   return info;
 }
@@ -71,31 +80,49 @@ jboolean is_aligned(JNIEnv *env, jclass, jobject buffer, jint offset) {
   return reinterpret_cast<uintptr_t>(address(env, buffer, offset)) % 4 == 0;
 }
 
+void close_model(JNIEnv *env, jclass, jlong given) {
+  if (!given) return;
+  Model *model = pointer<Model>(given);
+  slu_model_close(model->model);
+  if (model->memory) env->DeleteGlobalRef(model->memory);
+  slu::os_free(model, sizeof(Model));
+}
+
+// Opens by `open(&model, &error)`; returns the handle, or 0 with an exception pending.
+template <class Open>
+jlong open_model(JNIEnv *env, jobject memory, Open open) {
+  auto *result = static_cast<Model *>(slu::os_allocate(sizeof(Model)));
+  slu_error error;
+  error.message[0] = 0;
+  slu_status status = result ? open(&result->model, &error) : SLU_ERROR_MEMORY;
+  if (status == SLU_OK && memory && !(result->memory = env->NewGlobalRef(memory))) status = SLU_ERROR_MEMORY;
+  if (status == SLU_OK) return handle(result);
+  raise(env, status, error);
+  if (!result) return 0;
+  slu_model_close(result->model);
+  slu::os_free(result, sizeof(Model));
+  return 0;
+}
+
 jlong open_buffer(JNIEnv *env, jclass, jobject buffer, jint offset, jint length) {
   const uint8_t *data = address(env, buffer, offset);
   // An empty buffer need not have an address; it is no model either.
   if (buffer && length == 0) data = reinterpret_cast<const uint8_t *>(&kNothing);
   if (!data || length < 0 || (length && env->GetDirectBufferCapacity(buffer) < jlong{offset} + length))
     return wrong(env, "the memory of the model is not a part of a direct buffer");
-  slu_model *model;
-  slu_error error;
-  const slu_status status = slu_model_open_memory(data, static_cast<size_t>(length), &model, &error);
-  if (status != SLU_OK) raise(env, status, error);
-  return status == SLU_OK ? handle(model) : 0;
+  return open_model(env, buffer, [=](slu_model **model, slu_error *error) {
+    return slu_model_open_memory(data, static_cast<size_t>(length), model, error);
+  });
 }
 
 jlong open_file(JNIEnv *env, jclass, jstring given) {
   Utf8 path;
   if (!given) return wrong(env, "path is null");
   if (!read_name(env, given, &path, "a path cannot have NUL in it")) return 0;
-  slu_model *model;
-  slu_error error;
-  const slu_status status = slu_model_open(path.data(), &model, &error);
-  if (status != SLU_OK) raise(env, status, error);
-  return status == SLU_OK ? handle(model) : 0;
+  return open_model(env, nullptr, [&](slu_model **model, slu_error *error) {
+    return slu_model_open(path.data(), model, error);
+  });
 }
-
-void close_model(JNIEnv *, jclass, jlong model) { slu_model_close(pointer<slu_model>(model)); }
 
 jlongArray numbers(JNIEnv *env, jclass, jlong model) {
   const slu_info *info = info_of(env, model);
@@ -163,8 +190,7 @@ jlong create_context(JNIEnv *env, jclass, jlong model, jstring given) {
   if (!info_of(env, model) || !read_name(env, given, &kernel_name, "no kernel has NUL in its name")) return 0;
   slu_context *context;
   slu_error error;
-  const slu_status status =
-      slu_context_create(pointer<slu_model>(model), kernel_name.data(), &context, &error);
+  const slu_status status = slu_context_create(model_of(model), kernel_name.data(), &context, &error);
   if (status != SLU_OK) raise(env, status, error);
   return status == SLU_OK ? handle(context) : 0;
 }
@@ -234,7 +260,7 @@ void change_lexicon(JNIEnv *env, Owner *owner, jint change, jstring given_slot, 
 }
 
 void change_model_lexicon(JNIEnv *env, jclass, jlong model, jint change, jstring slot, jstring phrases) {
-  change_lexicon(env, pointer<slu_model>(model), change, slot, phrases, slu_model_change_lexicon);
+  change_lexicon(env, model_of(model), change, slot, phrases, slu_model_change_lexicon);
 }
 
 void change_context_lexicon(JNIEnv *env, jclass, jlong context, jint change, jstring slot, jstring phrases) {

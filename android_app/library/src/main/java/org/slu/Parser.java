@@ -166,7 +166,6 @@ public final class Parser implements AutoCloseable {
         SluException.Status.BUSY, "another thread is using this parser; make one for each thread with newParser()");
   }
 
-  /** Also keeps this object, and with it the model's memory, reachable until native code is done. */
   private void leave() {
     if (state.compareAndSet(IN, IDLE)) return;
     state.set(CLOSED);

@@ -21,16 +21,14 @@ import java.util.Set;
  */
 public final class SluModel implements AutoCloseable {
   private final long handle;
-  private final ByteBuffer memory; // what the native model reads, null when it mapped a file by itself
   private final ModelInfo info;
   private final Lexicon lexicon;
   private final Set<Parser> parsers = new HashSet<Parser>(); // guarded by itself, as are the next two
   private int users = 1; // parsers, calls under way, and this object until it is closed
   private boolean closed;
 
-  private SluModel(long handle, ByteBuffer memory) {
+  private SluModel(long handle) {
     this.handle = handle;
-    this.memory = memory;
     info = new ModelInfo(SluNative.numbers(handle), SluNative.names(handle, SluNative.TEXTS),
         SluNative.names(handle, SluNative.INTENTS), SluNative.names(handle, SluNative.SLOTS));
     lexicon = new Lexicon(this, null);
@@ -70,7 +68,7 @@ public final class SluModel implements AutoCloseable {
   public static SluModel open(File file) {
     if (file == null) throw SluException.argument("file is null");
     SluNative.require();
-    return opened(SluNative.openFile(file.getPath()), null);
+    return opened(SluNative.openFile(file.getPath()));
   }
 
   /**
@@ -88,7 +86,7 @@ public final class SluModel implements AutoCloseable {
     SluNative.require();
     ByteBuffer memory = buffer.duplicate();
     if (!memory.isDirect() || !SluNative.isAligned(memory, memory.position())) memory = copy(memory);
-    return opened(SluNative.openBuffer(memory, memory.position(), memory.remaining()), memory);
+    return opened(SluNative.openBuffer(memory, memory.position(), memory.remaining()));
   }
 
   /**
@@ -223,7 +221,6 @@ public final class SluModel implements AutoCloseable {
     }
   }
 
-  /** Also keeps this object, and with it the model's memory, reachable until native code is done. */
   private void leave() {
     boolean last;
     synchronized (parsers) {
@@ -236,10 +233,10 @@ public final class SluModel implements AutoCloseable {
     return new SluException(SluException.Status.CLOSED, "this model was closed; open it again");
   }
 
-  private static SluModel opened(long handle, ByteBuffer memory) {
+  private static SluModel opened(long handle) {
     boolean done = false;
     try {
-      SluModel model = new SluModel(handle, memory);
+      SluModel model = new SluModel(handle);
       done = true;
       return model;
     } finally {

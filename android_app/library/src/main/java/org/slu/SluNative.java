@@ -85,7 +85,7 @@ final class SluNative {
 
   static native boolean isAligned(ByteBuffer direct, int offset);
 
-  /** The memory of {@code direct} has to stay until closeModel. */
+  /** The model keeps {@code direct} until closeModel. */
   static native long openBuffer(ByteBuffer direct, int offset, int length);
 
   static native long openFile(String path);
