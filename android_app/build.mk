@@ -1,7 +1,7 @@
 # The Android library and app. Included by the Makefile at the root.
 .PHONY: android android-install
 
-JAVA_SOURCES = $(shell find android_app/library tests/android_app -name '*.java')
+JAVA_SOURCES = $(shell find android_app tests/android_app -name '*.java')
 
 # build/android/slu.aar (with the default model), slu-core.aar (without), slu-demo.apk, and maven/ with both libraries.
 # ANDROID_ABIS: what the app is for; x86_64 is that of emulators.

@@ -27,7 +27,7 @@ STRIP = ("understand", "not_understood", "dialogue", "names")
 
 WIDTH, GAP, COLORS = 300, 12, 96
 """Of the pictures for the docs: pixels of a screen and between two, and colours, which make them small."""
-TIME_LIMIT = 300
+TIME_LIMIT = 1800  # seconds; half a minute on a quiet machine
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -28,8 +28,7 @@ public final class NinePatch {
   public static NinePatch load(InputStream input, boolean is9Patch, boolean convert) throws IOException {
     BufferedImage image = ImageIO.read(input);
     if (image == null || !is9Patch) return image == null ? null : new NinePatch(image, null);
-    BufferedImage inner =
-        new BufferedImage(image.getWidth() - 2, image.getHeight() - 2, BufferedImage.TYPE_INT_ARGB);
+    BufferedImage inner = new BufferedImage(image.getWidth() - 2, image.getHeight() - 2, BufferedImage.TYPE_INT_ARGB);
     Graphics2D graphics = inner.createGraphics();
     graphics.drawImage(image, -1, -1, null);
     graphics.dispose();

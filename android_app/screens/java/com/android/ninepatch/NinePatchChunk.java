@@ -19,8 +19,7 @@ public final class NinePatchChunk implements Serializable {
     rows = marked(image, false, 0);
     int[] across = marked(image, true, image.getHeight() - 1);
     int[] down = marked(image, false, image.getWidth() - 1);
-    padding =
-        new int[] {across[0], down[0], image.getWidth() - 2 - across[1], image.getHeight() - 2 - down[1]};
+    padding = new int[] {across[0], down[0], image.getWidth() - 2 - across[1], image.getHeight() - 2 - down[1]};
   }
 
   private static int[] marked(BufferedImage image, boolean row, int at) {
@@ -56,9 +55,8 @@ public final class NinePatchChunk implements Serializable {
     int[] toY = {0, (int) (rows[0] * scale), height - (int) ((high - rows[1]) * scale), height};
     for (int i = 0; i < 3; ++i) {
       for (int j = 0; j < 3; ++j) {
-        graphics.drawImage(
-            image, x + toX[i], y + toY[j], x + toX[i + 1], y + toY[j + 1],
-            fromX[i], fromY[j], fromX[i + 1], fromY[j + 1], null);
+        graphics.drawImage(image, x + toX[i], y + toY[j], x + toX[i + 1], y + toY[j + 1], fromX[i], fromY[j],
+            fromX[i + 1], fromY[j + 1], null);
       }
     }
   }

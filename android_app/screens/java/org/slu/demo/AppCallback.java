@@ -70,9 +70,9 @@ final class AppCallback extends LayoutlibCallback {
   }
 
   @Override
-  public Object getAdapterItemValue(
-      ResourceReference view, Object cookie, ResourceReference item, int fullPosition, int positionPerType,
-      int fullParentPosition, int parentPositionPerType, ResourceReference itemView, ViewAttribute attribute, Object otherwise) {
+  public Object getAdapterItemValue(ResourceReference view, Object cookie, ResourceReference item, int fullPosition,
+      int positionPerType, int fullParentPosition, int parentPositionPerType, ResourceReference itemView,
+      ViewAttribute attribute, Object otherwise) {
     return null;
   }
 

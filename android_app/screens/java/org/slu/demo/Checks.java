@@ -29,7 +29,8 @@ final class Checks {
     if (view.isClickable()) {
       int wide = Math.round(view.getWidth() / density);
       int high = Math.round(view.getHeight() / density);
-      if (wide < TOUCH_DP || high < TOUCH_DP) problem(view, "is touched, but only " + wide + " x " + high + " dp large");
+      if (wide < TOUCH_DP || high < TOUCH_DP)
+        problem(view, "is touched, but only " + wide + " x " + high + " dp large");
       if (words(view).isEmpty()) problem(view, "is touched, but says nothing to those who hear the screen");
     }
     if (view instanceof TextView) text((TextView) view);
@@ -59,6 +60,7 @@ final class Checks {
   }
 
   private void problem(View view, String what) {
-    problems.add(view.getClass().getSimpleName() + " of " + view.getWidth() + " x " + view.getHeight() + " pixels " + what);
+    problems.add(
+        view.getClass().getSimpleName() + " of " + view.getWidth() + " x " + view.getHeight() + " pixels " + what);
   }
 }

@@ -31,8 +31,8 @@ import javax.imageio.ImageIO;
 /**
  * Draws the app's screens to PNG files with the layout engine of Android 6.
  *
- * <p>Arguments: resources of the framework, resources of the app, fonts, stage.xml, model file, directory for the pictures, then
- * scenes as {@code name:language:day} or {@code name:language:night}.
+ * <p>Arguments: resources of the framework, resources of the app, fonts, stage.xml, model file, directory for the
+ * pictures, then scenes as {@code name:language:day} or {@code name:language:night}.
  */
 public final class Draw {
   private static final int API = 23;
@@ -42,20 +42,20 @@ public final class Draw {
 
   private static int problems;
 
-  private Draw() {}
+  private Draw() {
+  }
 
   public static void main(String[] arguments) throws Exception {
     File framework = new File(arguments[0]);
     FrameworkResources system = new FrameworkResources(new FolderWrapper(framework));
     system.loadResources();
     system.loadPublicResources(new StdLogger(StdLogger.Level.ERROR));
-    ResourceRepository app =
-        new ResourceRepository(new FolderWrapper(arguments[1]), false) {
-          @Override
-          protected ResourceItem createResourceItem(String name) {
-            return new ResourceItem(name);
-          }
-        };
+    ResourceRepository app = new ResourceRepository(new FolderWrapper(arguments[1]), false) {
+      @Override
+      protected ResourceItem createResourceItem(String name) {
+        return new ResourceItem(name);
+      }
+    };
     app.loadResources();
     Bridge bridge = new Bridge();
     File attributes = new File(framework, "values/attrs.xml");
@@ -72,22 +72,18 @@ public final class Draw {
     System.exit(problems == 0 ? 0 : 1); // layoutlib leaves threads behind
   }
 
-  private static void draw(
-      Bridge bridge, FrameworkResources system, ResourceRepository app, File stage, String language, boolean night, File target)
-      throws Exception {
+  private static void draw(Bridge bridge, FrameworkResources system, ResourceRepository app, File stage,
+      String language, boolean night, File target) throws Exception {
     ConfigGenerator device = new ConfigGenerator();
     device.setScreenWidth(WIDTH).setScreenHeight(HEIGHT).setDensity(Density.XHIGH).setXdpi(DPI).setYdpi(DPI);
     FolderConfiguration configuration = device.getFolderConfig();
     configuration.setLocaleQualifier(LocaleQualifier.getQualifier(language));
     configuration.setNightModeQualifier(new NightModeQualifier(night ? NightMode.NIGHT : NightMode.NOTNIGHT));
     configuration.setVersionQualifier(new VersionQualifier(API));
-    ResourceResolver resolver =
-        ResourceResolver.create(
-            app.getConfiguredResources(configuration), system.getConfiguredResources(configuration), "AppTheme", true);
-    SessionParams parameters =
-        new SessionParams(
-            new LayoutPullParser(stage), SessionParams.RenderingMode.NORMAL, null, device.getHardwareConfig(), resolver,
-            new AppCallback(), API, API, new Log());
+    ResourceResolver resolver = ResourceResolver.create(
+        app.getConfiguredResources(configuration), system.getConfiguredResources(configuration), "AppTheme", true);
+    SessionParams parameters = new SessionParams(new LayoutPullParser(stage), SessionParams.RenderingMode.NORMAL, null,
+        device.getHardwareConfig(), resolver, new AppCallback(), API, API, new Log());
     parameters.setForceNoDecor();
     parameters.setLocale(language);
     RenderSession session = bridge.createSession(parameters);

@@ -7,8 +7,8 @@ import java.io.File;
 import org.slu.SluModel;
 
 /**
- * Fills the app's views as the activity does, with answers of the real engine, while layoutlib inflates them: only then do
- * they have resources. What is shown is set before.
+ * Fills the app's views as the activity does, with answers of the real engine, while layoutlib inflates them: only then
+ * do they have resources. What is shown is set before.
  */
 public final class Stage extends FrameLayout {
   static File model;
@@ -85,15 +85,19 @@ public final class Stage extends FrameLayout {
   /** Nobody taps on a picture. */
   private static final class Nothing implements Screen.Actions {
     @Override
-    public void microphone() {}
+    public void microphone() {
+    }
 
     @Override
-    public void measure() {}
+    public void measure() {
+    }
 
     @Override
-    public void openModel() {}
+    public void openModel() {
+    }
 
     @Override
-    public void builtInModel() {}
+    public void builtInModel() {
+    }
   }
 }

@@ -38,7 +38,10 @@ final class Answer {
     return result.getIntent().equals(OTHERS) ? Kind.OTHER : Kind.COMMAND;
   }
 
-  /** The score as a percentage with one decimal, rounded down: 99.96 % is not certainty, and no score looks better than it is. */
+  /**
+   * The score as a percentage with one decimal, rounded down: 99.96 % is not certainty, and no score looks better than
+   * it is.
+   */
   static String percent(double score) {
     return String.format(Locale.ROOT, "%.1f%%", Math.floor(score * 1000 + 1e-4) / 10);
   }

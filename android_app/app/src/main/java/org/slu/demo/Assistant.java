@@ -15,8 +15,9 @@ import org.slu.SluException;
 import org.slu.SluModel;
 
 /**
- * What the app does with a model: understand a sentence, hold a dialogue, know the user's names. It belongs to one thread,
- * the one of the screen: a parse takes less than a hundredth of a frame's time. Close it with the model that it was given.
+ * What the app does with a model: understand a sentence, hold a dialogue, know the user's names. It belongs to one
+ * thread, the one of the screen: a parse takes less than a hundredth of a frame's time. Close it with the model that it
+ * was given.
  */
 final class Assistant implements AutoCloseable {
   /** Slots that a user may know names for, in the order in which the app offers them. */

@@ -20,8 +20,8 @@ import org.slu.Slot;
 import org.slu.SluModel;
 
 /**
- * The benchmark inside the app's process: every utterance is timed once a round, from the text to the answer as an app gets it.
- * The first round warms up and does not count; the answers are taken from it.
+ * The benchmark inside the app's process: every utterance is timed once a round, from the text to the answer as an app
+ * gets it. The first round warms up and does not count; the answers are taken from it.
  */
 final class Benchmark {
   /** Durations are kept until the end, eight bytes each. */
@@ -74,9 +74,8 @@ final class Benchmark {
   File run() throws IOException {
     List<String> utterances = readLines(new File(directory, request.utterances));
     if ((long) utterances.size() * request.rounds > MOST_DURATIONS) {
-      throw new IOException(
-          utterances.size() + " utterances in " + request.rounds + " rounds are more than " + MOST_DURATIONS
-              + " durations: give fewer of one");
+      throw new IOException(utterances.size() + " utterances in " + request.rounds + " rounds are more than "
+          + MOST_DURATIONS + " durations: give fewer of one");
     }
     long rssBefore = Machine.rssBytes();
     long start = System.nanoTime();
@@ -116,8 +115,8 @@ final class Benchmark {
         nanos[at + i] = System.nanoTime() - start;
       }
       if (surroundings.cancelled()) {
-        throw new IOException(
-            "the app left the foreground in round " + (round + 1) + ": leave it on the screen, and unlocked, until it is done");
+        throw new IOException("the app left the foreground in round " + (round + 1)
+            + ": leave it on the screen, and unlocked, until it is done");
       }
       Map<String, Object> figures = Json.object("at_seconds", (System.nanoTime() - began) / 1e9);
       figures.putAll(new Timings(Arrays.copyOfRange(nanos, at, at + count)).toJson());
@@ -127,28 +126,13 @@ final class Benchmark {
     }
 
     ModelInfo info = parser.getModel().getInfo();
-    Map<String, Object> result =
-        Json.object(
-            "format", FORMAT,
-            "backend", "native",
-            "place", "app",
-            "engine", SluModel.version(),
-            "model", request.model == null ? "built-in" : request.model,
-            "model_name", info.getName(),
-            "size_bytes", info.getModelBytes(),
-            "precision", info.isQuantised() ? "int8" : "fp32",
-            "context_bytes", info.getParserBytes(),
-            "kernel", parser.getKernel(),
-            "kernels", SluModel.kernels(),
-            "processor", Machine.processor(),
-            "device", surroundings.device(),
-            "threads", 1,
-            "utterances", count,
-            "rounds", request.rounds,
-            "first_parse_ms", firstMs,
-            "end_to_end_ms", new Timings(nanos).toJson(),
-            "by_round", rounds,
-            "pss_bytes", Machine.pssBytes());
+    Map<String, Object> result = Json.object("format", FORMAT, "backend", "native", "place", "app", "engine",
+        SluModel.version(), "model", request.model == null ? "built-in" : request.model, "model_name", info.getName(),
+        "size_bytes", info.getModelBytes(), "precision", info.isQuantised() ? "int8" : "fp32", "context_bytes",
+        info.getParserBytes(), "kernel", parser.getKernel(), "kernels", SluModel.kernels(), "processor",
+        Machine.processor(), "device", surroundings.device(), "threads", 1, "utterances", count, "rounds",
+        request.rounds, "first_parse_ms", firstMs, "end_to_end_ms", new Timings(nanos).toJson(), "by_round", rounds,
+        "pss_bytes", Machine.pssBytes());
     if (request.answers) result.put("answers", answers);
     return result;
   }
@@ -158,20 +142,11 @@ final class Benchmark {
     String text = result.getText();
     List<Object> slots = new ArrayList<Object>();
     for (Slot slot : result.getSlots()) {
-      slots.add(
-          Json.object(
-              "name", slot.getName(),
-              "value", slot.getValue(),
-              "start", text.codePointCount(0, slot.getStart()),
-              "end", text.codePointCount(0, slot.getEnd())));
+      slots.add(Json.object("name", slot.getName(), "value", slot.getValue(), "start",
+          text.codePointCount(0, slot.getStart()), "end", text.codePointCount(0, slot.getEnd())));
     }
-    Map<String, Object> answer =
-        Json.object(
-            "text", text,
-            "intent", result.getIntent(),
-            "score", result.getScore(),
-            "understood", result.isUnderstood(),
-            "slots", slots);
+    Map<String, Object> answer = Json.object("text", text, "intent", result.getIntent(), "score", result.getScore(),
+        "understood", result.isUnderstood(), "slots", slots);
     if (result.isTruncated()) answer.put("truncated", true);
     return answer;
   }

@@ -20,8 +20,8 @@ import org.slu.SluException;
 import org.slu.SluModel;
 
 /**
- * Runs {@link Benchmark} while nothing on the screen moves. Started over adb; docs/android-app.md says how, and what it logs.
- * It begins a moment after it has the focus, once the system has finished what it does for a new screen.
+ * Runs {@link Benchmark} while nothing on the screen moves. Started over adb; docs/android-app.md says how, and what it
+ * logs. It begins a moment after it has the focus, once the system has finished what it does for a new screen.
  */
 public final class BenchmarkActivity extends Activity {
   private static final String TAG = "SluBench";
@@ -36,11 +36,8 @@ public final class BenchmarkActivity extends Activity {
   @Override
   protected void onCreate(Bundle state) {
     super.onCreate(state);
-    getWindow()
-        .addFlags(
-            WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON
-                | WindowManager.LayoutParams.FLAG_TURN_SCREEN_ON
-                | WindowManager.LayoutParams.FLAG_SHOW_WHEN_LOCKED);
+    getWindow().addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON | WindowManager.LayoutParams.FLAG_TURN_SCREEN_ON
+        | WindowManager.LayoutParams.FLAG_SHOW_WHEN_LOCKED);
     setContentView(R.layout.benchmark);
   }
 
@@ -62,14 +59,12 @@ public final class BenchmarkActivity extends Activity {
   private void schedule() {
     scheduled = true;
     started = true;
-    handler.postDelayed(
-        new Runnable() {
-          @Override
-          public void run() {
-            begin();
-          }
-        },
-        SETTLE_MS);
+    handler.postDelayed(new Runnable() {
+      @Override
+      public void run() {
+        begin();
+      }
+    }, SETTLE_MS);
   }
 
   @Override
@@ -108,15 +103,14 @@ public final class BenchmarkActivity extends Activity {
   }
 
   private void end(final String word, final int text, final String what) {
-    runOnUiThread(
-        new Runnable() {
-          @Override
-          public void run() {
-            ((TextView) findViewById(R.id.benchmark_state)).setText(getString(text, what));
-            Log.i(TAG, word + what); // last, when the screen is still again
-            started = false;
-          }
-        });
+    runOnUiThread(new Runnable() {
+      @Override
+      public void run() {
+        ((TextView) findViewById(R.id.benchmark_state)).setText(getString(text, what));
+        Log.i(TAG, word + what); // last, when the screen is still again
+        started = false;
+      }
+    });
   }
 
   private static Map<String, Object> map(Bundle extras) {
@@ -125,7 +119,10 @@ public final class BenchmarkActivity extends Activity {
     return map;
   }
 
-  /** The one of the app's directories that adb reaches and that has the file; which one it reaches depends on the system. */
+  /**
+   * The one of the app's directories that adb reaches and that has the file; which one it reaches depends on the
+   * system.
+   */
   private File directory(String name) throws IOException {
     List<File> directories = new ArrayList<File>();
     directories.add(getExternalFilesDir(null));
@@ -144,13 +141,8 @@ public final class BenchmarkActivity extends Activity {
 
     @Override
     public Map<String, Object> device() {
-      return Json.object(
-          "manufacturer", Build.MANUFACTURER,
-          "model", Build.MODEL,
-          "hardware", Build.HARDWARE,
-          "abi", Build.SUPPORTED_ABIS[0],
-          "sdk", Build.VERSION.SDK_INT,
-          "fingerprint", Build.FINGERPRINT);
+      return Json.object("manufacturer", Build.MANUFACTURER, "model", Build.MODEL, "hardware", Build.HARDWARE, "abi",
+          Build.SUPPORTED_ABIS[0], "sdk", Build.VERSION.SDK_INT, "fingerprint", Build.FINGERPRINT);
     }
 
     @Override
@@ -158,10 +150,8 @@ public final class BenchmarkActivity extends Activity {
       Intent battery = registerReceiver(null, new IntentFilter(Intent.ACTION_BATTERY_CHANGED)); // sticky: no receiver
       int tenths = battery == null ? -1 : battery.getIntExtra(BatteryManager.EXTRA_TEMPERATURE, -1);
       int plugged = battery == null ? -1 : battery.getIntExtra(BatteryManager.EXTRA_PLUGGED, -1);
-      return Json.object(
-          "battery_celsius", tenths < 0 ? null : tenths / 10.0,
-          "plugged", plugged < 0 ? null : plugged != 0,
-          "frequencies_khz", Machine.frequencies());
+      return Json.object("battery_celsius", tenths < 0 ? null : tenths / 10.0, "plugged",
+          plugged < 0 ? null : plugged != 0, "frequencies_khz", Machine.frequencies());
     }
 
     @Override

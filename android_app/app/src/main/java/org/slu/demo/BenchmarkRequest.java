@@ -4,7 +4,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
-/** What a benchmark is asked to do: the extras of the intent that starts it, checked. docs/android-app.md describes them. */
+/**
+ * What a benchmark is asked to do: the extras of the intent that starts it, checked. docs/android-app.md describes
+ * them.
+ */
 final class BenchmarkRequest {
   static final int DEFAULT_ROUNDS = 5;
   static final int MOST_ROUNDS = 100000;

@@ -7,7 +7,8 @@ import android.widget.TextView;
 
 /** Small round buttons with a word or a sentence. */
 final class Chips {
-  private Chips() {}
+  private Chips() {
+  }
 
   /** Add one at the end of a layout. */
   static TextView add(ViewGroup parent, CharSequence text, View.OnClickListener listener) {

@@ -12,8 +12,7 @@ final class Comparison {
 
   /** Whether the names change what is understood, be it only how sure the model is that it has understood. */
   boolean differs() {
-    return without.kind != with.kind
-        || !without.result.getIntent().equals(with.result.getIntent())
+    return without.kind != with.kind || !without.result.getIntent().equals(with.result.getIntent())
         || !without.result.getSlots().equals(with.result.getSlots());
   }
 }

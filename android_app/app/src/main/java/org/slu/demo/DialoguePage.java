@@ -33,44 +33,36 @@ final class DialoguePage {
     scroll = (ScrollView) root.findViewById(R.id.turns_scroll);
     turns = (ViewGroup) root.findViewById(R.id.turns);
     text = (EditText) root.findViewById(R.id.dialogue_text);
-    root.findViewById(R.id.dialogue_send)
-        .setOnClickListener(
-            new View.OnClickListener() {
-              @Override
-              public void onClick(View view) {
-                send();
-              }
-            });
-    root.findViewById(R.id.dialogue_restart)
-        .setOnClickListener(
-            new View.OnClickListener() {
-              @Override
-              public void onClick(View view) {
-                assistant.restart();
-                turns.removeAllViews();
-              }
-            });
-    text.setOnEditorActionListener(
-        new TextView.OnEditorActionListener() {
-          @Override
-          public boolean onEditorAction(TextView view, int action, KeyEvent event) {
-            if (event != null && event.getAction() != KeyEvent.ACTION_DOWN) return true; // the key comes up again
-            send();
-            return true;
-          }
-        });
+    root.findViewById(R.id.dialogue_send).setOnClickListener(new View.OnClickListener() {
+      @Override
+      public void onClick(View view) {
+        send();
+      }
+    });
+    root.findViewById(R.id.dialogue_restart).setOnClickListener(new View.OnClickListener() {
+      @Override
+      public void onClick(View view) {
+        assistant.restart();
+        turns.removeAllViews();
+      }
+    });
+    text.setOnEditorActionListener(new TextView.OnEditorActionListener() {
+      @Override
+      public boolean onEditorAction(TextView view, int action, KeyEvent event) {
+        if (event != null && event.getAction() != KeyEvent.ACTION_DOWN) return true; // the key comes up again
+        send();
+        return true;
+      }
+    });
     ViewGroup examples = (ViewGroup) root.findViewById(R.id.dialogue_examples);
     int gap = Math.round(CHIP_GAP_DP * look.resources.getDisplayMetrics().density);
     for (final String example : look.resources.getStringArray(R.array.dialogue_examples)) {
-      View chip =
-          Chips.add(
-              examples, example,
-              new View.OnClickListener() {
-                @Override
-                public void onClick(View view) {
-                  say(example);
-                }
-              });
+      View chip = Chips.add(examples, example, new View.OnClickListener() {
+        @Override
+        public void onClick(View view) {
+          say(example);
+        }
+      });
       ((LinearLayout.LayoutParams) chip.getLayoutParams()).rightMargin = gap;
     }
   }
@@ -96,26 +88,23 @@ final class DialoguePage {
   private void show(Turn turn) {
     Resources resources = look.resources;
     View view = LayoutInflater.from(turns.getContext()).inflate(R.layout.turn, turns, false);
-    ((TextView) view.findViewById(R.id.turn_text))
-        .setText(look.painted(turn.answer, assistant.info().getSlots()));
+    ((TextView) view.findViewById(R.id.turn_text)).setText(look.painted(turn.answer, assistant.info().getSlots()));
     ImageView icon = (ImageView) view.findViewById(R.id.turn_icon);
     icon.setImageResource(look.icon(turn.answer.kind));
     icon.setImageTintList(ColorStateList.valueOf(look.color(turn.answer.kind)));
     ((TextView) view.findViewById(R.id.turn_title)).setText(summary(look, turn.answer));
     String percent = Answer.percent(turn.answer.result.getScore());
     ((TextView) view.findViewById(R.id.turn_note))
-        .setText(
-            turn.previousIntent == null
+        .setText(turn.previousIntent == null
                 ? resources.getString(R.string.turn_first, percent)
                 : resources.getString(R.string.turn_after, percent, look.intents.of(turn.previousIntent)));
     turns.addView(view);
-    scroll.post(
-        new Runnable() {
-          @Override
-          public void run() {
-            scroll.fullScroll(View.FOCUS_DOWN);
-          }
-        });
+    scroll.post(new Runnable() {
+      @Override
+      public void run() {
+        scroll.fullScroll(View.FOCUS_DOWN);
+      }
+    });
   }
 
   /** An answer in a line: what was understood, with its slots. */

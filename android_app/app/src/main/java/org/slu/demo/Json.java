@@ -4,9 +4,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Writes JSON: maps with string keys, lists, strings, numbers, booleans and null. Without Android's own, so that tests run on any JVM. */
+/**
+ * Writes JSON: maps with string keys, lists, strings, numbers, booleans and null. Without Android's own, so that tests
+ * run on any JVM.
+ */
 final class Json {
-  private Json() {}
+  private Json() {
+  }
 
   /** A map in the order of the arguments: key, value, key, value, ... */
   static Map<String, Object> object(Object... keysAndValues) {
@@ -47,7 +51,8 @@ final class Json {
       out.append(value);
     } else if (value instanceof Number) {
       double number = ((Number) value).doubleValue();
-      if (Double.isNaN(number) || Double.isInfinite(number)) throw new IllegalArgumentException(number + " is not JSON");
+      if (Double.isNaN(number) || Double.isInfinite(number))
+        throw new IllegalArgumentException(number + " is not JSON");
       out.append(value); // a Float as it is: 0.1f is 0.1
     } else {
       throw new IllegalArgumentException(value.getClass() + " is not JSON");

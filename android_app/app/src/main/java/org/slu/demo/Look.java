@@ -11,14 +11,10 @@ import java.util.List;
 
 /** Words and colours of answers, in the language and the theme of the screen. */
 final class Look {
-  private static final int[] SLOT_TINTS = {
-    R.color.slot_tint_0, R.color.slot_tint_1, R.color.slot_tint_2, R.color.slot_tint_3,
-    R.color.slot_tint_4, R.color.slot_tint_5, R.color.slot_tint_6, R.color.slot_tint_7
-  };
-  private static final int[] SLOT_TEXTS = {
-    R.color.slot_text_0, R.color.slot_text_1, R.color.slot_text_2, R.color.slot_text_3,
-    R.color.slot_text_4, R.color.slot_text_5, R.color.slot_text_6, R.color.slot_text_7
-  };
+  private static final int[] SLOT_TINTS = {R.color.slot_tint_0, R.color.slot_tint_1, R.color.slot_tint_2,
+      R.color.slot_tint_3, R.color.slot_tint_4, R.color.slot_tint_5, R.color.slot_tint_6, R.color.slot_tint_7};
+  private static final int[] SLOT_TEXTS = {R.color.slot_text_0, R.color.slot_text_1, R.color.slot_text_2,
+      R.color.slot_text_3, R.color.slot_text_4, R.color.slot_text_5, R.color.slot_text_6, R.color.slot_text_7};
 
   private static final float PILL_DP = 8;
 
@@ -60,9 +56,9 @@ final class Look {
   }
 
   int color(Answer.Kind kind) {
-    return color(
-        kind == Answer.Kind.COMMAND ? R.color.good
-            : kind == Answer.Kind.NOT_UNDERSTOOD ? R.color.unsure : R.color.text_quiet);
+    return color(kind == Answer.Kind.COMMAND     ? R.color.good
+            : kind == Answer.Kind.NOT_UNDERSTOOD ? R.color.unsure
+                                                 : R.color.text_quiet);
   }
 
   private int color(int id) {
@@ -82,8 +78,7 @@ final class Look {
     for (Highlight part : Highlight.of(answer, slots, SLOT_TINTS.length)) {
       text.setSpan(ground(part.color), part.start, part.end, Spanned.SPAN_EXCLUSIVE_EXCLUSIVE);
       text.setSpan(
-          new SlotColor(color(SLOT_TEXTS[part.color])), part.start, part.end,
-          Spanned.SPAN_EXCLUSIVE_EXCLUSIVE);
+          new SlotColor(color(SLOT_TEXTS[part.color])), part.start, part.end, Spanned.SPAN_EXCLUSIVE_EXCLUSIVE);
     }
   }
 

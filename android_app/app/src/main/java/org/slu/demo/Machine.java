@@ -15,18 +15,17 @@ import java.util.TreeMap;
 /** What the kernel says about the processor and this process, from /proc and /sys. What it does not say is left out. */
 final class Machine {
   /** ARM's own cores by their part number in /proc/cpuinfo (implementer 0x41); the others are named by their number. */
-  private static final String[] ARM_PARTS = {
-    "0xd03=Cortex-A53", "0xd04=Cortex-A35", "0xd05=Cortex-A55", "0xd07=Cortex-A57", "0xd08=Cortex-A72",
-    "0xd09=Cortex-A73", "0xd0a=Cortex-A75", "0xd0b=Cortex-A76", "0xd0d=Cortex-A77", "0xd41=Cortex-A78",
-    "0xd44=Cortex-X1", "0xd46=Cortex-A510", "0xd47=Cortex-A710", "0xd48=Cortex-X2", "0xd4d=Cortex-A715",
-    "0xd4e=Cortex-X3", "0xd80=Cortex-A520", "0xd81=Cortex-A720", "0xd82=Cortex-X4", "0xd85=Cortex-X925",
-    "0xd87=Cortex-A725"
-  };
+  private static final String[] ARM_PARTS = {"0xd03=Cortex-A53", "0xd04=Cortex-A35", "0xd05=Cortex-A55",
+      "0xd07=Cortex-A57", "0xd08=Cortex-A72", "0xd09=Cortex-A73", "0xd0a=Cortex-A75", "0xd0b=Cortex-A76",
+      "0xd0d=Cortex-A77", "0xd41=Cortex-A78", "0xd44=Cortex-X1", "0xd46=Cortex-A510", "0xd47=Cortex-A710",
+      "0xd48=Cortex-X2", "0xd4d=Cortex-A715", "0xd4e=Cortex-X3", "0xd80=Cortex-A520", "0xd81=Cortex-A720",
+      "0xd82=Cortex-X4", "0xd85=Cortex-X925", "0xd87=Cortex-A725"};
 
   private static final Labels PARTS = new Labels(ARM_PARTS);
   private static final String ARM = "0x41";
 
-  private Machine() {}
+  private Machine() {
+  }
 
   /**
    * The cores, counted by kind: {@code 4 × Cortex-A55, 3 × Cortex-A78, 1 × Cortex-X1}.
@@ -87,7 +86,10 @@ final class Machine {
     return total;
   }
 
-  /** Proportional set size of this process in bytes: what it alone uses, and its share of what it shares. -1: not known. */
+  /**
+   * Proportional set size of this process in bytes: what it alone uses, and its share of what it shares. -1: not
+   * known.
+   */
   static long pssBytes() {
     return bytesOfThis("Pss", "/proc/self/smaps_rollup", "/proc/self/smaps");
   }

@@ -20,7 +20,10 @@ import java.io.InputStream;
 import org.slu.SluException;
 import org.slu.SluModel;
 
-/** Wires the views to what the phone has: its recogniser, its files, its threads. What the app does stands in the other classes. */
+/**
+ * Wires the views to what the phone has: its recogniser, its files, its threads. What the app does stands in the other
+ * classes.
+ */
 public final class MainActivity extends Activity implements Screen.Actions, Microphone.Listener {
   /** The model that is packaged with the app. */
   static final String ASSET = "model.gguf";
@@ -51,8 +54,7 @@ public final class MainActivity extends Activity implements Screen.Actions, Micr
     microphone = new Microphone(this, this);
     String name = (Build.MANUFACTURER + " " + Build.MODEL).trim();
     String system = "Android " + Build.VERSION.RELEASE + " (API " + Build.VERSION.SDK_INT + ")";
-    SpeedPage.Device device =
-        new SpeedPage.Device(name, system, Machine.processor(), Build.SUPPORTED_ABIS[0]);
+    SpeedPage.Device device = new SpeedPage.Device(name, system, Machine.processor(), Build.SUPPORTED_ABIS[0]);
     screen = new Screen(findViewById(android.R.id.content), device, this);
     boolean canListen = Microphone.isAvailable(this);
     screen.understand.showMicrophone(canListen, false, canListen ? "" : getString(R.string.microphone_none));
@@ -71,7 +73,8 @@ public final class MainActivity extends Activity implements Screen.Actions, Micr
     File chosen = store.chosen();
     if (chosen != null) {
       try {
-        use(new Assistant(SluModel.open(chosen)), getPreferences(MODE_PRIVATE).getString(MODEL_LABEL, chosen.getName()));
+        use(new Assistant(SluModel.open(chosen)),
+            getPreferences(MODE_PRIVATE).getString(MODEL_LABEL, chosen.getName()));
         return;
       } catch (SluException failure) {
         store.clear(); // a newer app may not read what an older one did
@@ -87,8 +90,7 @@ public final class MainActivity extends Activity implements Screen.Actions, Micr
       new AlertDialog.Builder(this)
           .setMessage(failure.getMessage())
           .setCancelable(false)
-          .setPositiveButton(
-              android.R.string.ok,
+          .setPositiveButton(android.R.string.ok,
               new DialogInterface.OnClickListener() {
                 @Override
                 public void onClick(DialogInterface dialog, int button) {
@@ -198,23 +200,21 @@ public final class MainActivity extends Activity implements Screen.Actions, Micr
           timings = null; // another model was opened meanwhile
         }
         final Timings measured = timings;
-        runOnUiThread(
-            new Runnable() {
-              @Override
-              public void run() {
-                measuring = false;
-                screen.speed.showMeasuring(false);
-                if (measured != null && screen.understand.answer() == answer) screen.speed.show(measured);
-              }
-            });
+        runOnUiThread(new Runnable() {
+          @Override
+          public void run() {
+            measuring = false;
+            screen.speed.showMeasuring(false);
+            if (measured != null && screen.understand.answer() == answer) screen.speed.show(measured);
+          }
+        });
       }
     }.start();
   }
 
   @Override
   public void openModel() {
-    Intent intent =
-        new Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("*/*");
+    Intent intent = new Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("*/*");
     try {
       startActivityForResult(intent, CHOOSE_MODEL);
     } catch (ActivityNotFoundException none) {
@@ -265,27 +265,25 @@ public final class MainActivity extends Activity implements Screen.Actions, Micr
   }
 
   private void opened(final Assistant assistant, final String label, final String error) {
-    runOnUiThread(
-        new Runnable() {
-          @Override
-          public void run() {
-            screen.model.showOpening(false);
-            if (assistant == null) {
-              screen.model.showError(getString(R.string.model_failed, label, error));
-            } else if (isDestroyed()) {
-              assistant.close();
-            } else {
-              getPreferences(MODE_PRIVATE).edit().putString(MODEL_LABEL, label).apply();
-              use(assistant, label);
-            }
-          }
-        });
+    runOnUiThread(new Runnable() {
+      @Override
+      public void run() {
+        screen.model.showOpening(false);
+        if (assistant == null) {
+          screen.model.showError(getString(R.string.model_failed, label, error));
+        } else if (isDestroyed()) {
+          assistant.close();
+        } else {
+          getPreferences(MODE_PRIVATE).edit().putString(MODEL_LABEL, label).apply();
+          use(assistant, label);
+        }
+      }
+    });
   }
 
   /** The name under which the user knows a document. */
   private String label(Uri document) {
-    Cursor cursor =
-        getContentResolver().query(document, new String[] {OpenableColumns.DISPLAY_NAME}, null, null, null);
+    Cursor cursor = getContentResolver().query(document, new String[] {OpenableColumns.DISPLAY_NAME}, null, null, null);
     if (cursor == null) return document.getLastPathSegment();
     try {
       return cursor.moveToFirst() && !cursor.isNull(0) ? cursor.getString(0) : document.getLastPathSegment();

@@ -47,8 +47,7 @@ final class Microphone {
     stop();
     recognizer = SpeechRecognizer.createSpeechRecognizer(context);
     recognizer.setRecognitionListener(new Ears());
-    recognizer.startListening(
-        new Intent(RecognizerIntent.ACTION_RECOGNIZE_SPEECH)
+    recognizer.startListening(new Intent(RecognizerIntent.ACTION_RECOGNIZE_SPEECH)
             .putExtra(RecognizerIntent.EXTRA_LANGUAGE_MODEL, RecognizerIntent.LANGUAGE_MODEL_FREE_FORM)
             .putExtra(RecognizerIntent.EXTRA_LANGUAGE, LANGUAGE)
             .putExtra(RecognizerIntent.EXTRA_PARTIAL_RESULTS, true)
@@ -88,21 +87,27 @@ final class Microphone {
     }
 
     @Override
-    public void onReadyForSpeech(Bundle parameters) {}
+    public void onReadyForSpeech(Bundle parameters) {
+    }
 
     @Override
-    public void onBeginningOfSpeech() {}
+    public void onBeginningOfSpeech() {
+    }
 
     @Override
-    public void onRmsChanged(float decibel) {}
+    public void onRmsChanged(float decibel) {
+    }
 
     @Override
-    public void onBufferReceived(byte[] buffer) {}
+    public void onBufferReceived(byte[] buffer) {
+    }
 
     @Override
-    public void onEndOfSpeech() {}
+    public void onEndOfSpeech() {
+    }
 
     @Override
-    public void onEvent(int type, Bundle parameters) {}
+    public void onEvent(int type, Bundle parameters) {
+    }
   }
 }

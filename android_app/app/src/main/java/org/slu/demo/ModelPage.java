@@ -28,21 +28,18 @@ final class ModelPage {
     this.look = look;
     error = (TextView) root.findViewById(R.id.model_error);
     open = (TextView) root.findViewById(R.id.model_open);
-    open.setOnClickListener(
-        new View.OnClickListener() {
-          @Override
-          public void onClick(View view) {
-            onOpen.run();
-          }
-        });
-    root.findViewById(R.id.model_built_in)
-        .setOnClickListener(
-            new View.OnClickListener() {
-              @Override
-              public void onClick(View view) {
-                onBuiltIn.run();
-              }
-            });
+    open.setOnClickListener(new View.OnClickListener() {
+      @Override
+      public void onClick(View view) {
+        onOpen.run();
+      }
+    });
+    root.findViewById(R.id.model_built_in).setOnClickListener(new View.OnClickListener() {
+      @Override
+      public void onClick(View view) {
+        onBuiltIn.run();
+      }
+    });
   }
 
   /**

@@ -7,8 +7,8 @@ import java.io.InputStream;
 import org.slu.SluModel;
 
 /**
- * The model file that the user has chosen, as a copy of the app's own: the engine maps files, and a document of another app
- * may change or vanish while it is mapped. One is kept; it is opened again when the app starts.
+ * The model file that the user has chosen, as a copy of the app's own: the engine maps files, and a document of another
+ * app may change or vanish while it is mapped. One is kept; it is opened again when the app starts.
  */
 final class ModelStore {
   /** No model for a phone is larger; a film that was tapped by mistake is. */
@@ -42,8 +42,8 @@ final class ModelStore {
   }
 
   /**
-   * Copy a model, open it, and keep it in place of the one before. What is not a model is not kept, and the one before stays.
-   * The file of the one before is removed by name alone: whoever has it mapped keeps its content.
+   * Copy a model, open it, and keep it in place of the one before. What is not a model is not kept, and the one before
+   * stays. The file of the one before is removed by name alone: whoever has it mapped keeps its content.
    *
    * @param content of the file, which is read to its end and not closed
    * @return the opened model
@@ -76,14 +76,16 @@ final class ModelStore {
   }
 
   private void copy(InputStream content, File target) throws IOException {
-    if (!directory.isDirectory() && !directory.mkdirs()) throw new IOException("cannot make the directory " + directory);
+    if (!directory.isDirectory() && !directory.mkdirs())
+      throw new IOException("cannot make the directory " + directory);
     FileOutputStream out = new FileOutputStream(target);
     try {
       byte[] piece = new byte[PIECE];
       long total = 0;
       for (int count = content.read(piece); count >= 0; count = content.read(piece)) {
         total += count;
-        if (total > MOST_BYTES) throw new IOException("larger than " + (MOST_BYTES >> 20) + " MiB: this is not a model for a phone");
+        if (total > MOST_BYTES)
+          throw new IOException("larger than " + (MOST_BYTES >> 20) + " MiB: this is not a model for a phone");
         out.write(piece, 0, count);
       }
       out.getFD().sync();

@@ -40,35 +40,33 @@ final class NamesPage {
     added = (ViewGroup) root.findViewById(R.id.names_added);
     text = (EditText) root.findViewById(R.id.names_text);
     error = (TextView) root.findViewById(R.id.names_error);
-    root.findViewById(R.id.names_add)
-        .setOnClickListener(
-            new View.OnClickListener() {
-              @Override
-              public void onClick(View view) {
-                add();
-              }
-            });
-    text.setOnEditorActionListener(
-        new TextView.OnEditorActionListener() {
-          @Override
-          public boolean onEditorAction(TextView view, int action, KeyEvent event) {
-            if (event == null || event.getAction() == KeyEvent.ACTION_DOWN) add();
-            return true;
-          }
-        });
-    text.addTextChangedListener(
-        new TextWatcher() {
-          @Override
-          public void beforeTextChanged(CharSequence text, int start, int count, int after) {}
+    root.findViewById(R.id.names_add).setOnClickListener(new View.OnClickListener() {
+      @Override
+      public void onClick(View view) {
+        add();
+      }
+    });
+    text.setOnEditorActionListener(new TextView.OnEditorActionListener() {
+      @Override
+      public boolean onEditorAction(TextView view, int action, KeyEvent event) {
+        if (event == null || event.getAction() == KeyEvent.ACTION_DOWN) add();
+        return true;
+      }
+    });
+    text.addTextChangedListener(new TextWatcher() {
+      @Override
+      public void beforeTextChanged(CharSequence text, int start, int count, int after) {
+      }
 
-          @Override
-          public void onTextChanged(CharSequence text, int start, int before, int count) {}
+      @Override
+      public void onTextChanged(CharSequence text, int start, int before, int count) {
+      }
 
-          @Override
-          public void afterTextChanged(Editable text) {
-            compare();
-          }
-        });
+      @Override
+      public void afterTextChanged(Editable text) {
+        compare();
+      }
+    });
   }
 
   void use(Assistant assistant) {
@@ -79,14 +77,12 @@ final class NamesPage {
     root.findViewById(R.id.names_proof).setVisibility(named.isEmpty() ? View.GONE : View.VISIBLE);
     slots.removeAllViews();
     for (final String name : named) {
-      Chips.add(
-          slots, look.slots.of(name),
-          new View.OnClickListener() {
-            @Override
-            public void onClick(View view) {
-              select(name);
-            }
-          });
+      Chips.add(slots, look.slots.of(name), new View.OnClickListener() {
+        @Override
+        public void onClick(View view) {
+          select(name);
+        }
+      });
     }
     slot = null;
     if (!named.isEmpty()) select(named.get(0));
@@ -127,17 +123,14 @@ final class NamesPage {
   private void refresh() {
     added.removeAllViews();
     for (final String name : assistant.names(slot)) {
-      TextView chip =
-          Chips.add(
-              added, name + "  ×",
-              new View.OnClickListener() {
-                @Override
-                public void onClick(View view) {
-                  assistant.remove(slot, name);
-                  refresh();
-                  onChange.run();
-                }
-              });
+      TextView chip = Chips.add(added, name + "  ×", new View.OnClickListener() {
+        @Override
+        public void onClick(View view) {
+          assistant.remove(slot, name);
+          refresh();
+          onChange.run();
+        }
+      });
       chip.setContentDescription(look.resources.getString(R.string.names_remove, name));
     }
     added.setVisibility(added.getChildCount() == 0 ? View.GONE : View.VISIBLE);

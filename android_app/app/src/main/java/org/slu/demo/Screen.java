@@ -15,14 +15,11 @@ final class Screen {
   static final int MODEL = 4;
 
   private static final int[] PAGES = {
-    R.id.page_understand, R.id.page_dialogue, R.id.page_names, R.id.page_speed, R.id.page_model
-  };
+      R.id.page_understand, R.id.page_dialogue, R.id.page_names, R.id.page_speed, R.id.page_model};
   private static final int[] LABELS = {
-    R.string.tab_understand, R.string.tab_dialogue, R.string.tab_names, R.string.tab_speed, R.string.tab_model
-  };
+      R.string.tab_understand, R.string.tab_dialogue, R.string.tab_names, R.string.tab_speed, R.string.tab_model};
   private static final int[] ICONS = {
-    R.drawable.ic_understand, R.drawable.ic_dialogue, R.drawable.ic_names, R.drawable.ic_speed, R.drawable.ic_model
-  };
+      R.drawable.ic_understand, R.drawable.ic_dialogue, R.drawable.ic_names, R.drawable.ic_speed, R.drawable.ic_model};
 
   final UnderstandPage understand;
   final DialoguePage dialogue;
@@ -52,49 +49,38 @@ final class Screen {
   Screen(View root, SpeedPage.Device device, final Actions actions) {
     this.root = root;
     Look look = new Look(root.getResources());
-    understand =
-        new UnderstandPage(
-            root, look,
-            new Runnable() {
-              @Override
-              public void run() {
-                actions.microphone();
-              }
-            });
+    understand = new UnderstandPage(root, look, new Runnable() {
+      @Override
+      public void run() {
+        actions.microphone();
+      }
+    });
     dialogue = new DialoguePage(root, look);
-    names =
-        new NamesPage(
-            root, look,
-            new Runnable() {
-              @Override
-              public void run() {
-                understand.refresh();
-              }
-            });
-    speed =
-        new SpeedPage(
-            root, look, device,
-            new Runnable() {
-              @Override
-              public void run() {
-                actions.measure();
-              }
-            });
-    model =
-        new ModelPage(
-            root, look,
-            new Runnable() {
-              @Override
-              public void run() {
-                actions.openModel();
-              }
-            },
-            new Runnable() {
-              @Override
-              public void run() {
-                actions.builtInModel();
-              }
-            });
+    names = new NamesPage(root, look, new Runnable() {
+      @Override
+      public void run() {
+        understand.refresh();
+      }
+    });
+    speed = new SpeedPage(root, look, device, new Runnable() {
+      @Override
+      public void run() {
+        actions.measure();
+      }
+    });
+    model = new ModelPage(root, look,
+        new Runnable() {
+          @Override
+          public void run() {
+            actions.openModel();
+          }
+        },
+        new Runnable() {
+          @Override
+          public void run() {
+            actions.builtInModel();
+          }
+        });
     tabs = (ViewGroup) root.findViewById(R.id.tabs);
     addTabs();
     select(UNDERSTAND);
@@ -106,13 +92,12 @@ final class Screen {
       View tab = LayoutInflater.from(tabs.getContext()).inflate(R.layout.tab, tabs, false);
       ((ImageView) tab.findViewById(R.id.tab_icon)).setImageResource(ICONS[i]);
       ((TextView) tab.findViewById(R.id.tab_label)).setText(LABELS[i]);
-      tab.setOnClickListener(
-          new View.OnClickListener() {
-            @Override
-            public void onClick(View view) {
-              select(page);
-            }
-          });
+      tab.setOnClickListener(new View.OnClickListener() {
+        @Override
+        public void onClick(View view) {
+          select(page);
+        }
+      });
       tabs.addView(tab);
     }
   }
@@ -147,7 +132,8 @@ final class Screen {
     String name = assistant.info().getName().isEmpty() ? file : assistant.info().getName();
     String precision = assistant.info().isQuantised() ? "INT8" : "FP32";
     ((TextView) root.findViewById(R.id.model_name))
-        .setText((name == null ? "" : name + " · ") + precision + " · " + Answer.size(assistant.info().getModelBytes()));
+        .setText(
+            (name == null ? "" : name + " · ") + precision + " · " + Answer.size(assistant.info().getModelBytes()));
     if (selected == SPEED) select(SPEED);
   }
 }

@@ -20,8 +20,7 @@ final class SlotSpan implements LineBackgroundSpan {
   }
 
   @Override
-  public void drawBackground(
-      Canvas canvas, Paint paint, int left, int right, int top, int baseline, int bottom,
+  public void drawBackground(Canvas canvas, Paint paint, int left, int right, int top, int baseline, int bottom,
       CharSequence text, int start, int end, int line) {
     Spanned spanned = (Spanned) text;
     int from = Math.max(start, spanned.getSpanStart(this));
@@ -31,10 +30,8 @@ final class SlotSpan implements LineBackgroundSpan {
     float x = left + paint.measureText(text, start, from);
     float width = paint.measureText(text, from, to);
     box.set( // within the line, beyond which a text view clips
-        Math.max(left, x + INSET * size),
-        Math.max(top, baseline + paint.ascent() - OVERHANG * size),
-        Math.min(right, x + width - INSET * size),
-        Math.min(bottom, baseline + paint.descent() + OVERHANG * size));
+        Math.max(left, x + INSET * size), Math.max(top, baseline + paint.ascent() - OVERHANG * size),
+        Math.min(right, x + width - INSET * size), Math.min(bottom, baseline + paint.descent() + OVERHANG * size));
     int before = paint.getColor();
     paint.setColor(color);
     canvas.drawRoundRect(box, CORNER * size, CORNER * size, paint);

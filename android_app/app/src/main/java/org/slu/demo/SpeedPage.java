@@ -54,13 +54,12 @@ final class SpeedPage {
     this.device = device;
     measure = (TextView) root.findViewById(R.id.speed_measure);
     histogram = (Histogram) root.findViewById(R.id.speed_histogram);
-    measure.setOnClickListener(
-        new View.OnClickListener() {
-          @Override
-          public void onClick(View view) {
-            onMeasure.run();
-          }
-        });
+    measure.setOnClickListener(new View.OnClickListener() {
+      @Override
+      public void onClick(View view) {
+        onMeasure.run();
+      }
+    });
   }
 
   void use(Assistant assistant) {

@@ -35,8 +35,8 @@ final class Timings {
   }
 
   /**
-   * How many durations fall into each of equally wide intervals from the shortest to {@link #longestShown}; what is longer
-   * counts in the last one.
+   * How many durations fall into each of equally wide intervals from the shortest to {@link #longestShown}; what is
+   * longer counts in the last one.
    */
   int[] histogram(int bins) {
     int[] counts = new int[bins];
@@ -46,18 +46,19 @@ final class Timings {
     return counts;
   }
 
-  /** Where a histogram ends: a single interruption takes a hundred times as long as the rest, which would be one bar. */
+  /**
+   * Where a histogram ends: a single interruption takes a hundred times as long as the rest, which would be one bar.
+   */
   long longestShown() {
     return Math.min(percentile(99), 3 * percentile(50));
   }
 
-  /** The object of the project's result files: {@code mean}, {@code min}, {@code p50}, {@code p90}, {@code p99}, in milliseconds. */
+  /**
+   * The object of the project's result files: {@code mean}, {@code min}, {@code p50}, {@code p90}, {@code p99}, in
+   * milliseconds.
+   */
   Map<String, Object> toJson() {
-    return Json.object(
-        "mean", mean() / 1e6,
-        "min", sorted[0] / 1e6,
-        "p50", percentile(50) / 1e6,
-        "p90", percentile(90) / 1e6,
-        "p99", percentile(99) / 1e6);
+    return Json.object("mean", mean() / 1e6, "min", sorted[0] / 1e6, "p50", percentile(50) / 1e6, "p90",
+        percentile(90) / 1e6, "p99", percentile(99) / 1e6);
   }
 }

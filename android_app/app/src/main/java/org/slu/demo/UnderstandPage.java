@@ -32,43 +32,40 @@ final class UnderstandPage {
     microphoneState = (TextView) root.findViewById(R.id.microphone_state);
     card = new AnswerCard((ViewGroup) root.findViewById(R.id.answer), look);
     sentence.setHorizontallyScrolling(false);
-    sentence.addTextChangedListener(
-        new TextWatcher() {
-          @Override
-          public void beforeTextChanged(CharSequence text, int start, int count, int after) {}
+    sentence.addTextChangedListener(new TextWatcher() {
+      @Override
+      public void beforeTextChanged(CharSequence text, int start, int count, int after) {
+      }
 
-          @Override
-          public void onTextChanged(CharSequence text, int start, int before, int count) {}
+      @Override
+      public void onTextChanged(CharSequence text, int start, int before, int count) {
+      }
 
-          @Override
-          public void afterTextChanged(Editable text) {
-            refresh();
-          }
-        });
-    clear.setOnClickListener(
-        new View.OnClickListener() {
-          @Override
-          public void onClick(View view) {
-            type("");
-          }
-        });
-    microphone.setOnClickListener(
-        new View.OnClickListener() {
-          @Override
-          public void onClick(View view) {
-            onMicrophone.run();
-          }
-        });
+      @Override
+      public void afterTextChanged(Editable text) {
+        refresh();
+      }
+    });
+    clear.setOnClickListener(new View.OnClickListener() {
+      @Override
+      public void onClick(View view) {
+        type("");
+      }
+    });
+    microphone.setOnClickListener(new View.OnClickListener() {
+      @Override
+      public void onClick(View view) {
+        onMicrophone.run();
+      }
+    });
     ViewGroup examples = (ViewGroup) root.findViewById(R.id.examples);
     for (final String example : look.resources.getStringArray(R.array.examples)) {
-      Chips.add(
-          examples, example,
-          new View.OnClickListener() {
-            @Override
-            public void onClick(View view) {
-              type(example);
-            }
-          });
+      Chips.add(examples, example, new View.OnClickListener() {
+        @Override
+        public void onClick(View view) {
+          type(example);
+        }
+      });
     }
   }
 

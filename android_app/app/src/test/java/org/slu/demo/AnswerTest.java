@@ -58,7 +58,8 @@ public final class AnswerTest {
   @Test
   public void slotsKeepTheirColours() {
     List<String> slots = Arrays.asList("a", "b", "c", "d");
-    Answer answer = new Answer(result("播放给你的歌", "x", true, new Slot("d", "给你", 2, 4), new Slot("b", "歌", 5, 6)), 0);
+    Answer answer =
+        new Answer(result("播放给你的歌", "x", true, new Slot("d", "给你", 2, 4), new Slot("b", "歌", 5, 6)), 0);
     List<Highlight> found = Highlight.of(answer, slots, 3);
     assertEquals(2, found.size());
     assertEquals("2 4 0", found.get(0).start + " " + found.get(0).end + " " + found.get(0).color);

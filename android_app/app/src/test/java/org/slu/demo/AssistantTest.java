@@ -77,9 +77,8 @@ public final class AssistantTest {
   @Test
   public void everyExampleOfTheNamesPageShowsADifference() {
     // As in values/strings.xml, whose sentences are chosen for it.
-    String[][] examples = {
-      {"song", "播放%s", "导航到月球"}, {"singer", "我想听%s的歌", "西瓜先生"}, {"destination", "导航到%s", "不告诉你咖啡馆"}
-    };
+    String[][] examples = {{"song", "播放%s", "导航到月球"}, {"singer", "我想听%s的歌", "西瓜先生"},
+        {"destination", "导航到%s", "不告诉你咖啡馆"}};
     for (String[] example : examples) {
       assertTrue(assistant.add(example[0], example[2]));
       Comparison comparison = assistant.compare(String.format(example[1], example[2]));
@@ -118,13 +117,12 @@ public final class AssistantTest {
   @Test
   public void timingsAreTakenBesideTheScreen() throws InterruptedException {
     final Timings[] timings = new Timings[1];
-    Thread thread =
-        new Thread() {
-          @Override
-          public void run() {
-            timings[0] = assistant.time("下一首", 200);
-          }
-        };
+    Thread thread = new Thread() {
+      @Override
+      public void run() {
+        timings[0] = assistant.time("下一首", 200);
+      }
+    };
     thread.start();
     for (int i = 0; i < 50; ++i) assistant.understand("下一首"); // no BUSY
     thread.join();

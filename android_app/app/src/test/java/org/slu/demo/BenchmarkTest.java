@@ -24,33 +24,32 @@ public final class BenchmarkTest {
   private final List<String> log = new ArrayList<String>();
   private int stopAfter = Integer.MAX_VALUE;
 
-  private final Benchmark.Surroundings surroundings =
-      new Benchmark.Surroundings() {
-        @Override
-        public SluModel openBuiltIn() {
-          return SluModel.open(Models.FILE);
-        }
+  private final Benchmark.Surroundings surroundings = new Benchmark.Surroundings() {
+    @Override
+    public SluModel openBuiltIn() {
+      return SluModel.open(Models.FILE);
+    }
 
-        @Override
-        public Map<String, Object> device() {
-          return Json.object("model", "a host");
-        }
+    @Override
+    public Map<String, Object> device() {
+      return Json.object("model", "a host");
+    }
 
-        @Override
-        public Map<String, Object> conditions() {
-          return Json.object("battery_celsius", null);
-        }
+    @Override
+    public Map<String, Object> conditions() {
+      return Json.object("battery_celsius", null);
+    }
 
-        @Override
-        public void progress(int round, int rounds, Map<String, Object> figures) {
-          log.add(round + "/" + rounds);
-        }
+    @Override
+    public void progress(int round, int rounds, Map<String, Object> figures) {
+      log.add(round + "/" + rounds);
+    }
 
-        @Override
-        public boolean cancelled() {
-          return log.size() >= stopAfter;
-        }
-      };
+    @Override
+    public boolean cancelled() {
+      return log.size() >= stopAfter;
+    }
+  };
 
   private static BenchmarkRequest request(Object... keysAndValues) {
     return BenchmarkRequest.of(Json.object(keysAndValues));
@@ -72,8 +71,9 @@ public final class BenchmarkTest {
   @Test
   public void extrasAreChecked() {
     BenchmarkRequest request = request("utterances", "u.txt", "rounds", 7, "answers", false, "kernel", "");
-    assertEquals("u.txt 7 null null result.json false", request.utterances + " " + request.rounds + " " + request.model + " "
-        + request.kernel + " " + request.output + " " + request.answers);
+    assertEquals("u.txt 7 null null result.json false",
+        request.utterances + " " + request.rounds + " " + request.model + " " + request.kernel + " " + request.output
+            + " " + request.answers);
     refused("utterances is missing");
     refused("unknown extra rouns", "utterances", "u", "rouns", 1);
     refused("rounds 0", "utterances", "u", "rounds", 0);
@@ -91,11 +91,10 @@ public final class BenchmarkTest {
     File file = new Benchmark(request("utterances", "u.txt", "rounds", 3), folder.getRoot(), surroundings).run();
     String json = new String(Files.readAllBytes(file.toPath()), "US-ASCII");
     assertEquals("[1/3, 2/3, 3/3]", log.toString());
-    for (String part : new String[] {
-      "\"format\": 1,", "\"utterances\": 3,", "\"rounds\": 3,", "\"place\": \"app\"", "\"model\": \"built-in\"",
-      "\"precision\": \"int8\"", "\"end_to_end_ms\": {\"mean\": ", "\"by_round\": [{\"at_seconds\": ", "\"battery_celsius\": null",
-      "\"device\": {\"model\": \"a host\"}", "\"pss_bytes\": ", "\"load_ms\": ", "\"intent\": \"navigation.navigation\""
-    }) {
+    for (String part : new String[] {"\"format\": 1,", "\"utterances\": 3,", "\"rounds\": 3,", "\"place\": \"app\"",
+             "\"model\": \"built-in\"", "\"precision\": \"int8\"", "\"end_to_end_ms\": {\"mean\": ",
+             "\"by_round\": [{\"at_seconds\": ", "\"battery_celsius\": null", "\"device\": {\"model\": \"a host\"}",
+             "\"pss_bytes\": ", "\"load_ms\": ", "\"intent\": \"navigation.navigation\""}) {
       assertTrue(part + " in " + json, json.contains(part));
     }
     // Code points: the emoji is one character, though Java has two for it.

@@ -9,12 +9,14 @@ import org.junit.Test;
 
 public final class MachineTest {
   private static String core(int number, String implementer, String part) {
-    return "processor\t: " + number + "\nBogoMIPS\t: 38.40\nCPU implementer\t: " + implementer + "\nCPU part\t: " + part + "\n\n";
+    return "processor\t: " + number + "\nBogoMIPS\t: 38.40\nCPU implementer\t: " + implementer + "\nCPU part\t: " + part
+        + "\n\n";
   }
 
   @Test
   public void coresAreCountedByKind() throws IOException {
-    String phone = core(0, "0x41", "0xd05") + core(1, "0x41", "0xd05") + core(2, "0x41", "0xd0b") + core(3, "0x51", "0x802");
+    String phone =
+        core(0, "0x41", "0xd05") + core(1, "0x41", "0xd05") + core(2, "0x41", "0xd0b") + core(3, "0x51", "0x802");
     assertEquals("1 × 0x51/0x802, 2 × Cortex-A55, 1 × Cortex-A76", Machine.processor(new StringReader(phone)));
     String desktop = "model name\t: Some CPU @ 2 GHz\nflags : a b\n\nmodel name\t: Some CPU @ 2 GHz\n";
     assertEquals("2 × Some CPU @ 2 GHz", Machine.processor(new StringReader(desktop)));

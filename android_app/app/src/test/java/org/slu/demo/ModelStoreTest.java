@@ -60,16 +60,15 @@ public final class ModelStoreTest {
 
   @Test
   public void aDocumentThatBreaksOffIsNotKept() throws IOException {
-    InputStream broken =
-        new InputStream() {
-          private int left = 100000;
+    InputStream broken = new InputStream() {
+      private int left = 100000;
 
-          @Override
-          public int read() throws IOException {
-            if (--left < 0) throw new IOException("connection lost");
-            return 0;
-          }
-        };
+      @Override
+      public int read() throws IOException {
+        if (--left < 0) throw new IOException("connection lost");
+        return 0;
+      }
+    };
     try {
       store().open(broken).close();
       fail("broken");

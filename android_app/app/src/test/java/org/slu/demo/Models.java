@@ -7,7 +7,8 @@ import org.slu.SluModel;
 final class Models {
   static final File FILE = new File(System.getProperty("slu.model"));
 
-  private Models() {}
+  private Models() {
+  }
 
   static Assistant assistant() {
     return new Assistant(SluModel.open(FILE));

@@ -61,12 +61,8 @@ public final class TimingsTest {
 
   @Test
   public void jsonIsAsciiAndEscaped() {
-    assertEquals(
-        "{\"a\\\"\\\\\": [1,2.5,true,null],\"\\u6b4c\\ud83d\\ude00\\u000a\": {}}",
-        Json.write(
-            Json.object(
-                "a\"\\", java.util.Arrays.<Object>asList(1, 2.5, true, null),
-                "歌😀\n", Json.object())));
+    assertEquals("{\"a\\\"\\\\\": [1,2.5,true,null],\"\\u6b4c\\ud83d\\ude00\\u000a\": {}}",
+        Json.write(Json.object("a\"\\", java.util.Arrays.<Object>asList(1, 2.5, true, null), "歌😀\n", Json.object())));
     assertEquals("[]", Json.write(Collections.emptyList()));
     assertEquals("0.1", Json.write(0.1f));
   }
@@ -78,8 +74,7 @@ public final class TimingsTest {
 
   @Test
   public void timesOfResultFilesAreMilliseconds() {
-    assertEquals(
-        "{\"mean\": 2.0,\"min\": 1.0,\"p50\": 2.0,\"p90\": 3.0,\"p99\": 3.0}",
+    assertEquals("{\"mean\": 2.0,\"min\": 1.0,\"p50\": 2.0,\"p90\": 3.0,\"p99\": 3.0}",
         Json.write(new Timings(new long[] {1000000, 3000000, 2000000}).toJson()));
   }
 }
