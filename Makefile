@@ -1,4 +1,5 @@
-# Everything a user needs: `make demo` and `make test`. Every target sets up .venv first when that is missing or out of date.
+# Everything a user needs: `make demo` and `make test`. Every target first makes or updates .venv, and the system packages that
+# are missing are installed, or named, by tools/system-packages.
 PYTHON ?= python3.10
 BIN := .venv/bin
 PACKAGES := .venv/.packages
@@ -8,17 +9,19 @@ ENGINE := $(shell find cpp_runtime -name CMakeLists.txt -o -path '*/include/*.h'
 
 MODELS := models/nlpcc2018-nano models/nlpcc2018-pico
 
-.PHONY: setup demo test test-slow lint format lock clean
+.PHONY: setup system-packages demo test test-slow lint format lock clean
 
 setup: $(SETUP) $(MODELS:=/model.gguf)
 
 include cpp_runtime/build.mk
 include android_app/build.mk
 
+# First of all in `make test`, so that what is missing is said before anything is made.
+system-packages:
+	@PYTHON="$(PYTHON)" tools/system-packages test
+
 $(PACKAGES): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' || \
-	  { echo "Python 3.10 is needed: the only one for which all of Paddle's packages exist. Try: make PYTHON=/path/to/python3.10"; exit 1; }
-	@command -v "$${CXX:-c++}" >/dev/null || { echo "A C++17 compiler is needed for the native engine: install g++ or clang"; exit 1; }
+	@PYTHON="$(PYTHON)" tools/system-packages build
 	$(PYTHON) -m venv .venv
 	$(PIP) --require-hashes -r requirements.lock
 	@touch $@
@@ -38,10 +41,10 @@ demo: setup
 	  来一首周华健的花心 打电话给诸葛小明 导航到人民广场 今天天气怎么样
 	$(BIN)/slu report runs/demo --out runs/demo/report.html
 
-test: lint
+test: system-packages lint
 	$(BIN)/pytest -m "not slow"
 
-test-slow: setup
+test-slow: system-packages setup
 	$(BIN)/pytest -m slow
 
 lint: setup

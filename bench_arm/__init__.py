@@ -1,1 +1,1 @@
-"""The bench: how fast, how small and how right the exported models are, and the page that shows it."""
+"""The benchmark: time, memory and accuracy of exported models, and the page that shows them."""

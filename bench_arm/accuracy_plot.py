@@ -1,4 +1,4 @@
-"""The picture of ``slu bench host --curve``: how right each of several models is, against its size and its time."""
+"""The plot of ``slu bench host --curve``: the accuracy of several models against size and time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WIDTH, HEIGHT = 1000, 400
 
 
 def points(result: dict[str, Any]) -> list[tuple[str, float, float, float]]:
-    """(name, MB, milliseconds from text to answer, exact) of each bundle, by size; of each the first engine counts."""
+    """(name, MB, milliseconds from text to answer, exact) of each bundle, by size; for its first engine."""
     found: dict[str, tuple[str, float, float, float]] = {}
     for row in result["measurements"]:
         path = Path(row["bundle"])
@@ -24,7 +24,7 @@ def points(result: dict[str, Any]) -> list[tuple[str, float, float, float]]:
 
 
 def frontier(values: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The (cost, exact) that no other is both as cheap as and more right than, by cost."""
+    """The Pareto front: those (cost, exact) that no other one beats in both, by cost."""
     kept: list[tuple[float, float]] = []
     for cost, exact in sorted(values, key=lambda value: (value[0], -value[1])):
         if not kept or exact > kept[-1][1]:
@@ -33,7 +33,7 @@ def frontier(values: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def draw(result: dict[str, Any], form: str, theme: Theme = PRINT) -> bytes:
-    """The two panels as a PNG or SVG file; a line joins the models that are worth their size, or their time."""
+    """The two panels as a PNG or SVG file; a line joins the models of the Pareto front."""
     models = points(result)
     figure, panels = _panels(1, 2, WIDTH, HEIGHT)
     for axes, column, below in zip(panels, (1, 2), ("size of the file, MB", "milliseconds from text to answer")):

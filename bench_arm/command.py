@@ -19,15 +19,19 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     host.add_argument("bundle", metavar="BUNDLE", type=Path)
     host.add_argument("--data", metavar="FILE", type=Path, required=True, help="a tagged corpus")
-    host.add_argument("--also", metavar="BUNDLE", type=Path, action="append", default=[], help="another one to compare")
+    host.add_argument(
+        "--also", metavar="BUNDLE", type=Path, action="append", default=[], help="another bundle to compare"
+    )
     host.add_argument("--backend", metavar="LIST", default="", help="engines, separated by commas (all that run here)")
-    host.add_argument("--threads", metavar="N", type=int, default=1, help="of the other engines (%(default)s)")
+    host.add_argument("--threads", metavar="N", type=int, default=1, help="threads of the other engines (%(default)s)")
     host.add_argument("--repeat", metavar="N", type=int, default=5, help="rounds over the utterances (%(default)s)")
     host.add_argument("--limit", metavar="N", type=int, help="utterances to time (all)")
     host.add_argument("--cold", action="store_true", help="empty the caches before every call, as after a pause")
     host.add_argument("--json", metavar="F", type=Path, help="write the measurements there")
-    host.add_argument("--plot", metavar="F", type=Path, help="draw them there, as PNG or SVG by the name's ending")
-    host.add_argument("--curve", metavar="F", type=Path, help="draw exact of all bundles against size and time there")
+    host.add_argument("--plot", metavar="F", type=Path, help="draw them there, as PNG or SVG by the extension")
+    host.add_argument(
+        "--curve", metavar="F", type=Path, help="draw the accuracy of all bundles against size and time there"
+    )
     host.set_defaults(func=run_host)
 
 
@@ -39,7 +43,7 @@ def run_host(args: argparse.Namespace) -> int:
 
     for option, file in (("--plot", args.plot), ("--curve", args.curve)):
         if file and file.suffix not in (".png", ".svg"):
-            raise ConfigError(f"{option} {file}: the name must end in .png or .svg")
+            raise ConfigError(f"{option} {file}: the extension must be .png or .svg")
     names = [name.strip() for name in args.backend.split(",") if name.strip()]
     result = bench_host([args.bundle, *args.also], args.data, names, args.threads, args.repeat, args.limit, args.cold)
     print("\n" + "\n".join(table(result)))

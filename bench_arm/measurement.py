@@ -1,4 +1,4 @@
-"""What every bench measures with: percentiles of times, memory of a process, names of processors."""
+"""Shared by all benchmarks: percentiles of times, memory of a process, names of processors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def peak_resident_bytes() -> int:
 
 
 def forget_peak() -> None:
-    """Let the peak begin anew at what is resident now, https://man7.org/linux/man-pages/man5/proc_pid_clear_refs.5.html"""
+    """Reset the peak to what is resident now, https://man7.org/linux/man-pages/man5/proc_pid_clear_refs.5.html"""
     (SELF / "clear_refs").write_text("5")
 
 
@@ -42,7 +42,7 @@ def proportional_bytes() -> int:
 
 
 def cache_bytes() -> int:
-    """Size of this processor's largest cache; 32 MiB where Linux does not tell."""
+    """Size of this processor's largest cache in bytes; 32 MiB if Linux does not report it."""
     sizes = [file.read_text().strip() for file in CACHES.glob("index*/size")]
     return max((int(size[:-1]) << 10 for size in sizes if size.endswith("K")), default=32 << 20)
 

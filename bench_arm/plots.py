@@ -284,7 +284,7 @@ def _panels(
 
 @contextmanager
 def _style(extra: dict[str, Any]) -> Iterator[None]:
-    """Settings that hold when a figure is made and when it is written."""
+    """Settings that apply while a figure is made and written."""
     import matplotlib
 
     settings = {"svg.fonttype": "none", "text.parse_math": False, "font.size": 11.0, "axes.unicode_minus": True}
@@ -321,7 +321,8 @@ def _draw_published(axes: Axes, theme: Theme) -> list[tuple[float, float, str, s
 
 
 def _pad(axes: Axes, x: list[float], y: list[float]) -> None:
-    """Room around the points: for names beside them, and never so little height that noise looks like a cliff."""
+    """Limits of the axes with room for names, and with enough height that noise does not look like a large
+    difference."""
     axes.set_xlim(min(x) / 2.2, max(x) * 1.9)
     middle, half = (min(y) + max(y)) / 2, max((max(y) - min(y)) * 0.65, 1.0)
     axes.set_ylim(middle - half, middle + half)

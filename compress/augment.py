@@ -1,8 +1,8 @@
-"""Texts that nobody has labelled, made of labelled ones: a student learns from them what its teachers say of them.
+"""Unlabelled texts, made from labelled ones: a student learns the answers of its teachers to them.
 
-Words are replaced by others of the same part of speech, and runs of words stand alone, as Tang et al. 2019
-(https://arxiv.org/abs/1903.12136) do; and names are replaced by others of the lists. Many of the results mean something
-else than before, or nothing. That does not matter, as their labels come from the teachers.
+Words are replaced by others of the same part of speech, and runs of words are taken alone, as in Tang et al. 2019
+(https://arxiv.org/abs/1903.12136); and names are replaced by other entries of the lexicons. Many of the results have
+another meaning, or none. That does not matter, because the teachers label them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from slu.errors import ConfigError
 REPLACED = 0.15
 """Probability that a word is replaced."""
 LONGEST_RUN = 5
-"""Words that a run has at most."""
+"""The most words of a run."""
 
 Cut = Callable[[str], list[tuple[str, str]]]
 """Cuts text into (word, part of speech)."""
@@ -29,9 +29,10 @@ Cut = Callable[[str], list[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class AugmentSettings:
-    """Texts made of each utterance of the training part: with another name, with other words, runs of its words.
+    """How many texts are made from each utterance of the training part: with another name, with other words, runs of
+    words.
 
-    Not all utterances have a name, or two words to choose from.
+    Fewer are made from an utterance without a name, or with a single word.
     """
 
     names: int = 1
@@ -69,7 +70,7 @@ def augment(
 
 
 def names_by_slot(train: Sequence[Utterance], files: dict[str, list[str]]) -> dict[str, list[str]]:
-    """The names of each slot: those of its list file, or where there is none, its values in the training part."""
+    """The names of each slot: those of its lexicon file or, without one, its values in the training part."""
     values: defaultdict[str, list[str]] = defaultdict(list)
     for utterance in train:
         for slot in utterance.slots:
@@ -115,5 +116,5 @@ def _with_other_name(random: Random, utterance: Utterance, names: dict[str, list
 
 
 def _one(random: Random, choices: Sequence[Any]) -> Any:
-    # Not Random.choice: what it draws may change between versions of Python.
+    # Not Random.choice, whose results may change between versions of Python.
     return choices[int(random.random() * len(choices))]

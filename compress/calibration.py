@@ -1,7 +1,7 @@
-"""Calibration: one temperature for all outputs, so that the score is the share of answers with it that are exact.
+"""Calibration: one temperature for all outputs, so that of the answers with a score of 0.8, 80% are exact.
 
 The temperature (Guo et al. 2017, https://arxiv.org/abs/1706.04599) is divided out of the heads' weights and biases, so
-no runtime has to know of it. One for both keeps every decision: for a text, all answers' log probabilities are a sum
+no runtime has to implement it. One for both keeps every decision: for a text, all answers' log probabilities are a sum
 of logits minus the same number, and dividing all logits by a positive number keeps their order.
 
 It is fitted for what the score is used for: the score is the probability that the whole answer is right. Fitting the
@@ -29,12 +29,12 @@ from slu.model.quantization import WEIGHT_SCALE
 from slu.runtime.loading import checkpoint_parser
 
 BOUNDS = (0.2, 5.0)
-"""Between which the temperature is looked for."""
+"""The range in which the temperature is searched."""
 
 
 @dataclass(frozen=True)
 class CalibrationSettings:
-    """There is nothing to choose."""
+    """This step has no settings."""
 
 
 def step(work: Work) -> Made:
@@ -50,7 +50,7 @@ def calibrate(checkpoint: Checkpoint, dev: Sequence[Utterance]) -> tuple[Checkpo
     with a temperature that it helped to choose.
     """
     if len(dev) < 2:
-        raise ConfigError("calibration: the development data has one utterance; hold out more ([data] dev_fraction)")
+        raise ConfigError("calibration: the development part has one utterance; raise [data] dev_fraction")
     parser = checkpoint_parser(checkpoint)
     answers, evidence = collect_evidence(parser, lambda: parse_dialogues(parser, dev))
     right = np.array([checkpoint.head.right(u, a, checkpoint.labels) for u, a in zip(dev, answers)])
@@ -74,7 +74,7 @@ def calibrate(checkpoint: Checkpoint, dev: Sequence[Utterance]) -> tuple[Checkpo
 def fit_temperature(scorer: Scorer, right: np.ndarray, part: np.ndarray) -> float:
     """The temperature of least log loss over the utterances of ``part`` (bool ``[n]``), to a thousandth.
 
-    1 when all of them are right, or none is: then there is nothing to learn from.
+    1 when all of them are right, or none is: then no temperature fits best.
     """
     if right[part].all() or not right[part].any():
         return 1.0

@@ -14,8 +14,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = subparsers.add_parser(
         "compress",
         help="make a trained model smaller",
-        description="Compress a checkpoint. Without STEP, all steps that the recipe has, into DIR/vocab, DIR/width and "
-        "so on, skipping those that are up to date; with STEP, that one alone, into DIR.",
+        description="Compress a checkpoint. Without STEP, all steps of the recipe are made, into DIR/vocab, "
+        "DIR/width and so on, and those that are up to date are skipped; with STEP, only that one, into DIR.",
     )
     parser.add_argument("step", metavar="STEP", nargs="?", type=_step, choices=tuple(STEPS), help=" | ".join(STEPS))
     parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path)

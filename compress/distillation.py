@@ -1,4 +1,4 @@
-"""Training a smaller network to imitate a larger one, and to be right."""
+"""Training a network to imitate another one and to fit the labels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class DistillationSettings:
 
 
 def imitation_loss(labels: float, logits: float, loss: Loss) -> Objective:
-    """The objective of being right (weight ``labels``) and of saying what the batch's teachers say (``logits``)."""
+    """The sum of the loss of the labels (weight ``labels``) and of the loss of the teachers' answers (``logits``)."""
     import paddle
     from paddle import nn
 
@@ -47,7 +47,7 @@ def _imitation(loss: Loss, labels: float, weight: float, logits: Any, said: Sequ
 
 
 def check_float(checkpoint: Checkpoint, step: str) -> None:
-    """Raise `ConfigError` when part of ``checkpoint`` is INT8 already: training needs floats."""
+    """Raise `ConfigError` if a part of ``checkpoint`` is INT8 already: training needs floats."""
     if any(tensor.dtype == np.int8 for tensor in checkpoint.tensors.values()):
         raise ConfigError(f"{step}: the checkpoint is quantised already (INT8); start from the float one")
 

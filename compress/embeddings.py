@@ -1,4 +1,4 @@
-"""INT8 embeddings: every row of the word, position, token type and flag matrices on a grid of its own."""
+"""INT8 embeddings: the rows of the word, position, token type and flag matrices, each with a scale of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from slu.model.quantization import WEIGHT_SCALE, quantise
 
 @dataclass(frozen=True)
 class EmbeddingSettings:
-    """There is nothing to choose."""
+    """This step has no settings."""
 
 
 def step(work: Work) -> Made:
@@ -23,7 +23,8 @@ def step(work: Work) -> Made:
 
 
 def quantise_embeddings(checkpoint: Checkpoint) -> tuple[Checkpoint, dict[str, Any]]:
-    """Replace every float embedding matrix by INT8 with a scale a row. Reports the largest error of a value."""
+    """Replace every float embedding matrix by INT8 with one scale for each row. Reports the largest error of a
+    value."""
     tensors = {}
     largest = 0.0
     for name, tensor in checkpoint.tensors.items():

@@ -1,8 +1,8 @@
 """Post-training quantisation: INT8 without training, by PaddleSlim's observers.
 
-Some utterances are run through the float network, and an observer a layer chooses from its inputs the largest absolute
-value that INT8 shall reach; what is beyond is clipped. Which algorithm chooses best, and from how many utterances,
-depends on the model: every pair of a grid is tried on the development data, and the best is kept.
+Some utterances are run through the float network, and for each layer an observer chooses from its inputs the largest
+absolute value that INT8 represents; larger values are clipped. Which algorithm chooses best, and from how many
+utterances, depends on the model: every pair of a grid is tried on the development data, and the best is kept.
 
 PaddleSlim's observers are given all inputs of a layer at once, as absolute values:
 
@@ -43,9 +43,9 @@ from slu.training.data import Data
 from slu.training.fit import CHOOSABLE, inputs
 
 ALGORITHMS = ("hist", "KL", "mse", "avg", "abs_max", "min_max")
-"""In Paddle's names; see `input_limit`."""
+"""Algorithms by PaddleSlim's names; see `input_limit`."""
 AGREEMENT = "agreement"
-"""Percentage of utterances that are answered as the float model answers them: it needs no labels."""
+"""A measure that needs no labels: percentage of utterances with the same answer as that of the float model."""
 TABLE = ("exact", "seed_accuracy", AGREEMENT)
 
 
@@ -107,7 +107,9 @@ def quantise_after_training(
     check_float(checkpoint, "ptq")
     largest = max(settings.utterances)
     if largest > len(data.train):
-        raise ConfigError(f"ptq: {largest} utterances are wanted, of {len(data.train)}; set ptq.utterances lower")
+        raise ConfigError(
+            f"ptq: {largest} utterances are needed, but the training part has {len(data.train)}; lower ptq.utterances"
+        )
     drawn = np.random.default_rng(settings.seed).permutation(len(data.train))[:largest]
     examples = make_examples(data.train, checkpoint)
     read = layer_inputs(checkpoint, [examples[i] for i in drawn])
@@ -140,7 +142,7 @@ def quantise_after_training(
 
 
 def layer_inputs(checkpoint: Checkpoint, examples: Sequence[Example]) -> dict[str, list[np.ndarray]]:
-    """What every linear layer that is to be quantised reads: by its name, float32 ``[tokens, in]`` an utterance.
+    """The inputs of every linear layer that is quantised: by its name, float32 ``[tokens, in]`` for each utterance.
 
     Key and value projections read what the query's does, and share its arrays. (A nano model of 3/4 width makes 0.25 MB
     of an utterance of the mean length.)
@@ -170,7 +172,7 @@ def layer_inputs(checkpoint: Checkpoint, examples: Sequence[Example]) -> dict[st
 
 
 def input_limit(algorithm: str, read: Sequence[np.ndarray], percent: float) -> float:
-    """The largest absolute value that INT8 is to reach, always positive. ``read``: float32 ``[tokens, in]`` each.
+    """The largest absolute value that INT8 represents, always positive. ``read``: float32 ``[tokens, in]`` each.
 
     * ``hist``: ``percent`` of the values are below it.
     * ``KL``: the histograms before and after rounding differ least.
@@ -187,7 +189,7 @@ def input_limit(algorithm: str, read: Sequence[np.ndarray], percent: float) -> f
     together = np.concatenate([_rows(values) for values in read])
     smallest, largest = float(together.min()), float(together.max())
     together = np.abs(together)
-    if algorithm == "min_max" or together.min() == together.max():  # of a single value there is no histogram
+    if algorithm == "min_max" or together.min() == together.max():  # a single value has no histogram
         return max(-smallest, largest) or 1.0
     batches = [values[None] for values in read] if algorithm == "avg" else [together[None]]
     observer = {
@@ -203,7 +205,7 @@ def input_limit(algorithm: str, read: Sequence[np.ndarray], percent: float) -> f
 
 
 def _limits(algorithm: str, read: dict[str, list[np.ndarray]], count: int, percent: float) -> dict[str, float]:
-    """Of every layer, by the first ``count`` utterances. Layers that read the same have the same limit."""
+    """The limits of all layers from the first ``count`` utterances. Layers with the same input have the same limit."""
     limits: dict[str, float] = {}
     for name, values in read.items():
         query = _query(name)

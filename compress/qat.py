@@ -57,7 +57,7 @@ def add_rounding(model: Any) -> Any:
     from paddle.nn.quant import quant_layers
     from paddleslim import QAT
 
-    # They decide between close logits, and are a hundredth of the size.
+    # The heads decide between close logits, and are a hundredth of the size.
     for name in model.config.task.layers:
         getattr(model, name).skip_quant = True
     config = {
@@ -67,7 +67,7 @@ def add_rounding(model: Any) -> Any:
     }
     with contextlib.redirect_stdout(io.StringIO()):
         QAT(config).quantize(model)
-    # PaddleSlim also wraps layers to record the range of their outputs, which nothing here reads.
+    # PaddleSlim also wraps layers to record the range of their outputs, which is not used here.
     for layer in list(model.sublayers(include_self=True)):
         for name, child in list(layer.named_children()):
             if isinstance(child, quant_layers.MAOutputScaleLayer):
@@ -76,7 +76,7 @@ def add_rounding(model: Any) -> Any:
 
 
 def int8_checkpoint(model: Any, like: Checkpoint) -> Checkpoint:
-    """Round the weights for good. What the trained network computed with is computed from the result as well."""
+    """Store the weights rounded. The result computes with the same rounded values as the trained network."""
     from paddle.nn.quant import quant_layers
 
     tensors = {

@@ -23,8 +23,8 @@ class Step:
 
     ``name``: the section of the recipe that has its settings, and what ``slu compress`` calls it. ``settings``: their
     dataclass, ``function``: from a `Work` to what was made, both as ``module:name``. ``marker``: in plots, as
-    matplotlib calls it. ``yields_to``: a step that makes the same of the same checkpoint in another way; with both in a
-    recipe this one is there to be compared, and what follows goes on from the other.
+    matplotlib calls it. ``yields_to``: a step that makes the same of the same checkpoint in another way; if a
+    recipe has both, this one is made for comparison only, and the following steps start from the other.
     """
 
     name: str
@@ -52,7 +52,7 @@ STEPS: dict[str, Step] = {
 @dataclass(frozen=True)
 class Work:
     """What a step is given: the checkpoint ``before`` from the directory ``source``, its own settings, the recipe and
-    its data, and a ``workspace`` for what it can go on from after an interruption. ``say`` prints a line."""
+    its data, and a ``workspace`` for the state from which it continues after an interruption. ``say`` prints a line."""
 
     before: Checkpoint
     source: Path
@@ -68,9 +68,9 @@ Made = tuple["Checkpoint", dict[str, Any], Sequence[Path]]
 
 
 def chain(recipe: Recipe) -> list[tuple[str, str | None]]:
-    """The steps a recipe has, in their order, each with the step it starts from (None: what is to be compressed).
+    """The steps of a recipe, in their order, each with the step that it starts from (None: the given checkpoint).
 
-    Each starts from the one before, but for steps that yield to another (`Step.yields_to`).
+    Each starts from the previous one, except after steps that yield to another (`Step.yields_to`).
     """
     steps: list[tuple[str, str | None]] = []
     before = None
@@ -86,7 +86,7 @@ def run_step(
 ) -> None:
     """Make ``out`` from the checkpoint ``source`` by one step, with the recipe's settings for it.
 
-    What was interrupted goes on where it was.
+    An interrupted step continues from its saved state.
     """
     from slu.errors import ConfigError
     from slu.model.checkpoint import load_checkpoint
@@ -98,7 +98,7 @@ def run_step(
         # The moving averages of the activation scales are kept by each process for itself.
         raise ConfigError(f"{step}: compression runs in one process; start it without paddle.distributed.launch")
     if out.resolve() == source.resolve():
-        raise ConfigError(f"{step}: {out} is the checkpoint to be compressed; choose another --out")
+        raise ConfigError(f"{step}: {out} is the input checkpoint itself; choose another --out")
     before = load_checkpoint(source)
     settings = settings_of(step, recipe)
 
@@ -110,7 +110,7 @@ def run_step(
 
 
 def settings_of(step: str, recipe: Recipe) -> Any:
-    """The recipe's settings for a step; raise `ConfigError` for what does not belong there."""
+    """The recipe's settings for a step; raise `ConfigError` for unknown or wrong settings."""
     return recipe.section(step, _resolve(STEPS[step].settings))
 
 

@@ -1,7 +1,7 @@
-"""A new model that learns from several: they are asked about labelled texts and about many that nobody has labelled.
+"""A new model that learns the answers of several teachers to labelled and to many unlabelled texts.
 
-The mean of several models' probabilities is more often right than any of them, and a model that imitates the mean comes
-near it, if it is asked about enough texts that its teachers have not learned by heart (Hinton et al. 2015,
+The mean of the probabilities of several models is right more often than any of them, and a model that imitates the mean
+comes close to it, if it sees enough texts that its teachers have not learned by heart (Hinton et al. 2015,
 https://arxiv.org/abs/1503.02531; Tang et al. 2019, https://arxiv.org/abs/1903.12136).
 """
 
@@ -30,12 +30,12 @@ from slu.training.train import Select, run_training, train_stage, training_examp
 
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 BATCH = 128
-"""Texts that the teachers are asked about at once."""
+"""Texts that the teachers answer in one batch."""
 
 
 @dataclass(frozen=True)
 class StudentSettings:
-    """``teachers``: the checkpoint, and others that are trained as it was, with other random numbers.
+    """``teachers``: their number: the checkpoint, and others that are trained in the same way with other seeds.
 
     The sizes are the student's; 0: as the teachers'. ``labels``: weight of the loss of the labels, where there are
     any; ``logits``: of that of the teachers' mean probabilities (see `slu.heads.joint_loss`).
@@ -79,7 +79,7 @@ def train_student(
     Raises `ConfigError` when not all of them have the same vocabulary and the same labels.
     """
     if any(teacher.vocab != student.vocab or teacher.labels != student.labels for teacher in teachers):
-        raise ConfigError("student: the teachers have not all the same vocabulary and labels; train them by one recipe")
+        raise ConfigError("student: the teachers differ in vocabulary or labels; train them by the same recipe")
     counts: dict[str, int] = {}
 
     def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example]]:
@@ -95,7 +95,7 @@ def train_student(
 
 
 def new_student(teacher: Checkpoint, settings: StudentSettings) -> Checkpoint:
-    """A model of the settings' sizes with random weights, and with the vocabulary, labels and lists of ``teacher``.
+    """A model of the settings' sizes with random weights, and with the vocabulary, labels and lexicons of ``teacher``.
 
     Raises `ConfigError` for sizes that do not fit.
     """
@@ -104,14 +104,15 @@ def new_student(teacher: Checkpoint, settings: StudentSettings) -> Checkpoint:
     sizes = {name: getattr(settings, name) or getattr(teacher.config, name) for name in SIZES}
     hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]
     if hidden % heads:
-        raise ConfigError(f"[student] hidden_size {hidden} does not divide into {heads} heads")
+        raise ConfigError(f"[student] hidden_size {hidden} is not a multiple of {heads} attention heads")
     config = teacher.config.replace(**sizes, attention_head_size=hidden // heads)
     tensors = tensors_of(new_model(config, teacher.labels, settings.training.seed))
     return Checkpoint(config, tensors, teacher.vocab, teacher.labels, lexicon=teacher.lexicon)
 
 
 def ask(teachers: Sequence[Checkpoint], examples: Sequence[Example], loss: Loss) -> list[Example]:
-    """The examples with what ``teachers`` say of them in the mean: of the texts as they are, with all their flags."""
+    """The examples with the mean probabilities of ``teachers`` for them, of the unchanged texts with all their
+    flags."""
     import paddle
 
     from slu.model.network import load_model
@@ -139,7 +140,7 @@ def ask(teachers: Sequence[Checkpoint], examples: Sequence[Example], loss: Loss)
 def _new_examples(
     checkpoint: Checkpoint, examples: Sequence[Example], data: Data, settings: StudentSettings
 ) -> list[Example]:
-    """Texts without labels; the turn before is that of the utterance that a text was made of."""
+    """Texts without labels; the previous intent is that of the utterance that a text was made from."""
     names = names_by_slot(data.train, data.lists.files if data.lists else {})
     made = augment(data.train, names, settings.augment)
     found = unlabelled_examples([text for _, text in made], checkpoint)

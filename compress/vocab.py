@@ -1,6 +1,6 @@
 """Vocabulary pruning: keep the tokens that the corpus uses, and the positions that its texts need.
 
-The rows of the embedding matrices that go are most of a small ERNIE: 40,000 words of 312 floats are 50 of its 71 MB.
+The removed rows of the embedding matrices are most of a small ERNIE: 40,000 words of 312 floats are 50 of its 71 MB.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def step(work: Work) -> Made:
 def prune_vocab(
     checkpoint: Checkpoint, train: Sequence[Utterance], dev: Sequence[Utterance], settings: VocabSettings
 ) -> tuple[Checkpoint, dict[str, Any]]:
-    """Cut both embedding matrices. Reports how many tokens and positions are left, and the share of [UNK] (percent).
+    """Cut both embedding matrices. Reports the numbers of kept tokens and positions, and the share of [UNK] (percent).
 
     Special tokens stay, and so do single letters and digits: with them every name in Latin letters has a tokenization.
     """
@@ -55,7 +55,8 @@ def prune_vocab(
     if settings.max_tokens:
         if settings.max_tokens < len(always):
             raise ConfigError(
-                f"max_tokens is {settings.max_tokens}; {len(always)} special tokens, letters and digits stay"
+                f"max_tokens is {settings.max_tokens}; {len(always)} special tokens, letters and digits are "
+                "always kept, so raise it"
             )
         kept = kept[: settings.max_tokens]
     pruned = select_rows(checkpoint, sorted(kept), settings.positions)

@@ -1,7 +1,7 @@
 """Width pruning, after DynaBERT (Hou et al. 2020, https://arxiv.org/abs/2004.04037).
 
 Attention heads and feed-forward neurons are ranked by how much the loss would change without them, reordered so that
-the important ones come first, cut to the requested ratio, and what is left is trained to imitate the uncut model.
+the important ones come first, cut to the requested ratio, and the pruned model is trained to imitate the full one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from slu.training.train import Select, run_training, training_examples
 
 @dataclass(frozen=True)
 class WidthSettings:
-    """``ratio``: the part of heads and neurons that stays, such as "3/4". ``training``: how the rest is trained."""
+    """``ratio``: the share of heads and neurons that is kept, such as "3/4". ``training``: how the pruned model is
+    trained."""
 
     ratio: str = "3/4"
     training: TrainingSettings = field(default_factory=lambda: TrainingSettings(epochs=5, learning_rate=5e-4))
@@ -68,7 +69,7 @@ def prune_width(
 
 
 def cut_config(config: ModelConfig, ratio: str) -> ModelConfig:
-    """The shape that is left; raise `ConfigError` when ``ratio`` does not leave whole heads and neurons."""
+    """The shape after pruning; raise `ConfigError` if ``ratio`` does not give whole numbers of heads and neurons."""
     try:
         part = Fraction(ratio)
     except (ValueError, ZeroDivisionError) as error:
@@ -82,7 +83,8 @@ def cut_config(config: ModelConfig, ratio: str) -> ModelConfig:
     ):
         if count.denominator != 1:
             raise ConfigError(
-                f"width ratio {ratio}: {whole} {what} do not divide so; that would leave {float(count):g}"
+                f"width ratio {ratio}: {whole} {what} would become {float(count):g}; choose one that gives a "
+                "whole number"
             )
     return config.replace(num_attention_heads=int(heads), intermediate_size=int(neurons))
 
@@ -91,8 +93,9 @@ def measure_importance(checkpoint: Checkpoint, data: Data, batches: int = 100) -
     """Accumulate |gradient × activation| of heads and neurons over ``batches`` of the training part.
 
     For a mask m (all ones) on the inputs of a linear layer y = (m·a) W, the gradient with respect to m is a·∂L/∂a,
-    summed over tokens; and that is the sum over a row of W · ∂L/∂W. So no mask has to be put in, and no activation
-    kept: the gradients of ``out_proj`` (rows grouped by head) and ``linear2`` (a row a neuron) have it all.
+    summed over tokens; and that is the sum over a row of W · ∂L/∂W. So neither a mask has to be inserted nor an
+    activation stored: the gradients of ``out_proj`` (rows grouped by head) and ``linear2`` (a row for each neuron)
+    are enough.
     """
     from slu.model.network import load_model
     from slu.training.fit import inputs

@@ -1,1 +1,1 @@
-"""From a checkpoint to what devices run: one module a format, and the proof that all of them agree."""
+"""From a checkpoint to the files that devices run: one module for each format, and the comparison of all of them."""

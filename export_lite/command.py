@@ -17,9 +17,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add ``export`` to the commands."""
     parser = subparsers.add_parser(
         "export",
-        help="turn a checkpoint into what devices run",
-        description="Write a bundle: the model in the formats asked for, each of them run by every engine of this "
-        "machine that can, and compared with the checkpoint. An export that disagrees fails and leaves nothing behind.",
+        help="turn a checkpoint into the files that devices run",
+        description="Write a bundle: the model in the requested formats, each of them run by every backend of this "
+        "machine that can, and compared with the checkpoint. If one disagrees, the export fails and leaves "
+        "nothing behind.",
     )
     parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path)
     task = parser.add_mutually_exclusive_group(required=True)
@@ -29,7 +30,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="BUNDLE",
         type=Path,
         nargs="*",
-        help="write nothing, but compare bundles of CHECKPOINT with it; without any, all that could be exported",
+        help="write nothing, but compare bundles of CHECKPOINT with it; without BUNDLE, compare all possible formats",
     )
     parser.add_argument(
         "--format",
@@ -38,9 +39,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "with what is installed)",
     )
     parser.add_argument(
-        "--length", metavar="N", type=int, help="tokens that the graphs take (as many as a text may have)"
+        "--length", metavar="N", type=int, help="tokens that the graphs take (default: the maximum of the model)"
     )
-    parser.add_argument("--data", metavar="FILE", type=Path, help="a tagged corpus whose texts are compared as well")
+    parser.add_argument("--data", metavar="FILE", type=Path, help="a tagged corpus, whose texts are also compared")
     parser.add_argument("--json", metavar="F", type=Path, help="write the comparison there")
     parser.set_defaults(func=run)
 
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from slu.errors import BundleError, ConfigError
 
     if args.check and (args.format or args.length):
-        raise ConfigError("--format and --length are for --out, or for --check without a bundle")
+        raise ConfigError("--format and --length need --out, or --check without a bundle; leave them out")
     formats = [name.strip() for name in args.format.split(",")] if args.format is not None else None
     data = _utterances(args.checkpoint, args.data)
     matrices: dict[str, dict[str, Any]] = {}
@@ -87,7 +88,7 @@ def _utterances(checkpoint: Path, data: Path | None) -> list[Utterance]:
 def _check(
     args: argparse.Namespace, formats: list[str] | None, data: list[Utterance]
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Compare the bundles of ``--check``, or one that is thrown away."""
+    """Compare the bundles of ``--check``, or without any a temporary one."""
     import tempfile
 
     from export_lite.export import check_bundle, export_bundle

@@ -40,8 +40,8 @@ def export_bundle(
     without it, as many as a text may have. ``data``: compared in addition to the built-in texts. ``say``: is told about
     each format.
 
-    Raises `ConfigError` for a format or a length that cannot be, `BundleError` when a format cannot be written, does
-    not run or disagrees with the checkpoint; then nothing is left behind, and a bundle that was there stays.
+    Raises `ConfigError` for an impossible format or length, `BundleError` when a format cannot be written, does not run
+    or disagrees with the checkpoint; then nothing is left behind, and an earlier bundle stays as it was.
     """
     source, target = Path(checkpoint_dir), Path(out)
     checkpoint = load_checkpoint(source)
@@ -85,8 +85,8 @@ def check_bundle(
 ) -> tuple[dict[str, Any], list[str]]:
     """Compare a bundle with the checkpoint that it was exported from, once more.
 
-    Returns the matrix as `export_bundle` leaves it in the manifest, and a line for each engine that does not run or is
-    further off than its bound. Raises `BundleError` when the bundle is of another checkpoint.
+    Returns the matrix as `export_bundle` leaves it in the manifest, and a line for each backend that does not run or
+    differs by more than its bound. Raises `BundleError` when the bundle is of another checkpoint.
     """
     source, directory = Path(checkpoint_dir), Path(bundle)
     checkpoint = load_checkpoint(source)
@@ -95,7 +95,7 @@ def check_bundle(
         raise BundleError(f"{directory}: not a bundle; slu export CHECKPOINT --out DIR makes one")
     made_of, given = ({**inputs, MARK: ""} for inputs in (manifest.inputs, _inputs(source)))
     if made_of != given:
-        raise BundleError(f"{directory}: was exported from another checkpoint than {source}; export it again")
+        raise BundleError(f"{directory}: was not exported from {source} but from another checkpoint; export it again")
     formats = [name for name in manifest.config["formats"] if name in FORMATS]
     _load_frameworks()
     return _compare(directory, formats, reference(checkpoint, manifest.config["length"], data), say)
@@ -108,7 +108,7 @@ def export_up_to_date(
     length: int | None = None,
     say: Callable[[str], None] = print,
 ) -> Manifest:
-    """As `export_bundle`, unless ``out`` is there already, from the same files by the same versions, and whole."""
+    """As `export_bundle`, unless ``out`` exists already: complete, from the same files and by the same versions."""
     source, target = Path(checkpoint_dir), Path(out)
     if (target / MARK).is_file():
         try:
@@ -129,9 +129,9 @@ def export_up_to_date(
 
 
 def default_formats(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Every format that makes sense for a checkpoint and can be written with what is installed.
+    """Every format that is useful for a checkpoint and can be written with the installed libraries.
 
-    Which those are: see `slu.runtime.formats.Format`.
+    See `slu.runtime.formats.Format` for both conditions.
     """
     return tuple(
         name
@@ -141,16 +141,16 @@ def default_formats(checkpoint: Checkpoint) -> tuple[str, ...]:
 
 
 def check_formats(formats: Sequence[str]) -> None:
-    """Raise `ConfigError` for a format that there is not, or that is there twice."""
+    """Raise `ConfigError` for a format that is unknown or given twice."""
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
-        raise ConfigError(f"--format {','.join(unknown)}: there is no such format; choose from {', '.join(FORMATS)}")
+        raise ConfigError(f"--format {','.join(unknown)}: unknown format; choose from {', '.join(FORMATS)}")
     if len(set(formats)) != len(formats):
-        raise ConfigError(f"--format {','.join(formats)}: a format is there twice")
+        raise ConfigError(f"--format {','.join(formats)}: a format is given twice; give each once")
 
 
 def _checked(formats: Sequence[str], length: int | None, checkpoint: Checkpoint) -> int:
-    """Raise `ConfigError` for a format or a length that cannot be; returns the length to use."""
+    """Raise `ConfigError` for an impossible format or length; returns the length to use."""
     check_formats(formats)
     for name in formats:
         why = _why_not(name, checkpoint.quantised)
@@ -158,7 +158,7 @@ def _checked(formats: Sequence[str], length: int | None, checkpoint: Checkpoint)
             raise ConfigError(f"--format {name}: {why}")
     longest = checkpoint.config.max_length
     if length is not None and not 2 < length <= longest:
-        raise ConfigError(f"--length {length}: must be 3 to {longest}, the most this model takes")
+        raise ConfigError(f"--length {length}: must be 3 to {longest}, the maximum of this model")
     return longest if length is None else length
 
 
@@ -222,7 +222,7 @@ def _write_formats(checkpoint: Checkpoint, length: int, formats: Sequence[str], 
 def _compare(
     directory: Path, formats: Sequence[str], expected: Reference, say: Callable[[str], None]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Run every format by every backend that can; returns the matrix, and what is wrong."""
+    """Run every format by every backend that can; returns the matrix and the problems, a line each."""
     results: dict[str, dict[str, Any]] = {}
     problems: list[str] = []
     for format_ in formats:

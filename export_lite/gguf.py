@@ -1,7 +1,7 @@
 """Write a checkpoint as the GGUF file that the native engine maps into memory. docs/gguf.md describes every key.
 
-Weights of linear layers are stored as the engine's inner loops read them, in panels of 16 outputs, so that nothing is
-packed or copied on the device.
+Weights of linear layers are stored in the order in which the engine's inner loops read them, in panels of 16 outputs,
+so that nothing is packed or copied on the device.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PANEL = 16
 GROUP = 4
 """Inputs of one output stored side by side: one step of an int8 dot product."""
 MOST_PROBES = 4096
-"""Places of a table of lists that the engine searches for an entry. Some hundred are used, however many phrases."""
+"""Places of a lexicon table that the engine searches for an entry. In practice some hundred are enough for any size."""
 INPUT_STEP = 8
 """int8 inputs are padded to a multiple of this, so that groups come in pairs."""
 
@@ -124,19 +124,21 @@ def network_tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
 
 
 def lexicon_tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
-    """The built-in lists, nothing without any. GGUF has signed integers only: the bits are the same."""
+    """The tensors of the built-in lexicons, if any. GGUF has signed integers only: the bits are the same."""
     if not checkpoint.lexicon:
         return {}
     tensors = checkpoint.lexicon.tensors()
     run = _longest_run(tensors["hashes"] != 0)
     if run >= MOST_PROBES:
-        raise CheckpointError(f"the lists make a table with a run of {run} entries; below {MOST_PROBES} are searched")
+        raise CheckpointError(
+            f"the lexicons give a table with a run of {run} entries, at most {MOST_PROBES} are allowed; remove entries"
+        )
     signed = {np.dtype(np.uint64): np.int64, np.dtype(np.uint32): np.int32, np.dtype(np.uint16): np.int16}
     return {f"lexicon.{name}": tensor.view(signed[tensor.dtype]) for name, tensor in tensors.items()}
 
 
 def _longest_run(used: np.ndarray) -> int:
-    """The most places in a row that are used, in a circle."""
+    """The largest number of successive used places, cyclically."""
     free = np.flatnonzero(~used)
     return len(used) if not len(free) else int(np.diff(free, append=free[0] + len(used)).max()) - 1
 
@@ -159,7 +161,7 @@ def _pad(values: np.ndarray) -> np.ndarray:
 
 
 def _constant_embedding(checkpoint: Checkpoint) -> np.ndarray:
-    """What every token's embedding has added: the row of token type 0 and that of the task. ``[hidden]``"""
+    """What is added to the embedding of every token: the row of token type 0 and that of the task. ``[hidden]``"""
     floats = dequantise({n: t for n, t in checkpoint.tensors.items() if "type_embeddings" in n})
     total = np.zeros(checkpoint.config.hidden_size, np.float32)
     if checkpoint.config.type_vocab_size:
@@ -190,12 +192,15 @@ def _add_linear(result: dict[str, np.ndarray], name: str, tensors: dict[str, np.
         return np.concatenate([tensors[f"{layer}.{part}"] for layer in layers], axis=-1)
 
     if len({tensors[f"{layer}.weight"].dtype for layer in layers}) > 1:
-        raise CheckpointError(f"{layers[0]} and its siblings are quantised in part; quantise all of them or none")
+        raise CheckpointError(f"{layers[0]} and its siblings are only partly quantised; quantise all of them or none")
     weight = joined("weight")
     if weight.dtype == np.int8:
         scales = {float(tensors[f"{layer}.input_scale"][0]) for layer in layers}
         if len(scales) > 1:
-            raise CheckpointError(f"{layers[0]} and its siblings read one input but have different input_scale")
+            raise CheckpointError(
+                f"{layers[0]} and its siblings have the same input but a different input_scale; quantise the "
+                "checkpoint again"
+            )
         result[f"{name}.weight"] = pack_int8(weight)
         result[f"{name}.scale"] = _pad(joined("weight_scale"))
         result[f"{name}.sums"] = _pad(weight.astype(np.int32).sum(0, dtype=np.int32))

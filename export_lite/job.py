@@ -1,4 +1,4 @@
-"""What the writer of a format is given."""
+"""The job of a format's writer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Job:
     """Write ``checkpoint`` as ``format`` into ``directory``.
 
     ``length``: tokens that a graph takes, [CLS] and [SEP] counted. ``graph``: a directory with the static graph that
-    the format asks for, `slu.runtime.formats.GRAPH` and `PARAMETERS`; without meaning for a format that asks for none.
+    the format asks for, `slu.runtime.formats.GRAPH` and `PARAMETERS`; not used by formats that ask for none.
     """
 
     checkpoint: Checkpoint
@@ -25,5 +25,5 @@ class Job:
 
     @property
     def files(self) -> list[Path]:
-        """What is to be written."""
+        """The files to write."""
         return [self.directory / name for name in self.format.files]

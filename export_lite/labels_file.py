@@ -1,8 +1,8 @@
-"""``labels.gguf``: what the libraries of ``cpp_runtime/backends`` need of a bundle beside the network itself.
+"""``labels.gguf``: everything except the network that the libraries of ``cpp_runtime/backends`` need from a bundle.
 
-A GGUF file with the keys of ``model.gguf`` (vocabulary, labels, threshold) and, of its tensors, the lists of phrases
-only; and the network files of the bundle with their sizes and CRC-32, since runtimes end the process on a file that is
-damaged. docs/gguf.md describes every key.
+A GGUF file with the keys of ``model.gguf`` (vocabulary, labels, threshold) and, of its tensors, those of the lexicons
+only; and the network files of the bundle with their sizes and CRC-32, because runtimes end the process on a damaged
+file. docs/gguf.md describes every key.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def write_labels_file(checkpoint: Checkpoint, length: int, directory: Path, netw
             writer.write_ti_data_to_file()
         writer.close()
         data = path.read_bytes()
-    # Without tensors, the place where they would begin is missing.
+    # Without tensors, the writer leaves out the padding before them.
     write_file(directory / LABELS_FILE, data + bytes(-len(data) % ALIGNMENT))
 
 
@@ -74,7 +74,7 @@ def main() -> None:
 
     model = open_directory(sys.argv[1])
     if model.config.flags:
-        raise BundleError(f"{model.path}: export it again, as the lists of its checkpoint are needed")
+        raise BundleError(f"{model.path}: the lexicons of its checkpoint are missing; export the bundle again")
     files = model.manifest.config.get("files", {})
     model.require(*files)
     checkpoint = Checkpoint(model.config, {}, list(model.tokens.vocab), model.labels, model.manifest)

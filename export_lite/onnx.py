@@ -1,4 +1,4 @@
-"""``model.onnx`` and ``model.int8.onnx``: the static graph for ONNX Runtime and what else reads ONNX, by paddle2onnx.
+"""``model.onnx`` and ``model.int8.onnx``: the static graph for ONNX Runtime and other readers of ONNX, by paddle2onnx.
 
 The INT8 file is made of the graph without rounded inputs (`export_lite.static_graph.Numerics.FLOAT`): every quantised
 linear layer of the checkpoint gets its own INT8 weights, and QuantizeLinear and DequantizeLinear around its
@@ -63,7 +63,7 @@ def write_onnx(checkpoint: Checkpoint, graph_directory: Path, path: Path, int8: 
 
 
 def quantise_graph(graph: GraphProto, checkpoint: Checkpoint) -> None:
-    """Put the INT8 weights of ``checkpoint`` into its float graph; raise `BundleError` when one has no place in it."""
+    """Put the INT8 weights of ``checkpoint`` into its float graph; raise `BundleError` when one has no place there."""
     tensors, users = checkpoint.tensors, _users(graph)
     new: list[NodeProto] = []
     made: dict[str, str] = {}
@@ -103,7 +103,7 @@ def _readers(users: dict[str, list[NodeProto]], name: str, kind: str) -> list[No
     readers = users.get(name, [])
     if not readers or any(node.op_type != kind for node in readers):
         found = ", ".join(sorted({node.op_type for node in readers})) or "nothing"
-        raise BundleError(f"onnx-int8: {name} is read by {found}, {kind} expected; paddle2onnx is of another version?")
+        raise BundleError(f"onnx-int8: {name} is read by {found}, {kind} expected; paddle2onnx has another version?")
     return readers
 
 
@@ -154,7 +154,10 @@ def _sorted(nodes: list[NodeProto], known: list[str]) -> list[NodeProto]:
     while nodes:
         ready = [node for node in nodes if done.issuperset(node.input)]
         if not ready:
-            raise BundleError(f"onnx-int8: {nodes[0].name} reads what no operator makes")
+            raise BundleError(
+                f"onnx-int8: {nodes[0].name} reads a value that no operator computes; is paddle2onnx of "
+                "another version?"
+            )
         done.update(name for node in ready for name in node.output)
         order += ready
         nodes = [node for node in nodes if not done.issuperset(node.output)]

@@ -1,8 +1,8 @@
 """``.nb`` files: a static graph, optimised by Paddle Lite for one kind of processor and one precision.
 
 ARM has FP32, FP16 and INT8. There is no INT8 for x86: of the operators a quantised linear layer can be, Paddle Lite
-2.13 turns ``matmul_v2`` back into floats with one scale for all channels, and its INT8 ``fc`` is off by a tenth of its
-outputs' spread; neither says so.
+2.13 turns ``matmul_v2`` back into floats with one scale for all channels, and its INT8 ``fc`` has errors of a tenth of
+the spread of its outputs; neither reports it.
 
 The INT8 file keeps what the checkpoint has: every quantised linear layer becomes an INT8 ``fc`` with a scale a column,
 and the rows of INT8 embeddings are looked up, made floats and multiplied by their own scale. That is exact, which
@@ -84,17 +84,17 @@ def _clean_header(path: Path) -> None:
 
 
 def check_nb(path: Path, contents: Contents, format_: str, checkpoint: Checkpoint) -> None:
-    """What can be known of a file without the processor that it is for; raises `BundleError`.
+    """Check what can be checked of a file without the processor that it is for; raises `BundleError`.
 
     Inputs and outputs, the processor of every kernel, the precision of the linear layers' kernels and weights, and that
-    an INT8 file has the very numbers of the checkpoint.
+    an INT8 file has exactly the numbers of the checkpoint.
     """
     target = TARGETS[format_]
     names = [port.name for port in (*contents.inputs, *contents.outputs)]
     inputs = (INPUT, FLAGS) if checkpoint.config.flags else (INPUT,)
     absent = [name for name in (*inputs, *checkpoint.head.logits) if name not in names]
     if absent:
-        raise BundleError(f"{path}: {absent[0]} is not in it")
+        raise BundleError(f"{path}: {absent[0]} is missing in it; export it again")
     if contents.facts["targets"] != [target.place.lower()]:
         raise BundleError(f"{path}: has kernels for {', '.join(contents.facts['targets'])}, {target.place} was wanted")
     weights = {name: tensor for name, tensor in checkpoint.tensors.items() if _is_linear(name, tensor)}
@@ -147,7 +147,7 @@ def _convert(graph_directory: Path, place: str, precisions: Sequence[str], path:
     config.set_param_file(str(graph_directory / PARAMETERS))
     places = [Place(getattr(TargetType, place), getattr(PrecisionType, name)) for name in precisions]
     config.set_valid_places([*places, Place(TargetType.Host, PrecisionType.FP32)])
-    # The library adds the ending itself.
+    # The library appends the extension itself.
     create_paddle_predictor(config).save_optimized_model(str(path.with_suffix("")))
 
 

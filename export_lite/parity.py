@@ -1,6 +1,6 @@
-"""Proof that exported files compute what their checkpoint does: all are run on the same utterances and compared.
+"""Comparison of exported files with their checkpoint: all are run on the same utterances.
 
-Every engine has a process of its own: their libraries do not all get along with each other.
+Every backend has a process of its own, because not all of their libraries work together.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TEXTS = (
     "呼叫13800138000",
     "我想听mp3里100首最好听的老歌😀",
 )
-"""Compared always, beside texts of the model's own vocabulary and the user's."""
+"""Texts that are always compared, besides texts of the model's own vocabulary and those of the user."""
 OWN_TEXTS = 24
 
 
@@ -45,8 +45,8 @@ class Parity:
     """How far a backend is from the checkpoint, over ``sequences`` of tokens, ``texts`` of which were texts.
 
     ``largest`` and ``rms``: differences of logits, as shares of ``scale``, the checkpoint's largest logit.
-    ``decisions_differ``: texts that are answered with another intent or other slot tags. ``exact``: percent of the
-    labelled texts that are answered rightly, None without any.
+    ``decisions_differ``: texts with a different answer. ``exact``: percent of the labelled texts that are answered
+    exactly, None without any.
     """
 
     sequences: int
@@ -58,13 +58,13 @@ class Parity:
     exact: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """For a manifest; ``exact`` only where there is one."""
+        """For a manifest; ``exact`` only if it is known."""
         fields = {k: v for k, v in asdict(self).items() if v is not None}
         return {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in fields.items()}
 
 
 Inputs = tuple[np.ndarray, ...]
-"""What ``run`` takes of one sequence: ids ``[tokens]``, and flags ``[tokens, columns]`` of a model that has them."""
+"""The input of ``run`` for one sequence: ids ``[tokens]``, and flags ``[tokens, columns]`` of a model that has them."""
 Outputs = tuple[np.ndarray, ...]
 """Logits of one sequence, an array an output of the head: ``[width]`` or ``[tokens, width]``."""
 
@@ -165,12 +165,12 @@ def require_parity(backend: str, parity: Parity, bound: Bound) -> None:
     what = f"{' and '.join(BACKENDS[backend].files)}: the backend {backend}"
     if parity.largest > bound.largest or parity.rms > bound.rms:
         raise BundleError(
-            f"{what} computes logits that are off by {parity.largest:.2g} of the largest (bound {bound.largest:g}), "
+            f"{what} computes logits that differ by {parity.largest:.2g} of the largest (bound {bound.largest:g}), "
             f"{parity.rms:.2g} in the mean (bound {bound.rms:g})"
         )
     if parity.decisions_differ > bound.allowed(parity.texts):
         raise BundleError(
-            f"{what} answers {parity.decisions_differ} of {parity.texts} texts in another way than the checkpoint; "
+            f"{what} answers {parity.decisions_differ} of {parity.texts} texts differently from the checkpoint; "
             f"{bound.decisions:g} % must be equal"
         )
 

@@ -1,4 +1,4 @@
-"""Native libraries that may end the process they run in get one of their own."""
+"""Native libraries that may end the process run in a process of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def run_python(module: str, arguments: list[str], what: str, timeout: float = TIMEOUT_SECONDS) -> None:
-    """Run ``python -m module arguments`` silently; raise `BundleError` with ``what`` and the last words if it fails.
+    """Run ``python -m module arguments`` silently; raise `BundleError` with ``what`` and its last message if it fails.
 
     ``timeout``: seconds after which it is ended.
     """
@@ -40,7 +40,7 @@ def _how(code: int) -> str:
 
 
 def _last_words(output: bytes) -> str:
-    """The line that says most: Paddle's failed check, a Python error, or simply the last one."""
+    """The most informative line: a failed check of Paddle, a Python error, or else the last line."""
     lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
     telling = [line for line in lines if "Check failed" in line or "Error" in line.split(":")[0]]
     return (telling or lines or ["it said nothing"])[-1][:300]

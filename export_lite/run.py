@@ -12,7 +12,7 @@ from slu.commands.arguments import add_set_argument
 from slu.tables import markdown_table
 
 SECTIONS = ("export",)
-"""Of a recipe."""
+"""The section [export] of a recipe."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = subparsers.add_parser(
         "run",
         help="train, compress and export by a recipe",
-        description="All stages of a recipe, into DIR/fp32, DIR/vocab, ..., DIR/bundle; those that are up to date are "
-        "skipped, and one that was interrupted goes on. Ends with the table of results, also in DIR/results.json; "
+        description="Make all stages of a recipe: DIR/fp32, DIR/vocab, ..., DIR/bundle. Those that are up to date are "
+        "skipped, and an interrupted one continues. The table of results at the end is also in DIR/results.json; "
         "DIR/evaluation.json has the last stage class by class.",
     )
     parser.add_argument("config", metavar="CONFIG", type=Path, help="the recipe, a TOML file")
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     export = recipe.section("export", ExportSettings)
     check_formats(export.formats)
     for step in stages[1:]:
-        settings_of(step, recipe)  # a wrong setting of the last step must not wait for the training to end
+        settings_of(step, recipe)  # so that a wrong setting of the last step is reported before the training
     train_stage(recipe, data, out / "fp32", resume=True)
     write_corpus(data.dev, out / "dev.txt")
     for step, before in steps:

@@ -39,9 +39,9 @@ EMBEDDINGS = "ernie.embeddings"
 WORDS = f"{EMBEDDINGS}.word_embeddings"
 POSITIONS = f"{EMBEDDINGS}.positions"
 KEPT_EMBEDDINGS = (f"{WORDS}.", f"{EMBEDDINGS}.layer_norm.", FLAG_EMBEDDINGS)
-"""What is not in the constant rows of positions."""
+"""The embeddings that are not in the constant rows of positions."""
 RANGE = "range"
-"""What Paddle calls a scale: the value of level 127, not the step between two levels."""
+"""Paddle's scale is the value of level 127, not the step between two levels."""
 
 ZERO_POINT = "zero_point"
 
@@ -50,19 +50,19 @@ class Numerics(enum.Enum):
     """How a graph of a quantised checkpoint computes; of a float one they are all the same.
 
     SIMULATED: in floats, linear layers' inputs rounded to their INT8 levels by scale, clip and floor, which every
-    engine runs as it should. ``round`` is missing in OpenVINO; floor(x + 0.5) differs from it only where a negative x
+    engine runs correctly. ``round`` is missing in OpenVINO; floor(x + 0.5) differs from it only where a negative x
     is exactly between two levels.
 
-    FLOAT: in floats, without that rounding: what INT8 ONNX is made of. As it is, it answers otherwise than the
-    checkpoint (7 of 3,427 texts of a nano model's development set; more where inputs are clipped).
+    FLOAT: in floats, without that rounding: what INT8 ONNX is made of. As it is, its answers differ from the
+    checkpoint's (7 of 3,427 texts of a nano model's development set; more where inputs are clipped).
 
     HALF: as FLOAT, for what computes in FP16, which is too coarse for the rounding. Without the casts at its end Paddle
     Lite renames the outputs.
 
     INT8: weights are stored as INT8, and ``quantize_linear`` and ``dequantize_linear`` around the matrix products say
     how an engine may compute them in INT8; the rows of INT8 embeddings are looked up, made floats and multiplied by
-    their scale. Paddle Lite on x86 and FastDeploy's Paddle Inference run this without an error and compute something
-    else (logits off by 30 and 70 % of the largest).
+    their scale. Paddle Lite on x86 and FastDeploy's Paddle Inference run this without an error but compute wrong
+    results (logits with errors of 30 and 70% of the largest).
     """
 
     SIMULATED = "simulated"
@@ -110,7 +110,7 @@ class StaticErnie(nn.Layer):
             constants[f"{name}.weight"] = tensors[f"{name}.weight"]
             for scale in (f"{name}.{WEIGHT_SCALE}", f"{name}.{INPUT_SCALE}"):
                 constants[f"{scale}.{RANGE}"] = tensors[scale] * np.float32(LEVELS)
-                # Paddle Lite's optimiser removes it with its operator, so that none can be shared.
+                # Paddle Lite's optimiser removes it together with its operator, so it cannot be shared.
                 constants[f"{scale}.{ZERO_POINT}"] = np.zeros(1, np.float32)
         if self._int8_words:
             constants[f"{WORDS}.weight"] = sign_and_magnitude(tensors[f"{WORDS}.weight"])
@@ -149,7 +149,7 @@ class StaticErnie(nn.Layer):
         weight = self._constant(f"{WORDS}.weight")
         if not self._int8_words:
             return F.embedding(ids, weight)
-        # Paddle's functions refuse INT8; the operators that they make do not.
+        # Paddle's functions refuse INT8; the operators behind them do not.
         rows = _operator(
             "lookup_table_v2",
             {"W": weight, "Ids": ids},
@@ -204,7 +204,7 @@ def _operator(
 
 
 def _to_float(x: paddle.Tensor) -> paddle.Tensor:
-    """A cast, also where `paddle.cast` finds it needless."""
+    """A cast, also where `paddle.cast` would leave it out."""
     return _operator("cast", {"X": x}, {"in_dtype": VarType.FP32, "out_dtype": VarType.FP32})
 
 
@@ -265,7 +265,7 @@ def _name_outputs(program: framework_pb2.ProgramDesc, names: tuple[str, ...]) ->
 
 
 def _remove_origins(program: framework_pb2.ProgramDesc) -> None:
-    """Remove the lines of Python that made each operator: a model need not tell where it was exported."""
+    """Remove the Python source lines of each operator: a model should not reveal where it was exported."""
     for op in program.blocks[0].ops:
         kept = [attribute for attribute in op.attrs if attribute.name != "op_callstack"]
         del op.attrs[:]

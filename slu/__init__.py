@@ -11,9 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from slu.errors import SluError as SluError
     from slu.runtime.loading import load as load
 
-__all__ = ["load"]
+    __version__: str
+
+__all__ = ["SluError", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,4 +25,12 @@ def __getattr__(name: str) -> Any:
         from slu.runtime.loading import load
 
         return load
+    if name == "SluError":
+        from slu.errors import SluError
+
+        return SluError
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("slu")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

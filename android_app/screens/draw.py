@@ -25,8 +25,8 @@ TIMES = ("day", "night")
 STRIP = ("understand", "not_understood", "dialogue", "names")
 """Scenes of the pictures for the docs; none whose contents are those of the machine that draws."""
 
-WIDTH, GAP, COLORS = 300, 12, 96
-"""Of the pictures for the docs: pixels of a screen and between two, and colours, which make them small."""
+WIDTH, GAP = 300, 12
+"""Of the pictures for the docs: pixels of a screen, and between two."""
 TIME_LIMIT = 1800  # seconds; half a minute on a quiet machine
 
 
@@ -98,7 +98,9 @@ def strip(screens: Path, language: str, time: str, target: Path) -> Path:
     for i, image in enumerate(images):
         picture.paste(image.resize((WIDTH, height), Image.Resampling.LANCZOS), (i * (WIDTH + GAP), 0))
     target.parent.mkdir(parents=True, exist_ok=True)
-    picture.quantize(COLORS, dither=Image.Dither.NONE).save(target, optimize=True)
+    # An octree of colours keeps those of small areas, such as slots; a median cut makes them all one brown.
+    few = picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few.save(target, optimize=True)
     return target
 
 

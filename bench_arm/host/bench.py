@@ -1,7 +1,7 @@
-"""``slu bench host``: the native engine and what it could be swapped for, on this machine, on the same utterances.
+"""``slu bench host``: the native engine and the engines that could replace it, on this machine and the same utterances.
 
 Every engine runs in a process of its own. Memory and accuracy are measured one engine after the other; then each block
-of utterances goes through all of them in turn, several rounds long, so that what else the machine does hits all alike.
+of utterances goes through all of them in turn, for several rounds, so that other work on the machine affects all alike.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def bench_host(
     prepare_paddle()
     unknown = [name for name in names if name not in NAMES]
     if unknown:
-        raise ConfigError(f"--backend {unknown[0]}: there is no such engine; choose from {', '.join(NAMES)}")
+        raise ConfigError(f"--backend {unknown[0]}: unknown engine; choose from {', '.join(NAMES)}")
     if min(threads, rounds, 1 if limit is None else limit) < 1:
         raise ConfigError("--threads, --repeat and --limit must be at least 1")
     utterances = read_corpus(data)
@@ -75,7 +75,7 @@ def bench_host(
                 left_out[f"{directory.path}: {name}" if number else name] = str(error)
                 say(f"{name}: left out: {error}")
     if not found:
-        raise BundleError(f"{bundles[0]}: nothing in it can be measured here")
+        raise BundleError(f"{bundles[0]}: no engine here can run it; export it with --format gguf")
     chosen = list(range(len(utterances)))
     if limit is not None and limit < len(chosen):
         chosen = sorted(random.Random(0).sample(chosen, limit))
@@ -104,16 +104,17 @@ def bench_host(
 def _examine(
     directory: ModelDirectory, name: str, data: str, threads: int, say: Callable[[str], None]
 ) -> dict[Target, dict[str, Any]]:
-    """What one engine on one bundle needs to start, in how much memory, and how right it is.
+    """Start time, memory and accuracy of one engine on one bundle.
 
-    What uses MKL may be two: as it comes, and as this project sets it. Raises `SluError` when it does not run.
+    Engines that use MKL are measured twice: as they come, and with the setting of this project. Raises `SluError` when
+    the engine does not run.
     """
     target = Target(str(directory.path), name, data, 1 if name == "native" else threads, whole=True)
     if importlib.util.find_spec(target.module) is None:
-        raise ConfigError(f"{target.module} is not installed")
+        raise ConfigError(f"{target.module} is not installed; install it or leave the engine out of --backend")
     targets = [target]
     if BACKENDS[name].uses_mkl:
-        # What the user has set stays; where it is not set, MKL chooses well itself.
+        # A setting of the user stays; where this project sets nothing, MKL chooses well itself.
         set_here = os.environ.get(MKL, "")
         targets = [replace(target, mkl=kind) for kind in dict.fromkeys(("", set_here))]
     found = {}
@@ -172,7 +173,7 @@ def _row(target: Target, facts: dict[str, Any], times: dict[str, list[int]]) -> 
 
 
 def table(result: dict[str, Any]) -> list[str]:
-    """The measurements as lines of a table, with how many times the time of the first one's whole path each takes."""
+    """The measurements as lines of a table, with ratios to the end-to-end time of the first one."""
     rows = result["measurements"]
     first = rows[0]["end_to_end_ms"]["mean"]
     several = len({row["bundle"] for row in rows}) > 1

@@ -1,4 +1,4 @@
-"""The plot of ``slu bench host``: a dot an engine, from text to answer and the network alone, on a logarithmic axis."""
+"""The plot of ``slu bench host``: for each engine the time end to end and of the network, on a logarithmic axis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `bench_arm.host.bench` measures, and the process that measures it, seen from outside."""
+"""The targets of `bench_arm.host.bench`, and its side of the processes that measure them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMES = tuple(name for name, runner in BACKENDS.items() if runner.format is not 
 WARM_UP = 20
 """Utterances that a process runs before anything is timed."""
 MKL = "MKL_DEBUG_CPU_TYPE"
-"""Which instructions Intel's MKL may use; without it MKL takes a slow path on other makers' processors."""
+"""Environment variable: instructions that Intel's MKL may use. Without it MKL is slow on processors of other makers."""
 TIMEOUT_SECONDS = 1800
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -50,16 +50,16 @@ class Target:
 
     @property
     def setting(self) -> str:
-        """What was set for it, in words; "" when there is nothing to set."""
+        """The setting of MKL in words; "" for an engine without MKL."""
         if self.mkl is None:
             return ""
         return f"{MKL}={self.mkl}" if self.mkl else "MKL as it comes"
 
 
 class Worker:
-    """A process of ``bench_arm.host.worker``. ``facts``: what it found out before it was ready to take times.
+    """A process of ``bench_arm.host.worker``. ``facts``: what it measured before it was ready to take times.
 
-    Raises `BundleError` with its last words when it fails.
+    Raises `BundleError` with its last message when it fails.
     """
 
     def __init__(self, target: Target):

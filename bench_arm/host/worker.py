@@ -1,11 +1,10 @@
 """One engine in a process of its own, measured as `bench_arm.host.bench` asks: memory, accuracy, time of one text.
 
 Run as ``python -m bench_arm.host.worker JSON``; ``JSON`` is that of a `Target`. The first line that it prints is the
-JSON of what it found out. Then it takes orders, each a JSON object on a line of standard input: ``utterances``, numbers
-of them, and ``cold``. It answers with nanoseconds, a list of as many for each of ``whole`` (from text to answer),
-``network`` (that alone) and, of the native engine, ``python`` (`Parser.parse`, which others have in ``whole``). It ends
-with its input.
-"""
+JSON of what it measured. Then it takes requests, each a JSON object on a line of standard input: ``utterances``,
+numbers of them, and ``cold``. It answers with nanoseconds, a list of as many for each of ``whole`` (from text to
+answer), ``network`` (that alone) and, of the native engine, ``python`` (`Parser.parse`, which others have in
+``whole``). It ends with its input."""
 
 from __future__ import annotations
 
@@ -41,11 +40,11 @@ from slu.runtime.loading import open_backend, parser_of
 from slu.runtime.parser import Backend, Parser
 
 AGAIN = 8
-"""Calls of a block that come before it, not timed: what the engine before left in the caches is gone then."""
+"""Untimed calls before a block, which remove the data of the previous engine from the caches."""
 
 
 def serve(target: Target) -> None:
-    """Do what the module says."""
+    """Measure, print what was measured, then answer requests until the input ends."""
     utterances = read_corpus(target.data)
     directory = _checked(target)
     facts: dict[str, Any] = {"pss_before_bytes": measurement.proportional_bytes()}
@@ -58,7 +57,8 @@ def serve(target: Target) -> None:
     facts["load_ms"] = round((time.perf_counter_ns() - start) / 1e6, 3)
     parser = parser_of(backend, directory)
     selected = utterances if target.whole else utterances[:WARM_UP]
-    # One at a time, as a user speaks, and of an answer only the intent is kept: memory is that of one utterance.
+    # One at a time, as a user speaks, and only the intent of an answer is kept, so that memory is that of one
+    # utterance.
     right, intents = [], list[str]()
     for utterance, before_it in zip(selected, turns_before(selected)):
         answer = parser.parse(utterance.text, FIRST_TURN if before_it is None else intents[before_it])
@@ -105,7 +105,7 @@ def _open(target: Target, directory: ModelDirectory) -> Backend:
 
 
 def _precision(target: Target, directory: ModelDirectory) -> str:
-    """What is computed in: some graphs of a quantised model simulate INT8 in floats."""
+    """The precision of the computation: some graphs of a quantised model simulate INT8 in floats."""
     form = FORMATS[BACKENDS[target.backend].format or ""]
     if form.precision not in (AS_CHECKPOINT, FLOAT32):
         return form.precision
@@ -145,7 +145,7 @@ def _preparer(parser: Parser, directory: ModelDirectory, stack: ExitStack) -> Ca
         return prepare_native
 
     if not isinstance(backend, FixedLengthBackend):
-        raise BundleError(f"{backend.name}: the bench has no way to time it")
+        raise BundleError(f"{backend.name}: the benchmark cannot time it; leave it out of --backend")
 
     def prepare_graph(text: str) -> dict[str, Call]:
         given: list[tuple[np.ndarray, ...]] = []

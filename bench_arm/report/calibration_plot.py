@@ -1,4 +1,4 @@
-"""How far scores can be believed, drawn: reliability, and what answering more utterances costs in wrong answers."""
+"""Plots of the calibration: reliability, and the share of wrong answers against the share of answered utterances."""
 
 from __future__ import annotations
 
@@ -30,10 +30,15 @@ def calibrations(evaluations: Sequence[Result]) -> list[tuple[str, dict[str, Any
             curve = [{name: float(row[name]) for name in POINT} for row in data["risk_coverage"]]
             whole = {name: float(data[name]) for name in ("ece", "auroc")}
         except (TypeError, KeyError, ValueError) as error:
-            raise ResultsError(f"{evaluation.name}: calibration is not what slu eval --json writes") from error
+            raise ResultsError(
+                f"{evaluation.name}: calibration is not what slu eval --json writes; run it again"
+            ) from error
         numbers = [value for row in (whole, *bins, *curve) for value in row.values()]
         if not bins or not curve or not all(math.isfinite(number) for number in numbers):
-            raise ResultsError(f"{evaluation.name}: calibration is empty, or holds what is no number")
+            raise ResultsError(
+                f"{evaluation.name}: calibration is empty or contains something that is not a number; run slu "
+                "eval again"
+            )
         found.append((evaluation.name, {**whole, "bins": bins, "risk_coverage": curve}))
     return found
 

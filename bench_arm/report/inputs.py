@@ -1,4 +1,4 @@
-"""What a report is made of: results of ``slu run``, ``slu eval --json`` and ``slu bench --json``, read and checked."""
+"""The inputs of a report: results of ``slu run``, ``slu eval --json`` and ``slu bench --json``, read and checked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLASS_FIELDS = ("labelled", "predicted", "precision", "recall", "f1")
 
 
 class ResultsError(SluError):
-    """Results cannot be read: nothing there, broken, or without a field that a report shows."""
+    """Results cannot be read: missing, damaged, or without a field that a report shows."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _results_in(path: Path) -> dict[Path, Any]:
 
 
 def _kind(data: Any) -> str:
-    """Which command wrote a JSON document; "" for none of them. What says "rows" is taken for a run's."""
+    """Which command wrote a JSON document; "" for none of them. A document with "rows" is taken for that of a run."""
     if isinstance(data, dict):
         if "measurements" in data:
             return "bench"
@@ -131,7 +131,7 @@ def _load(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ResultsError(f"{path}: there is no such file or directory") from error
+        raise ResultsError(f"{path}: no such file or directory") from error
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
@@ -148,7 +148,7 @@ def _read_run(path: Path, name: str, rows: list[dict[str, Any]]) -> Run:
         directory = path.parent / Path(stage).name
         if (directory / MARK).is_file():
             manifest = Manifest.load(directory, ResultsError)
-            # A stage whose directory was removed is still told of by those after it.
+            # The manifests of later stages still describe a stage whose directory was removed.
             manifests = {**{past["stage"]: past for past in manifest.history if "stage" in past}, **manifests}
             manifests[stage] = manifest.as_history()[-1] if manifest.stage else {}
         if (directory / TRAINING).is_file():
@@ -233,14 +233,14 @@ def _text(row: Any, names: Iterable[str], where: str) -> None:
     row = _table(row, where)
     for name in names:
         if not isinstance(row.get(name), str):
-            raise ResultsError(f"{where}: {name} is missing or no text")
+            raise ResultsError(f"{where}: {name} is missing or not a text; make the results again")
 
 
 def _numbers(row: Any, names: Iterable[str], where: str) -> None:
     row = _table(row, where)
     for name in names:
         if not _is_number(row.get(name)):
-            raise ResultsError(f"{where}: {name} is missing or no number")
+            raise ResultsError(f"{where}: {name} is missing or not a number; make the results again")
 
 
 def _is_number(value: Any) -> bool:

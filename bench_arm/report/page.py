@@ -42,7 +42,10 @@ def run(args: argparse.Namespace) -> int:
 
     inputs = read_inputs(args.results)
     if args.png and not inputs.runs:
-        raise ResultsError(f"--png {args.png}: draws the stages of slu run, and there is no run among the results")
+        raise ResultsError(
+            f"--png {args.png}: draws the stages of slu run, but there is no run among the results; name the "
+            "directory of one"
+        )
     write_file(args.out, render(inputs, shlex.join(["slu", "report", *map(str, args.results)])))
     print(f"report: {args.out}")
     if args.png:
@@ -247,7 +250,7 @@ def _bench_view(name: str, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _label(row: dict[str, Any]) -> str:
-    """What is special about a measurement, in few words."""
+    """What distinguishes a measurement from others, in a few words."""
     parts = [row["backend"], row["format"], row["precision"], f"{row['threads']} thread" + "s" * (row["threads"] > 1)]
     if row.get("padded_to"):
         parts.append(f"padded to {row['padded_to']}")

@@ -26,12 +26,14 @@ slu_status check_text(slu_context *context, const char *text, size_t bytes) {
 slu_status check_change(const slu_info &info, slu_lexicon_change what, const char *slot, View phrases,
                         slu::LexiconChange *change, slu_error *error) {
   if (!info.uses_lexicon)
-    return wrong_argument(error, "this model was trained without lists of phrases and cannot use them");
+    return wrong_argument(
+        error, "this model was trained without lexicons and cannot use them; take one with uses_lexicon");
   if (what < SLU_LEXICON_ADD || what > SLU_LEXICON_RESET)
-    return wrong_argument(error, "no such change of a lexicon");
+    return wrong_argument(error, "not a value of slu_lexicon_change");
   if (!slot && what != SLU_LEXICON_RESET)
-    return wrong_argument(error, "slot is NULL; only a reset is of all slots");
-  if (!phrases.data && phrases.bytes) return wrong_argument(error, "phrases is NULL");
+    return wrong_argument(error,
+                          "slot is NULL, which only SLU_LEXICON_RESET allows; give the name of a slot");
+  if (!phrases.data && phrases.bytes) return wrong_argument(error, "entries is NULL");
   *change = {what, slu::kAllSlots, phrases};
   if (!slot) return SLU_OK;
   for (change->slot = 0; change->slot < info.slot_count; ++change->slot)
@@ -99,7 +101,7 @@ const char *slu_status_text(slu_status status) {
     case SLU_OK:
       return "success";
     case SLU_ERROR_ARGUMENT:
-      return "an argument cannot be used";
+      return "wrong argument";
     case SLU_ERROR_FILE:
       return "the file cannot be opened";
     case SLU_ERROR_FORMAT:
@@ -180,7 +182,8 @@ slu_status slu_run(slu_context *context, const slu_input *input, const slu_logit
   const slu_info &info = context->model.info;
   if (!input || input->size < sizeof(slu_input) || !input->ids)
     return wrong_argument(&context->error, "input or its ids are NULL, or its size is not set");
-  if (input->flags && !info.flag_count) return wrong_argument(&context->error, "this model takes no flags");
+  if (input->flags && !info.flag_count)
+    return wrong_argument(&context->error, "this model takes no flags; pass NULL");
   if (input->count < 1 || input->count > info.max_tokens) {
     Message(&context->error) << uint64_t{input->count} << " tokens, 1 to " << uint64_t{info.max_tokens}
                              << " can be computed";
@@ -211,9 +214,11 @@ slu_status slu_flags(slu_context *context, const char *text, size_t text_bytes, 
   if (status == SLU_OK) status = context->tokenize(View(text, text_bytes));
   if (status != SLU_OK) return status;
   const size_t tokens = context->tokens.count, columns = context->model.info.flag_count;
-  if (!columns) return wrong_argument(&context->error, "this model takes no flags");
+  if (!columns) return wrong_argument(&context->error, "this model takes no flags; pass NULL");
   if (!flags || capacity / columns < tokens)
-    return wrong_argument(&context->error, "no room for the flags of these tokens");
+    return wrong_argument(
+        &context->error,
+        "capacity is too small for the flags; max_tokens * flag_count floats are always enough");
   context->match();
   context->flags.write(flags, tokens, columns);
   return SLU_OK;
@@ -250,9 +255,12 @@ slu_status slu_set_previous_intent(slu_context *context, int32_t intent) {
   const slu_info &info = context->model.info;
   context->error.message[0] = 0;
   if (!info.uses_previous_intent)
-    return wrong_argument(&context->error, "this model was trained without the intent of the turn before");
+    return wrong_argument(&context->error,
+                          "this model was trained without the previous intent and cannot use it");
   if (intent < SLU_TURN_UNKNOWN || (intent >= 0 && static_cast<uint32_t>(intent) >= info.intent_count))
-    return wrong_argument(&context->error, "no intent has this index");
+    return wrong_argument(
+        &context->error,
+        "no intent has this index; give one below intent_count, SLU_TURN_FIRST or SLU_TURN_UNKNOWN");
   context->previous_intent = intent;
   return SLU_OK;
 }

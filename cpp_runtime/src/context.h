@@ -29,7 +29,7 @@ struct slu_context {
   slu_slot *slots;                             // [max_tokens]
   slu::FlagBits flags;                         // [max_tokens], of models that take flags
   slu::LexiconLevel *lexicon = nullptr;        // what slu_context_change_lexicon says
-  int32_t previous_intent = SLU_TURN_UNKNOWN;  // of the turn before
+  int32_t previous_intent = SLU_TURN_UNKNOWN;  // as slu_set_previous_intent set it
   slu_result result{};
   slu_tokens public_tokens{};
   slu_logits logits{};

@@ -11,7 +11,7 @@ namespace {
 // Honest tables have runs of some hundred places at most; a table that was made to be slow is not searched further.
 constexpr uint32_t kMostProbes = 4096;
 
-// The hash of a phrase, one code point at a time, so that a longer substring costs only its new ones.
+// The hash of an entry, one code point at a time, so that a longer substring only takes the time of its new ones.
 constexpr uint64_t kPhraseStart = 0xcbf29ce484222325u;
 inline uint64_t hash_code(uint64_t hash, uint32_t code) { return (hash ^ code) * 0x9e3779b97f4a7c15u; }
 inline uint64_t key_of(uint64_t hash) {
@@ -56,31 +56,31 @@ inline bool visit_entries(const PhraseTable &table, uint64_t key, Visit visit) {
   return false;
 }
 
-// Whether `level` says anything about a phrase of a slot, so that those below it do not count.
+// Whether `level` decides about an entry of a slot, so that the levels below it are not asked.
 bool decides(const LexiconLevel &level, uint64_t key, uint32_t slot) {
   if (level.replaced && level.replaced[slot]) return true;
   return visit_entries(level.phrases, key, [slot](uint16_t mark) { return slot_of(mark) == slot; });
 }
 
-// Reads a list as slu/inputs/phrases.py does: a phrase a line, no white space around it, none of the lines that are empty
-// or begin with '#'. A phrase of which nothing is left when it is normalised is passed over.
-class ListReader {
+// Reads a lexicon file as slu/inputs/phrases.py does: an entry a line, without the white space around it; lines that are
+// empty or begin with '#' are skipped, and so are entries that normalisation makes empty.
+class EntryReader {
  public:
-  explicit ListReader(View text)
+  explicit EntryReader(View text)
       : next_(reinterpret_cast<const uint8_t *>(text.data)), end_(next_ + text.bytes) {
     constexpr uint8_t kByteOrderMark[] = {0xef, 0xbb, 0xbf};
     if (text.bytes >= sizeof kByteOrderMark && same_bytes(next_, kByteOrderMark, sizeof kByteOrderMark))
       next_ += sizeof kByteOrderMark;
   }
-  // The next phrase. False at the end and at an error, which *status tells apart.
-  bool phrase(uint64_t *key, uint32_t *length, slu_status *status, Message &message);
+  // The next entry. False at the end and at an error, which *status tells apart.
+  bool next(uint64_t *key, uint32_t *length, slu_status *status, Message &message);
 
  private:
   const uint8_t *next_, *end_;
   uint64_t line_ = 0;
 };
 
-bool ListReader::phrase(uint64_t *key, uint32_t *length, slu_status *status, Message &message) {
+bool EntryReader::next(uint64_t *key, uint32_t *length, slu_status *status, Message &message) {
   const auto white = [](uint8_t byte) { return byte == ' ' || byte == '\t' || byte == '\r'; };
   *status = SLU_OK;
   while (next_ != end_) {
@@ -111,8 +111,8 @@ bool ListReader::phrase(uint64_t *key, uint32_t *length, slu_status *status, Mes
     }
     if (!count) continue;
     if (count > kMostPhrase) {
-      message << "line " << line_ << ": " << count << " characters; at most " << uint64_t{kMostPhrase}
-              << " can be in a phrase";
+      message << "line " << line_ << ": " << count << " characters, at most " << uint64_t{kMostPhrase}
+              << " fit; shorten it";
       *status = SLU_ERROR_ARGUMENT;
       return false;
     }
@@ -140,7 +140,7 @@ struct NewLevel {
         filter(arena->take<uint64_t>(filter_words(places))),
         capacity(static_cast<uint32_t>(places)) {}
 
-  // The later entry of a phrase and a slot counts. False when the phrases were made to collide.
+  // A later mark of the same entry and slot replaces the earlier one. False when too many hashes collide.
   bool put(uint64_t key, uint16_t mark) {
     uint32_t place = home(key, capacity);
     for (uint32_t probes = 0; probes < kMostProbes; ++probes) {
@@ -243,12 +243,12 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   const auto stays = [&](uint32_t slot) {
     return !(replaces || resets) || (slot != change.slot && change.slot != kAllSlots);
   };
-  // All of the list is read before anything is made, so that an error in it changes nothing.
+  // All entries are read before anything is made, so that an error in one of them changes nothing.
   uint64_t entries = 0, key;
   uint32_t length;
   slu_status status = SLU_OK;
   if (!resets)
-    for (ListReader reader(change.phrases); reader.phrase(&key, &length, &status, message);) ++entries;
+    for (EntryReader reader(change.entries); reader.next(&key, &length, &status, message);) ++entries;
   if (status != SLU_OK) return status;
   const PhraseTable before = old ? old->phrases : PhraseTable();
   for (uint32_t place = 0; place < before.capacity; ++place)
@@ -261,7 +261,7 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   if (!entries && !any_replaced) return SLU_OK;
   const uint64_t capacity = entries + entries / 3 + 1;  // at most three quarters full, and never full
   if (capacity > kMostPhrases) {
-    message << entries << " phrases are too many";
+    message << entries << " entries are too many; at most 805,306,367 fit";
     return SLU_ERROR_MEMORY;
   }
   Arena needed(nullptr);
@@ -269,7 +269,7 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   NewLevel(&needed, capacity, replaced_count);
   void *memory = os_allocate(needed.used());
   if (!memory) {
-    message << "no memory for " << entries << " phrases, " << uint64_t{needed.used()} << " bytes";
+    message << "no memory for " << entries << " entries, " << uint64_t{needed.used()} << " bytes";
     return SLU_ERROR_MEMORY;
   }
   Arena arena(memory);
@@ -284,15 +284,16 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   if (!resets) {
     const bool removes = change.what == SLU_LEXICON_REMOVE;
     const auto mark = static_cast<uint16_t>(change.slot | (removes ? kRemoved : 0u));
-    ListReader reader(change.phrases);
-    while (good && reader.phrase(&key, &length, &status, message)) {
+    EntryReader reader(change.entries);
+    while (good && reader.next(&key, &length, &status, message)) {
       good = made.put(key, mark);
       if (!removes) lengths |= uint64_t{1} << length;
     }
   }
   if (!good) {
     os_free(memory, needed.used());
-    message << "the phrases were made to collide";
+    message
+        << "too many of these entries have colliding hashes; this happens only when they were made for it";
     return SLU_ERROR_ARGUMENT;
   }
   for (uint32_t slot = 0; slot < replaced_count; ++slot)

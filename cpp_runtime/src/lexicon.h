@@ -1,8 +1,9 @@
-// Phrases of the slots, such as names of contacts, and where they stand in a text; the same as slu/inputs/lexicon.py.
+// Lexicons: the entries of each slot, such as names of contacts, and their matches in a text; the same as
+// slu/inputs/lexicon.py.
 //
-// There are three levels: the lists in the model file, what was said for all contexts of the model, what was said for
-// one context. For a phrase and a slot the highest level counts that says anything. A level never changes while it is
-// in use: a change makes a new one.
+// There are three levels: the lexicons in the model file, the changes for all contexts of the model, the changes for one
+// context. For each slot and entry the highest level that says something about it decides. A level is never modified
+// while it is in use: a change makes a new one.
 #pragma once
 
 #include "tokenizer.h"
@@ -12,14 +13,14 @@ namespace slu {
 inline constexpr uint64_t kAnyKey[1] = {
     ~uint64_t{0}};  // the filter of a table without one: one word, all bits set
 
-// A set of (hash of a phrase, slot) by open addressing: 10 bytes a place, nothing of the phrase itself.
+// A set of (hash of an entry, slot) by open addressing: 10 bytes a place; the entry itself is not stored.
 struct PhraseTable {
   const uint8_t *hashes = nullptr;  // [capacity] of 64 bits, 0 where the place is free; aligned to 4
   const uint16_t *marks = nullptr;  // [capacity] slots; in levels above the file's with kRemoved
   uint32_t capacity = 0;
-  uint64_t lengths = 0;  // bit n: there are phrases of n code points
+  uint64_t lengths = 0;  // bit n: there are entries of n code points
   // Bloom filter with one hash function (Bloom, 1970): bit key >> filter_shift is set for every key of the table. Most
-  // substrings of a text end there, in a branch that processors foresee, as they do not that of a search.
+  // substrings of a text are rejected there, by a branch that processors predict well, unlike those of a search.
   const uint64_t *filter = kAnyKey;
   uint32_t filter_shift = 58;
 
@@ -35,7 +36,7 @@ void filter_build(PhraseTable *table, uint64_t *words);
 constexpr uint16_t kRemoved = 0x8000;
 constexpr uint32_t kMostPhrases = 1u << 30;  // places of a table
 
-// What is said at one level.
+// The entries of one level.
 struct LexiconLevel {
   PhraseTable phrases;
   const uint8_t *replaced = nullptr;  // [slot_count] 1 where the levels below do not count; null: nowhere
@@ -47,23 +48,23 @@ void level_free(LexiconLevel *level);  // null is allowed
 struct LexiconChange {
   slu_lexicon_change what;
   uint32_t slot;  // kAllSlots for a reset
-  View phrases;   // a phrase a line
+  View entries;   // one a line
 };
 constexpr uint32_t kAllSlots = UINT32_MAX;
 
-// *result = `old` with the change, null when it then says nothing. `old` stays; on failure there is no result.
+// *result = `old` with the change, null if that leaves nothing in it. `old` is not modified; on failure *result is not set.
 slu_status level_change(const LexiconLevel *old, const LexiconChange &change, uint32_t slot_count,
                         LexiconLevel **result, Message &message);
 
 // The level of a model. Threads match against it while others change it.
 class SharedLevel {
  public:
-  // The present level, null when it says nothing. It stays until it is released.
+  // The present level, null if it is empty. It stays valid until it is released.
   LexiconLevel *acquire();
   void release(LexiconLevel *level);
-  // `next` becomes the present level if `old`, which was acquired, still is it.
+  // Make `next` the present level if `old`, which was acquired, still is the present one. Whether it was.
   bool exchange(LexiconLevel *old, LexiconLevel *next);
-  // Nobody uses it any more.
+  // For the end, when no thread uses it.
   void free() { level_free(present_); }
 
  private:
@@ -88,8 +89,8 @@ struct FlagBits {
   void write(float *values, size_t tokens, size_t columns) const;
 };
 
-// Set the flags of every place where a phrase stands: columns 4 * slot + 0 for its first token, 1 for those inside, 2
-// for the last one, 3 for the only one. `levels`: [count], the highest first. Whether there was any.
+// Set the flags of every match: columns 4 * slot + 0 for its first token, 1 for those inside, 2 for the last one, 3 for
+// the only one. `levels`: [count], the highest first. Returns whether there was a match.
 bool lexicon_match(const LexiconLevel *const *levels, uint32_t count, uint32_t slot_count,
                    const Tokens &tokens, FlagBits flags);
 

@@ -178,7 +178,7 @@ slu_status Builder::read_sizes() {
     return damaged("a size of the network is out of bounds");
   const auto epsilon = keys_[kEpsilon].number<float>();
   if (!(epsilon >= 0 && epsilon < 1) || !(info_.threshold >= 0 && info_.threshold <= 1))
-    return damaged("layer_norm_epsilon or threshold is no number between 0 and 1");
+    return damaged("layer_norm_epsilon or threshold is not a number between 0 and 1");
   if (!within(keys_[kTokens].count, 1, Vocabulary::kMostPieces))
     return damaged("the vocabulary has no usable size");
   info_.vocab_size = static_cast<uint32_t>(keys_[kTokens].count);
@@ -188,7 +188,8 @@ slu_status Builder::read_sizes() {
   if (status != SLU_OK) return status;
   if (info_.uses_lexicon) info_.flag_count = 4 * info_.slot_count;
   if (info_.uses_previous_intent) info_.flag_count += info_.intent_count + 1;
-  if (info_.uses_lexicon && !info_.slot_count) return damaged("a model without slots has no lists for them");
+  if (info_.uses_lexicon && !info_.slot_count)
+    return damaged("ernie-slu.flags has lexicon, but there are no slots");
   if (!is_text(string_of(keys_[kName]))) return damaged("general.name is not text");
   const View manifest = string_of(keys_[kManifest]);
   info_.manifest = manifest.data;
@@ -249,7 +250,7 @@ slu_status Builder::slot_sets(Arena *arena, slu_model *model) {
     for (int32_t s = 0; s < count; ++s) {
       const auto slot = indices.number<int32_t>(static_cast<size_t>(used) + static_cast<size_t>(s));
       if (slot <= previous || slot >= static_cast<int64_t>(info_.slot_count))
-        return damaged("not ascending numbers of slots in", indices.name);
+        return damaged("slots that are not in ascending order in", indices.name);
       previous = slot;
       if (slots) slots[used + static_cast<uint32_t>(s)] = static_cast<uint16_t>(slot);
     }
@@ -272,11 +273,11 @@ slu_status Builder::slot_sets(Arena *arena, slu_model *model) {
   return SLU_OK;
 }
 
-// Places of a file's lists up to which they get a filter. To make it, all of the lists are read before the first text:
-// 0.1 ms for 13,788 places.
+// Largest table of a file that gets a filter. To make the filter, the whole table is read before the first text: 0.1 ms
+// for 13,788 places.
 constexpr uint32_t kMostFiltered = 1u << 16;
 
-// The lists of the file. What a damaged one could do, lexicon_match bears.
+// The lexicons of the file. Their entries are not checked here: lexicon_match does no harm with damaged ones.
 slu_status Builder::lists(Arena *arena, slu_model *model) {
   TensorType type;
   if (!info_.uses_lexicon || !gguf_.tensor_type("lexicon.hashes", &type)) return SLU_OK;
@@ -330,7 +331,7 @@ slu_status Builder::build(Arena *arena, slu_model *model) {
   status = weights_read(gguf_, model, message_);
   if (status != SLU_OK) return status;
   if (!model->vocabulary.build(keys_[kTokens].data, info_.vocab_size))
-    return damaged("the vocabulary was made to be slow");
+    return damaged("too many tokens of the vocabulary have colliding hashes");
   constexpr const char *kSpecial[] = {"[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]"};
   for (const char *special : kSpecial)
     if (model->vocabulary.find(View(special)) < 0) return damaged("the vocabulary lacks", special);

@@ -74,8 +74,8 @@ struct slu_model {
   slu::SlotSet *slot_sets = nullptr;  // [slot_set_count]
   uint16_t *set_of_intent = nullptr;  // [intent_count] into slot_sets
   uint32_t slot_set_count = 0;
-  slu::LexiconLevel lists;           // that the file has
-  mutable slu::SharedLevel lexicon;  // what slu_model_change_lexicon says
+  slu::LexiconLevel lists;           // the lexicons in the file
+  mutable slu::SharedLevel lexicon;  // the changes of slu_model_change_lexicon
 
   void *network = nullptr;  // of a library with another runtime (backends/); null here
   slu::Mapping mapping;     // to be unmapped at the end; data is null when the memory is the caller's

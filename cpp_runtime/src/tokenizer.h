@@ -8,15 +8,15 @@
 namespace slu {
 
 constexpr uint32_t kMostWordCharacters = 100;  // a longer word is one [UNK]
-constexpr uint32_t kMostPhrase = 62;           // normalised code points that a phrase of a list may have
+constexpr uint32_t kMostPhrase = 62;           // normalised code points that an entry of a lexicon may have
 
 // Tokens of one text, [CLS] and [SEP] included; all arrays hold max_tokens.
 struct Tokens {
   int32_t *ids;
   uint32_t *starts, *ends;            // code points
   uint32_t *byte_starts, *byte_ends;  // bytes of the text
-  // What is looked up in lists: normalised code points of all tokens, and where those of each token end. Of a token no
-  // more than kMostPhrase + 1 are kept. Null when nobody asks.
+  // For the look-up in lexicons: normalised code points of all tokens, and where those of each token end. Of each token
+  // at most kMostPhrase + 1 are kept. Null if the model has no lexicon.
   uint32_t *characters, *character_ends;
   uint32_t count;
   bool truncated;

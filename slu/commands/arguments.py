@@ -1,4 +1,4 @@
-"""Arguments that several commands share: a recipe and its settings, lexicons."""
+"""Arguments that several commands share: the recipe and its settings, lexicons."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def add_lexicon_argument(parser: argparse.ArgumentParser) -> None:
         metavar="SLOT=FILE",
         action="append",
         default=[],
-        help="names to add to the list of a slot, one a line; may be given several times",
+        help="entries to add to the lexicon of a slot, one a line; may be given several times",
     )
 
 
 def parse_lists(texts: list[str]) -> list[tuple[str, Path]]:
-    """The slots and the files of arguments ``SLOT=FILE``."""
+    """The slots and the files of the arguments ``SLOT=FILE``."""
     from slu.errors import ConfigError
 
     lists = []
@@ -50,6 +50,6 @@ def parse_lists(texts: list[str]) -> list[tuple[str, Path]]:
 
 
 def add_lists(parser: Parser, texts: list[str]) -> None:
-    """Add the lists that ``--lexicon`` names."""
+    """Add the entries of the files that ``--lexicon`` names."""
     for slot, path in parse_lists(texts):
         parser.lexicon.add_file(slot, path)

@@ -1,4 +1,4 @@
-"""``slu data check|split|sample``: look at a corpus, cut it in two, make the sample one."""
+"""``slu data check|split|sample``: check a corpus, split it, write the sample corpus."""
 
 from __future__ import annotations
 
@@ -17,17 +17,24 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
     check = actions.add_parser(
         "check",
-        help="name every problem of a corpus; exit code 1 if there is an error",
-        description="Name every problem of a corpus with its line. Errors give exit code 1, warnings do not.",
+        help="report every problem of a corpus; exit code 1 if there is an error",
+        description="Report every problem of a corpus with its line. Errors give exit code 1, warnings do not.",
     )
     check.add_argument("file", metavar="FILE", type=Path)
-    check.add_argument("--labels", metavar="FILE", type=Path, help="labels.json whose names the corpus may use")
+    check.add_argument(
+        "--labels", metavar="FILE", type=Path, help="a labels.json; other names in the corpus are errors"
+    )
     check.add_argument("--json", metavar="F", type=Path, help="write the problems there as well")
 
-    split = actions.add_parser("split", help="cut a corpus into DIR/train.txt and DIR/dev.txt")
+    split = actions.add_parser("split", help="split a corpus into DIR/train.txt and DIR/dev.txt")
     split.add_argument("file", metavar="FILE", type=Path)
     split.add_argument("--out", metavar="DIR", type=Path, required=True)
-    split.add_argument("--by", choices=("utterance", "session"), default="utterance", help="what stays whole")
+    split.add_argument(
+        "--by",
+        choices=("utterance", "session"),
+        default="utterance",
+        help="the units that are not divided (default: %(default)s)",
+    )
     split.add_argument("--seed", type=int, default=0)
     split.add_argument("--dev-fraction", metavar="X", type=float, default=0.2, help="default: 0.2")
 
@@ -35,7 +42,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     sample.add_argument("--out", metavar="FILE", type=Path, required=True)
     sample.add_argument("--count", metavar="N", type=int, default=4000, help="utterances (default: 4000)")
     sample.add_argument("--seed", type=int, default=0)
-    sample.add_argument("--lists", metavar="DIR", type=Path, help="write lists of names for it there, SLOT.txt")
+    sample.add_argument("--lists", metavar="DIR", type=Path, help="write its lexicons there, SLOT.txt")
 
     for action in (check, split, sample):
         action.set_defaults(func=run)
@@ -77,9 +84,9 @@ def _split(args: argparse.Namespace) -> int:
 
     check_output_directory(args.out)
     if (args.out / MARK).exists() and Manifest.load(args.out, OutputError).stage != STAGE:
-        raise OutputError(f"{args.out}: holds something else than a split; choose another --out")
+        raise OutputError(f"{args.out}: contains files that are not a split; choose another --out")
     if args.out.resolve() in args.file.resolve().parents:
-        raise OutputError(f"{args.out}: holds the corpus that is to be split; choose another --out")
+        raise OutputError(f"{args.out}: contains the corpus that is to be split; choose another --out")
     train, dev = split_corpus(read_corpus(args.file), args.by, args.dev_fraction, args.seed)
     with new_directory(args.out) as directory:
         write_corpus(train, directory / "train.txt")

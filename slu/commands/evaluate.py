@@ -20,14 +20,16 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = subparsers.add_parser("eval", help="measure a model on a labelled file")
     parser.add_argument("model", metavar="MODEL", type=Path, help="a checkpoint or a bundle")
     parser.add_argument("--data", metavar="FILE", type=Path, required=True, help="a tagged corpus")
-    parser.add_argument("--backend", metavar="B", help="what computes it; MODEL decides if left out")
+    parser.add_argument(
+        "--backend", metavar="B", help="what computes the network (default: the fastest that MODEL has files for)"
+    )
     add_lexicon_argument(parser)
     parser.add_argument(
         "--lexicon-share",
         metavar="X",
         type=float,
         default=1.0,
-        help="let only this share of all names in lists count, 0 to 1: to measure incomplete lists (default: 1)",
+        help="use only this share of all entries, 0 to 1: to measure incomplete lexicons (default: 1)",
     )
     parser.add_argument("--json", metavar="F", type=Path, help="write the measures there")
     parser.add_argument("--errors", metavar="F", type=Path, help="write every wrong utterance there")
@@ -44,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_arguments(args)
     if not 0 <= args.lexicon_share <= 1:
-        raise ConfigError(f"--lexicon-share {args.lexicon_share:g}: a share, 0 to 1, is expected")
+        raise ConfigError(f"--lexicon-share {args.lexicon_share:g}: must be 0 to 1")
     utterances = read_corpus(args.data)
     parser = load(args.model, args.backend)
     if 0 < args.lexicon_share < 1:
@@ -71,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _python_parser(parser: Parser, model: Path) -> PythonParser:
-    """A parser that computes the same and of whose entries a part can be left out."""
+    """A parser that computes the same and can ignore a part of its entries."""
     from slu.errors import ConfigError
     from slu.runtime.bundle import open_directory
     from slu.runtime.python_parser import PythonParser
@@ -79,12 +81,14 @@ def _python_parser(parser: Parser, model: Path) -> PythonParser:
     if isinstance(parser, PythonParser):
         return parser
     if model.is_file():
-        raise ConfigError(f"--lexicon-share: the lists of {model} cannot be taken apart; give its directory instead")
+        raise ConfigError(
+            f"--lexicon-share: the lexicons of {model} cannot be divided; give the directory of the model instead"
+        )
     return PythonParser(parser.backend, open_directory(model))
 
 
 def class_table(result: dict[str, Any]) -> list[str]:
-    """The measures, then a line an intent and a line a slot."""
+    """A table of the measures, then one line for each intent and each slot."""
     from slu.evaluation.evaluate import MEASURES
     from slu.tables import text_table
 

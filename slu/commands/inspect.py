@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
     report = inspect_model(args.file)
     if sys.stdout is None:
-        raise OutputError("standard output is closed; inspect prints there")
+        raise OutputError("standard output is closed; slu inspect needs it for its result")
     # What UTF-8 cannot hold is printed in the escapes that JSON has for it, too.
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     if args.json:
@@ -72,7 +72,7 @@ def _directory(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _short_table(report: dict[str, Any]) -> list[str]:
-    """A line a model file of a directory."""
+    """One line for each model file of a directory."""
     rows = [["file", "bytes", "weights", "precisions", "operators", "format"]]
     for model in report["models"]:
         kinds = ", ".join(f"{name} {100 * n / model['tensor_bytes']:.1f} %" for name, n in _precisions(model) if n)
@@ -108,7 +108,7 @@ def _file(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _kind_table(report: dict[str, Any]) -> list[str]:
-    """Bytes: a line a kind, a column a precision, with their sums."""
+    """Bytes: one line for each kind of tensor, one column for each precision, with their sums."""
     precisions, total = [name for name, _ in _precisions(report)], report["tensor_bytes"]
     tensors = [tensor["kind"] for tensor in report["tensors"]]
     rows = [["bytes", *precisions, "sum", "share", "tensors"]]
@@ -146,7 +146,7 @@ def _labels(labels: dict[str, list[str]]) -> Iterator[str]:
 
 
 def _field(name: str, value: str) -> list[str]:
-    """``name`` and ``value``, over as many lines as it takes; nothing without a value."""
+    """``name`` and ``value``, wrapped to several lines if necessary; nothing without a value."""
     if not value:
         return []
     return textwrap.wrap(value, 118, initial_indent=f"  {name:<11}", subsequent_indent=" " * 13, break_on_hyphens=False)

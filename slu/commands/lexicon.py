@@ -1,4 +1,4 @@
-"""Lists on the command line: ``--lexicon SLOT=FILE``, ``slu lexicon check`` and ``slu lexicon try``."""
+"""``slu lexicon check`` and ``slu lexicon try``: check lexicon files, and measure what they change."""
 
 from __future__ import annotations
 
@@ -15,28 +15,34 @@ if TYPE_CHECKING:
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``lexicon`` to the commands."""
-    lexicon = subparsers.add_parser("lexicon", help="check lists of names, and try what a model makes of them")
+    lexicon = subparsers.add_parser("lexicon", help="check lexicon files, and measure what they change")
     actions = lexicon.add_subparsers(dest="action", required=True, metavar="ACTION")
     check = actions.add_parser(
         "check",
-        help="name every problem of list files; exit code 1 if there is an error",
-        description="Name every problem of list files with its line. Errors give exit code 1, warnings do not.",
+        help="report every problem of lexicon files; exit code 1 if there is an error",
+        description="Report every problem of lexicon files with its line. Errors give exit code 1, warnings do not.",
     )
-    check.add_argument("lists", metavar="SLOT=FILE", nargs="+", help="a list and the slot that it is for")
-    check.add_argument("--model", metavar="MODEL", type=Path, help="whose slots these have to be")
+    check.add_argument("lists", metavar="SLOT=FILE", nargs="+", help="a slot and the file of its lexicon")
+    check.add_argument(
+        "--model", metavar="MODEL", type=Path, help="a checkpoint or a bundle, which must have these slots"
+    )
     check.set_defaults(func=run)
     trial = actions.add_parser(
         "try",
-        help="parse sentences with the names of a list, before and after the list is added",
-        description="Put every name of a list into every sentence for its slot, and say how often the slot is found, "
-        "before and after the list is added to the model's.",
+        help="parse sentences with the entries of a lexicon, before and after they are added",
+        description="Put every entry of a lexicon into every sentence for its slot, and report how often the "
+        "slot is found, before and after the entries are added to the model's lexicon.",
     )
     trial.add_argument("model", metavar="MODEL", type=Path, help="a checkpoint or a bundle")
-    trial.add_argument("lists", metavar="SLOT=FILE", nargs="+", help="names that the model does not know")
+    trial.add_argument(
+        "lists", metavar="SLOT=FILE", nargs="+", help="a slot and a file with names that the model does not know"
+    )
     trial.add_argument(
         "--templates", metavar="FILE", type=Path, required=True, help="lines SLOT<TAB>sentence with {} for the name"
     )
-    trial.add_argument("--backend", metavar="B", help="what computes it; MODEL decides if left out")
+    trial.add_argument(
+        "--backend", metavar="B", help="what computes the network (default: the fastest that MODEL has files for)"
+    )
     trial.add_argument("--json", metavar="F", type=Path, help="write the figures there")
     trial.set_defaults(func=run_trial)
 
@@ -75,9 +81,12 @@ def run_trial(args: argparse.Namespace) -> int:
     templates = read_templates(args.templates)
     for slot, path, names in lists:
         if slot not in templates:
-            raise LexiconError(f"{args.templates}: no sentence for {slot}; write {slot}, a tab and one with {{}}")
+            raise LexiconError(
+                f"{args.templates}: no sentence for {slot}; add a line with {slot}, a tab and a sentence with "
+                f"{{}} for the name"
+            )
         if not names:
-            raise LexiconError(f"{path}: no names in it")
+            raise LexiconError(f"{path}: no entries; write one a line")
     parser = load(args.model, args.backend)
     results = [try_names(parser, slot, names, templates[slot]) for slot, _, names in lists]
     rows = [["slot", "names", "utterances", "slot found before %", "after %", "nothing else found before %", "after %"]]

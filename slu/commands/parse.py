@@ -20,12 +20,14 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("model", metavar="MODEL", type=Path, help="a checkpoint or a bundle")
     parser.add_argument("text", metavar="TEXT", nargs="*", help="utterances")
-    parser.add_argument("--backend", metavar="B", help="what computes it; MODEL decides if left out")
+    parser.add_argument(
+        "--backend", metavar="B", help="what computes the network (default: the fastest that MODEL has files for)"
+    )
     add_lexicon_argument(parser)
     parser.add_argument(
         "--session",
         action="store_true",
-        help="the utterances are the turns of a dialogue, and an empty one begins another dialogue",
+        help="the utterances are one dialogue, and an empty one begins another dialogue",
     )
     parser.set_defaults(func=run)
     parser.intermixed = True  # type: ignore[attr-defined]
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
     texts = _arguments(args.text) if args.text else _lines()
     if sys.stdout is None:
-        raise OutputError("standard output is closed; parse prints there")
+        raise OutputError("standard output is closed; slu parse needs it for its result")
     parser = load(args.model, args.backend)
     add_lists(parser, args.lexicon)
     session = parser.session() if args.session else None

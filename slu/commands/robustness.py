@@ -21,24 +21,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KIND=RATE[,KIND=RATE]",
         action="append",
         default=[],
-        help="measure again with such errors of a speech recogniser: homophone, drop; may be given several times",
+        help="measure again with these errors of a speech recogniser: homophone, drop; may be given several times",
     )
     parser.add_argument(
         "--reject",
         metavar="FILE",
         nargs="?",
         const="",
-        help="measure how much nonsense is not understood, and the sentences of other domains in FILE, one a line "
-        "(without FILE: 150 that come with the program)",
+        help="measure how much nonsense is not understood, and how many sentences of other domains, those of "
+        "FILE, one a line (without FILE: 150 that come with the program)",
     )
     parser.add_argument(
         "--keep",
         metavar="PERCENT",
         type=float,
         default=95.0,
-        help="of the utterances that --reject also measures at (default: 95)",
+        help="percent of the utterances that shall be understood at the second threshold of --reject (default: 95)",
     )
-    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of noise and nonsense (default: 0)")
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="seed of noise and nonsense (default: 0)")
 
 
 def check_arguments(args: argparse.Namespace) -> None:
@@ -49,7 +49,7 @@ def check_arguments(args: argparse.Namespace) -> None:
     for noise in map(parse_noise, args.noise):
         check_installed(noise)
     if not 0 < args.keep <= 100:
-        raise ConfigError(f"--keep {args.keep:g}: a share of the utterances, above 0 to 100, is expected")
+        raise ConfigError(f"--keep {args.keep:g}: must be a percentage above 0, at most 100")
 
 
 def measure_robustness(
@@ -59,7 +59,7 @@ def measure_robustness(
     result: dict[str, Any],
     answers: Sequence[ParseResult],
 ) -> tuple[dict[str, Any], list[str]]:
-    """What the options ask for: fields for the JSON object, and lines to print."""
+    """Measure what the options ask for; returns fields for the JSON object, and lines to print."""
     from slu.tables import text_table
 
     scores = result["calibration"]

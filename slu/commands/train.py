@@ -14,12 +14,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = subparsers.add_parser(
         "train",
         help="train a model on a tagged corpus",
-        description="Train a joint intent and slot model. A run that was killed goes on with --resume.",
+        description="Train a joint intent and slot model. --resume continues an interrupted run.",
     )
     add_recipe_arguments(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="the checkpoint to make")
     parser.add_argument("--init", metavar="NAME|DIR|scratch", help="start from a published or local ERNIE checkpoint")
-    parser.add_argument("--resume", action="store_true", help="go on from the last saved state")
+    parser.add_argument("--resume", action="store_true", help="continue from the last saved state")
     parser.set_defaults(func=run)
 
 

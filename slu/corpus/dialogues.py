@@ -1,4 +1,4 @@
-"""Dialogues: which turn comes before which. A session is a run of utterances with the same session id."""
+"""Dialogues: the previous utterance of each one. A session is a run of utterances with the same session id."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from slu.corpus.utterance import Utterance
 
 
 def turns_before(utterances: Sequence[Utterance]) -> list[int | None]:
-    """For each utterance, the index of the turn before it in its session; None where it is the first."""
+    """For each utterance the index of the previous one in its session; None for the first."""
     sessions = [None, *(utterance.session for utterance in utterances)]
     return [i - 1 if sessions[i] == utterance.session else None for i, utterance in enumerate(utterances)]
 
 
 def by_turn(before: Sequence[int | None]) -> list[list[int]]:
-    """Indices of all first turns, of all second ones, and so on."""
+    """Indices of the first utterances of all sessions, then of all second ones, and so on."""
     numbers: list[int] = []
     for i in before:
         numbers.append(0 if i is None else numbers[i] + 1)

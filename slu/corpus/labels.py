@@ -17,8 +17,8 @@ from slu.manifest import read_json
 OUTSIDE = "O"
 """The tag of a token that belongs to no slot. It has index 0."""
 OTHERS = "OTHERS"
-"""The intent of utterances that are not for this model: to be answered so is to be rejected, and the mean over intents
-leaves it out."""
+"""The intent of utterances that are not meant for the assistant. Answering it counts as rejecting, and the mean over
+intents leaves it out."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Labels:
 
     def __post_init__(self) -> None:
         if not self.intents:
-            raise ValueError("there are no intents")
+            raise ValueError("there are no intents; at least one is needed")
         for kind, names in (("intent", self.intents), ("slot", self.slots)):
             if not all(names):
                 raise ValueError(f"an {kind} name is empty" if kind == "intent" else "a slot name is empty")
             if len(set(names)) != len(names):
-                raise ValueError(f"the {kind} {next(n for n in names if names.count(n) > 1)} is there twice")
+                raise ValueError(f"the {kind} {next(n for n in names if names.count(n) > 1)} occurs twice")
         if set(self.slots_of_intent) != set(self.intents):
             odd = min(set(self.slots_of_intent) ^ set(self.intents))
             raise ValueError(f"slots_of_intent and intents disagree on {odd}")
@@ -78,19 +78,19 @@ class Labels:
     def from_json(cls, data: Any) -> Labels:
         """Inverse of `to_json`. Raises ValueError when ``data`` is anything else."""
         if not isinstance(data, dict) or not isinstance(data.get("slots_of_intent"), dict):
-            raise ValueError("intents, slots and slots_of_intent are expected")
+            raise ValueError("the fields must be intents, slots and slots_of_intent")
         intents, slots = _names(data.get("intents"), "intents"), _names(data.get("slots"), "slots")
         taken = {name: _names(value, f"slots of {name}") for name, value in data["slots_of_intent"].items()}
         return cls(intents, slots, taken)
 
     @classmethod
     def load(cls, path: str | Path, error: type[SluError] = CheckpointError) -> Labels:
-        """Read ``labels.json``; raise ``error`` when it is missing or something else."""
+        """Read ``labels.json``; raise ``error`` when the file is missing or not valid."""
         data = read_json(Path(path), error)
         try:
             return cls.from_json(data)
         except ValueError as problem:
-            raise error(f"{path}: not a file of labels ({problem}); take the labels.json of a checkpoint") from problem
+            raise error(f"{path}: not a labels file ({problem}); give the labels.json of a checkpoint") from problem
 
     def save(self, path: str | Path) -> None:
         """Write ``labels.json``, whole or not at all; raise `OutputError` when that fails."""
@@ -99,5 +99,5 @@ class Labels:
 
 def _names(value: Any, what: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"{what}: a list of names is expected")
+        raise ValueError(f"{what} must be a list of names")
     return tuple(value)

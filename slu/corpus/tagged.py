@@ -2,7 +2,7 @@
 
 A line is ``session<TAB>text<TAB>intent<TAB>tagged text`` in UTF-8; an empty line ends a session. The tagged
 text is the text with its slots between ``<name>`` and ``</name>``. ``<song>heard||meant</song>`` says that
-``heard`` stands in the text and ``meant`` was said: the slot's value is ``heard``, ``meant`` its correction.
+the text has ``heard`` where ``meant`` was said: the slot's value is ``heard``, ``meant`` its correction.
 
 A name in tags is a letter, then letters, digits, ``_``, ``.`` and ``-``, all ASCII. There is no escape: ``<``
 and ``>`` that make no such tag, and a single ``|``, are ordinary characters; what looks like a tag, ``||``,
@@ -54,7 +54,7 @@ def read_corpus(path: str | Path) -> list[Utterance]:
         if utterance is not None:
             utterances.append(utterance)
     if not utterances:
-        raise CorpusError(f"{path}: no utterances; a corpus has one a line")
+        raise CorpusError(f"{path}: no utterances; write one a line (docs/corpus.md has the format)")
     return utterances
 
 
@@ -76,7 +76,7 @@ def check_corpus(path: str | Path, labels: Labels | None = None) -> list[Problem
         lines += utterance is not None or bool(found)
         problems += [Problem(number, severity, message) for severity, message in found]
     if not lines:
-        raise CorpusError(f"{path}: no utterances; a corpus has one a line")
+        raise CorpusError(f"{path}: no utterances; write one a line (docs/corpus.md has the format)")
     return problems
 
 
@@ -98,7 +98,7 @@ def write_corpus(utterances: Iterable[Utterance], path: str | Path) -> None:
         except UnicodeEncodeError:
             holds = False
         if not holds:
-            raise CorpusError(f"{path}: the corpus format cannot hold utterance {number}: {utterance!r}")
+            raise CorpusError(f"{path}: the corpus format cannot express utterance {number}: {utterance!r}")
         lines.append(f"{line}\n")
     if not lines:
         raise CorpusError(f"{path}: no utterances to write")
@@ -216,7 +216,7 @@ def _difference(text: str, tagless: str) -> str:
 
 
 def _scan(tagged: str) -> tuple[str, tuple[Slot, ...], list[str]]:
-    """Text, slots and problems of tagged text. With problems, the text and the slots mean nothing."""
+    """Text, slots and problems of tagged text. If there are problems, text and slots must not be used."""
     if "<" not in tagged and _BAR not in tagged:
         return tagged, (), []
     pieces: list[str] = []
@@ -279,7 +279,7 @@ def _tagged(utterance: Utterance) -> str:
 
 
 class _AcrossLines:
-    """What only several lines together show. Every line costs a few dictionary look-ups."""
+    """Problems that only several lines together show. Every line takes a few dictionary look-ups."""
 
     def __init__(self) -> None:
         self._session: str | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Slot:
     """A named part of a text: code points ``[start, end)``, with ``value == text[start:end]``.
 
-    ``correction`` is what was meant where the recogniser heard ``value``; None when they are the same.
+    ``correction``: what was said where the recogniser heard ``value``; None if nothing is corrected.
     """
 
     name: str
@@ -21,7 +21,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One labelled turn. ``slots`` are in text order, without overlap; ``session`` is its dialogue's id."""
+    """One labelled utterance. ``slots`` are in text order, without overlap; ``session`` is its dialogue's id."""
 
     text: str
     intent: str

@@ -46,8 +46,8 @@ def understood_at(threshold: float, answers: Sequence[ParseResult]) -> float:
 def parse_dialogues(parser: Parser, utterances: Sequence[Utterance]) -> list[ParseResult]:
     """Answers in the order of ``utterances``.
 
-    A model that uses the intent of the turn before gets the one that it answered there itself, within each session: all
-    first turns are parsed at once, then all second ones, and so on.
+    A model that uses the previous intent is given its own previous answer in the session: the first utterances of all
+    sessions are parsed at once, then all second ones, and so on.
     """
     if not parser.uses_previous_intent:
         return parser.parse_batch([utterance.text for utterance in utterances])
@@ -116,6 +116,10 @@ def check_labels(utterances: Sequence[Utterance], labels: Labels, path: Path) ->
     for utterance in utterances:
         names = {slot.name for slot in utterance.slots} - set(labels.slots)
         if utterance.intent not in labels.intents:
-            raise CorpusError(f"{path}: {utterance.text!r}: the model does not know the intent {utterance.intent!r}")
+            raise CorpusError(
+                f"{path}: {utterance.text!r}: the model has no intent {utterance.intent!r}; give a file with its labels"
+            )
         if names:
-            raise CorpusError(f"{path}: {utterance.text!r}: the model does not know the slot {min(names)!r}")
+            raise CorpusError(
+                f"{path}: {utterance.text!r}: the model has no slot {min(names)!r}; give a file with its labels"
+            )

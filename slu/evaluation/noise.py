@@ -1,9 +1,9 @@
-"""What a speech recogniser does to a text: homophones in place of what was said, and characters it did not hear.
+"""Errors of a speech recogniser: homophones in place of what was said, and characters that are missing.
 
-A reading is what pypinyin gives a character where it stands in the text. A homophone is drawn from the 3,755 most
-common characters (GB 2312, level 1) that are first of all read with the same syllable: as often with the same tone as
-recognisers do it. Of the 111 characters of NLPCC 2018 Task 4 that were heard as another one of the same syllable (in
-the values that carry a correction), 72 kept the tone.
+The reading of a character is that of pypinyin in the context of the text. A homophone is drawn from those of the 3,755
+most common characters (GB 2312, level 1) whose first reading has the same syllable: with the same tone as often as with
+real recognisers. Of the 111 characters of NLPCC 2018 Task 4 that were recognised as another one of the same syllable
+(in values with a correction), 72 kept the tone.
 
 The draws for a character do not depend on the rates: with the same seed, a higher rate changes what a lower one
 changes, and more.
@@ -21,7 +21,7 @@ from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError
 
 SAME_TONE = 72 / 111
-"""Share of homophones that keep the tone; where a character has none of one sort, those of the other are drawn."""
+"""Share of homophones that keep the tone; for a character that has only one of the two sorts, that one is drawn."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,16 @@ def parse_noise(text: str) -> Noise:
 
 
 def check_installed(noise: Noise) -> None:
-    """Raise `ConfigError` where a library that the noise needs is missing."""
+    """Raise `ConfigError` if a library that the noise needs is missing."""
     if noise.homophone:
         _pypinyin()
 
 
 def add_noise(utterances: Sequence[Utterance], noise: Noise, seed: int = 0) -> Noisy:
-    """Add noise; labels follow the text: intents stay, slots are where what is left of their values is.
+    """Add noise. The labels follow the text: intents stay, and a slot covers the remaining characters of its value.
 
-    A slot of which no character is left is gone. A text never vanishes: where every character would be dropped, it
-    stays as it was (a recogniser that heard nothing asks nothing). Corrections of the corpus stay, and none are added.
+    A slot without remaining characters is removed. A text never becomes empty: where every character would be dropped,
+    it stays unchanged (a recogniser that heard nothing sends nothing). Corrections of the corpus stay.
     """
     rng = Random(seed)
     noisy = []
@@ -117,7 +117,7 @@ def _with_text(utterance: Utterance, heard: Sequence[str]) -> Utterance:
     for slot in utterance.slots:
         start, end = places[slot.start], places[slot.end]
         value = text[start:end].strip()
-        if value:  # and without the space beside a character that went: no answer could have it
+        if value:  # and without the space beside a removed character, which no answer could include
             start = text.index(value, start)
             slots.append(Slot(slot.name, value, start, start + len(value), slot.correction))
     return replace(utterance, text=text, slots=tuple(slots))

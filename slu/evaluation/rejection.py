@@ -1,4 +1,4 @@
-"""Utterances that no answer fits: how many of them are answered with "understood": false, or as out of the domain."""
+"""Utterances that fit no intent: how many of them are answered with "understood": false, or as out of the domain."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BLANK = ("", " ", "   ", "\t", "\u3000")
 
 
 def negatives(utterances: Sequence[Utterance], other_domains: Path, seed: int = 0) -> dict[str, list[str]]:
-    """What is to be rejected, by kind.
+    """Texts that should be rejected, by kind.
 
     ``random``: for every utterance one of the same length, of characters drawn from all that occur. ``shuffled``: the
     characters of the utterances with at least 4 in another order. ``other_domain``: the sentences of a file, one a
@@ -145,5 +145,5 @@ def _sentences(path: Path) -> list[str]:
     sentences = [line.rpartition("\t")[2].strip() for line in lines]
     found = [sentence for sentence in sentences if sentence]
     if not found:
-        raise CorpusError(f"{path}: no sentences; --reject takes one a line")
+        raise CorpusError(f"{path}: no sentences; write one a line")
     return found

@@ -28,7 +28,7 @@ def read_model_file(path: Path) -> Contents:
     if kind in _OF_CONTENT:
         return _OF_CONTENT[kind](path)
     raise not_a(
-        path, f"model file that this program knows ({', '.join(_OF_ENDING)})", data, "it begins as none of them"
+        path, f"model file that this program knows ({', '.join(_OF_ENDING)})", data, "its first bytes fit none of them"
     )
 
 

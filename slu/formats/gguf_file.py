@@ -69,7 +69,7 @@ _HEAD = struct.Struct("<4sIQQ")
 def _head(path: Path, data: memoryview) -> tuple[int, int]:
     """How many tensors and keys there are."""
     if len(data) < _HEAD.size or data[:4] != b"GGUF":
-        raise not_a(path, GGUF, data, "ends within its header" if data[:4] == b"GGUF" else "it begins otherwise")
+        raise not_a(path, GGUF, data, "ends within its header" if data[:4] == b"GGUF" else "it begins without GGUF")
     _, version, tensors, keys = _HEAD.unpack_from(data)
     if version != VERSION:
         raise BundleError(f"{path}: GGUF version {version}, this program reads {VERSION}; export it again")
@@ -113,28 +113,28 @@ class _Cursor:
         if kind in _NUMBERS:
             return self.number(_NUMBERS[kind], where)
         if kind != _ARRAY:
-            raise Damaged(f"{where} is of type {kind}, which this program does not know")
+            raise Damaged(f"{where} is of type {kind}, which is unknown to this program")
         inner, count = self.number("I", where), self.number("Q", where)
         if inner == _STRING:
             return [self.string(where) for _ in range(count)]
         if inner not in _NUMBERS:
-            raise Damaged(f"{where} is an array of type {inner}, which this program does not know")
+            raise Damaged(f"{where} is an array of type {inner}, which is unknown to this program")
         return list(self.numbers(_NUMBERS[inner], count, where))
 
 
 def _tensors(cursor: _Cursor, count: int, alignment: int, size: int) -> tuple[Tensor, ...]:
-    """What the file says of its tensors, compared with its ``size``."""
+    """The tensors that the file declares; their places are checked against its ``size``."""
     found: dict[str, Tensor] = {}
     places: list[tuple[int, int, str]] = []
     for i in range(count):
         name = cursor.string(f"tensor {i}")
         dimensions = cursor.number("I", name)
         if not 1 <= dimensions <= 4 or name in found:
-            raise Damaged(f"{name} is there twice" if name in found else f"{name} has {dimensions} dimensions")
+            raise Damaged(f"{name} occurs twice" if name in found else f"{name} has {dimensions} dimensions")
         shape = cursor.numbers("Q", dimensions, name)[::-1]  # the file has the last one first
         kind, offset = cursor.number("I", name), cursor.number("Q", name)
         if kind not in _PRECISIONS:
-            raise Damaged(f"{name} has numbers of type {kind}, which this program does not know")
+            raise Damaged(f"{name} has numbers of type {kind}, which is unknown to this program")
         bytes_ = math.prod(shape) * BYTES_OF[_PRECISIONS[kind]]
         found[name] = Tensor(name, _PRECISIONS[kind], shape, bytes_)
         places.append((offset, offset + bytes_, name))

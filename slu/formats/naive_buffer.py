@@ -2,8 +2,8 @@
 
 2 bytes version of the layout, 16 bytes version of Paddle Lite, 8 bytes size of the program, the program (FlatBuffers,
 ``lite/model_parser/flatbuffers/framework.fbs``), then the parameters: a head, and for each its size and a FlatBuffer
-(``param.fbs``). Paddle Lite 2.10 to 2.13 write layout 2. Their runtime takes a file of another version without a word,
-and ends its process on one that is not whole.
+(``param.fbs``). Paddle Lite 2.10 to 2.13 write layout 2. Their runtime accepts a file of another version
+silently, and ends its process on an incomplete one.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _header(path: Path, data: memoryview) -> Header:
     layout = int.from_bytes(head[:2], "little")
     found = re.match(rb"v?(\d+\.\d+[\w.-]*)\0", head[2:18] + b"\0")
     if found is None or layout > 15:
-        raise not_a(path, NAIVE_BUFFER, data, "it begins with no version of Paddle Lite")
+        raise not_a(path, NAIVE_BUFFER, data, "it does not begin with a version of Paddle Lite")
     version = found[1].decode()
     if layout != LAYOUT:
         raise BundleError(
@@ -138,7 +138,7 @@ def _read_parameters(data: memoryview) -> dict[str, Tensor]:
     """Every parameter by its name; checks that they fill ``data``."""
     version, reserved = _unpack(_PARAMETERS_HEAD, data, 0)
     if version:
-        raise Damaged(f"its parameters are of version {version}, this program reads 0")
+        raise Damaged(f"its parameters have version {version}, this program reads version 0")
     at = _PARAMETERS_HEAD.size + reserved
     head_bytes, count, largest = _unpack(struct.Struct("<HHI"), data, at)
     at += 2 + head_bytes
@@ -150,7 +150,7 @@ def _read_parameters(data: memoryview) -> dict[str, Tensor]:
             raise Damaged(f"ends within parameter {i} of {count}")
         tensor = _parameter(data[begin:end], i)
         if tensor.name in found:
-            raise Damaged(f"the parameter {tensor.name} is there twice")
+            raise Damaged(f"the parameter {tensor.name} occurs twice")
         found[tensor.name] = tensor
         at = end
     if at != len(data):
@@ -180,7 +180,7 @@ def _parameter(data: memoryview, number: int) -> Tensor:
 def _contents(header: Header, program: dict[str, Any], parameters: dict[str, Tensor]) -> Contents:
     blocks = program.get("blocks", [])
     if len(blocks) != 1:
-        raise Damaged(f"its program has {len(blocks)} blocks, one was expected")
+        raise Damaged(f"its program has {len(blocks)} blocks instead of one")
     variables = {variable.get("name", ""): variable for variable in blocks[0].get("vars", [])}
     types = {name: _variable_type(variable) for name, variable in variables.items()}
     known = {name for name, variable in variables.items() if variable.get("persistable")}
@@ -197,7 +197,7 @@ def _contents(header: Header, program: dict[str, Any], parameters: dict[str, Ten
                 raise Damaged(f"its operator {type_} uses {name}, which is not declared")
         for _, name in read:
             if name not in known:
-                raise Damaged(f"its operator {type_} reads {name}, which nothing before it makes")
+                raise Damaged(f"its operator {type_} reads {name}, which no earlier operator computes")
         known.update(name for _, name in made)
         if type_ in ports:
             side = {"feed": made, "fetch": read}[type_]
@@ -226,9 +226,7 @@ def _variable_type(variable: dict[str, Any]) -> int:
     number = int(type_.get("type", 0))
     precision = type_.get("lod_tensor", {}).get("tensor", {}).get("data_type", 0)
     if number not in _VARIABLE_TYPES or precision not in _DATA_TYPES:
-        raise Damaged(
-            f"{variable.get('name')} is a variable of the types {number} and {precision}, which there are not"
-        )
+        raise Damaged(f"{variable.get('name')} is a variable of the unknown types {number} and {precision}")
     return number
 
 
@@ -254,7 +252,9 @@ def _kernel(operator: dict[str, Any]) -> str:
     kernel = next((a.get("s", "") for a in attributes if a.get("name") == KERNEL), "")
     found = re.fullmatch(r"(\w+)/(\w+)/(\d+)/(\d+)/\d+", kernel)
     if found is None or found[1] != operator.get("type"):
-        raise Damaged(f"its operator {operator.get('type')} has the kernel {kernel!r}, which is none of it")
+        raise Damaged(
+            f"its operator {operator.get('type')} has the kernel {kernel!r}, which belongs to another operator"
+        )
     alias, target, precision = found[2], int(found[3]), int(found[4])
     words = [
         TARGETS.get(target, f"target{target}"),

@@ -71,7 +71,7 @@ def _contents(graph: Message, producer: str, ir_version: int, opsets: dict[str, 
         kind = node.text(4)
         for name in node.texts(1):
             if name not in known:
-                raise Damaged(f"its operator {kind} reads {name}, which nothing before it makes")
+                raise Damaged(f"its operator {kind} reads {name}, which no earlier operator computes")
         known.update(node.texts(2))
         attributes = node.messages(5, f"an attribute of {kind}")
         values = [_tensor(a.message(5, a.name), node.texts(2)) for a in attributes if a.text(1) == "value" and 5 in a]
@@ -138,5 +138,5 @@ def _port(value: Message) -> Port:
 
 def _precision(number: int, name: str) -> str:
     if number not in _PRECISIONS:
-        raise Damaged(f"{name} has numbers of type {number}, which this program does not know")
+        raise Damaged(f"{name} has numbers of type {number}, which is unknown to this program")
     return _PRECISIONS[number]

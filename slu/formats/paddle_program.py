@@ -162,7 +162,7 @@ def _contents(blocks: list[Message], written: str) -> Contents:
             read, made = _arguments(operator, 1, variables), _arguments(operator, 2, variables)
             for name in read if number == 0 else ():  # a block of a loop may read what it makes later
                 if name not in known:
-                    raise Damaged(f"its operator {kind} reads {name}, which nothing before it makes")
+                    raise Damaged(f"its operator {kind} reads {name}, which no earlier operator computes")
             known.update(made)
             for name in {"feed": made, "fetch": read}.get(kind, ()):
                 ports[kind].append(Port(name, *_dense(variables[name], name)))
@@ -184,7 +184,7 @@ def _variable(variable: Message) -> tuple[str, Message, bool]:
     name = variable.text(1)
     type_ = variable.message(2, name)
     if type_.integer(1) not in _VARIABLE_TYPES:
-        raise Damaged(f"{name} is a variable of type {type_.integer(1)}, which there is not")
+        raise Damaged(f"{name} is a variable of the unknown type {type_.integer(1)}")
     if _DENSE_FIELD in type_:
         _dense(type_, name)
     return name, type_, bool(variable.integer(3, 0))
@@ -211,7 +211,7 @@ def _description(tensor: Message) -> tuple[str, tuple[int, ...]]:
     """Precision and shape of a ``TensorDesc``."""
     number = tensor.integer(1)
     if number not in _PRECISIONS:
-        raise Damaged(f"{tensor.name} has numbers of type {number}, which tensors have not")
+        raise Damaged(f"{tensor.name} has numbers of the unknown type {number}")
     return _PRECISIONS[number], tensor.integers(2)
 
 

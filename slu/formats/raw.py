@@ -1,4 +1,4 @@
-"""Opening a file to look into it, and what to call one that is something else."""
+"""Opening a file to inspect it, and recognising files of other formats."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _HEADS = (
 
 
 class Damaged(ValueError):
-    """A part of a file does not fit; the text says which, and becomes part of a `BundleError`."""
+    """A part of a file is not valid. The text says which part, and becomes part of a `BundleError`."""
 
 
 @contextlib.contextmanager
@@ -67,11 +67,11 @@ def map_file(path: Path) -> memoryview:
     """A file's bytes, mapped, not read; raise `BundleError` for anything that is not a readable file with content."""
     try:
         if path.is_dir():
-            raise BundleError(f"{path}: a directory; the file of a model was expected")
+            raise BundleError(f"{path}: is a directory; give a model file")
         if not path.exists():
             raise BundleError(f"{path}: no such file")
         if not path.is_file():
-            raise BundleError(f"{path}: not a regular file")
+            raise BundleError(f"{path}: not a regular file; give a model file")
         with path.open("rb") as file:
             if not os.fstat(file.fileno()).st_size:
                 raise BundleError(f"{path}: empty; copy or export it again")
@@ -81,7 +81,7 @@ def map_file(path: Path) -> memoryview:
 
 
 def what_is(data: memoryview) -> str:
-    """What a file is, by how it begins; empty when that is not known."""
+    """What kind of file this is, by its first bytes; empty if unknown."""
     head = bytes(data[:64])
     for pattern, name in _HEADS:
         if re.match(pattern, head, re.DOTALL):

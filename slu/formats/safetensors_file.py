@@ -33,5 +33,5 @@ def read_safetensors(path: Path) -> Contents:
 def _tensor(name: str, part: Any) -> Tensor:
     precision, shape = _PRECISIONS.get(part.get_dtype()), tuple(part.get_shape())
     if precision is None:
-        raise Damaged(f"{name} is {part.get_dtype()}, which this program does not know")
+        raise Damaged(f"{name} is {part.get_dtype()}, which is unknown to this program")
     return Tensor(name, precision, shape, tensor_bytes(precision, shape))

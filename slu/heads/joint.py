@@ -19,7 +19,9 @@ LOSSES = ("heads", "answers")
 def targets(utterance: Utterance, encoding: Encoding, labels: Labels) -> tuple[np.ndarray, ...]:
     """The intent's index ``[]`` and the BIO tags of the tokens ``[tokens]``."""
     if utterance.intent not in labels.intents:
-        raise CorpusError(f"{utterance.text!r}: the model does not know the intent {utterance.intent!r}")
+        raise CorpusError(
+            f"{utterance.text!r}: the model has no intent {utterance.intent!r}; use a corpus with its labels"
+        )
     return np.array(labels.intents.index(utterance.intent)), tag_tokens(utterance, encoding, labels)
 
 
@@ -34,7 +36,7 @@ def tag_tokens(utterance: Utterance, encoding: Encoding, labels: Labels) -> np.n
     result[1:-1] = labels.tags.index(OUTSIDE)
     for slot in utterance.slots:
         if slot.name not in labels.slots:
-            raise CorpusError(f"{utterance.text!r}: the model does not know the slot {slot.name!r}")
+            raise CorpusError(f"{utterance.text!r}: the model has no slot {slot.name!r}; use a corpus with its labels")
         begin = labels.tags.index(f"B-{slot.name}")
         inside = np.flatnonzero((encoding.starts[1:-1] >= slot.start) & (encoding.ends[1:-1] <= slot.end)) + 1
         result[inside] = begin + 1

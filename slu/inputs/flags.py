@@ -1,11 +1,11 @@
-"""The second input of a network, beside the token ids: flags, each of them 0 or 1, for every token.
+"""Flags, the second input of a network beside the token ids: for every token a row of columns that are 0 or 1.
 
-``config.json`` says which there are, in the order of `KINDS`. The columns are
+``config.json`` names the kinds of flags of a model, in the order of `KINDS`. The columns are
 
-* ``lexicon``: four a slot, in the order of the labels: first token of a match (B), inside (I), last (E), and the only
-  token of one (S). Every match sets its flags, those inside and across others too;
-* ``previous_intent``: one an intent, and one more for "this is the first turn of its session". One of them is set, on
-  [CLS] alone, when the turn before is known.
+* ``lexicon``: four for each slot, in the order of the labels: first token of a match (B), inside (I), last (E), and the
+  only token of one (S). Every match sets its flags, also one that lies inside another or overlaps it;
+* ``previous_intent``: one for each intent, and one more for the first utterance of a session. If the previous intent is
+  known, one of them is set, for [CLS] only.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from slu.inputs.lexicon import Match
 
 KINDS = LEXICON, PREVIOUS_INTENT = ("lexicon", "previous_intent")
 FIRST_TURN = ""
-"""In place of the name of the intent before: there is none, a session begins. None is for "not known"."""
+"""In place of the name of the previous intent, for the first utterance of a session. None stands for "not known"."""
 UNKNOWN = -1
-"""In place of the number of the intent before."""
+"""In place of the number of the previous intent, when it is not known."""
 _B, _I, _E, _S = range(4)
 NO_SPANS = np.zeros((0, 3), np.int64)
 
 
 @dataclass(frozen=True)
 class FlagColumns:
-    """Where the flags of a model stand. ``slots``, ``intents``: how many have flags; 0 without that kind of flags."""
+    """The columns of the flags of a model. ``slots``, ``intents``: how many have flags; 0 without that kind."""
 
     slots: int
     intents: int
@@ -40,18 +40,18 @@ class FlagColumns:
 
     @property
     def count(self) -> int:
-        """Columns altogether."""
+        """The number of columns of all kinds together."""
         return 4 * self.slots + (self.intents + 1 if self.intents else 0)
 
     @property
     def first_turn(self) -> int:
-        """Number of the intent before, where there is none."""
+        """The number in place of the previous intent, for the first utterance of a session."""
         return self.intents
 
     def of_texts(self, length: int, matches: Sequence[Sequence[Match]], previous: Sequence[int | None]) -> np.ndarray:
         """Flags of texts of the same number of tokens, float32 ``[n, length, count]``.
 
-        ``length``: tokens with [CLS] and [SEP]. ``previous``: number of each text's intent before, None if not known.
+        ``length``: tokens with [CLS] and [SEP]. ``previous``: number of each text's previous intent, None if not known.
         """
         before = [UNKNOWN if number is None else number for number in previous]
         return Found.of([spans_of(found) for found in matches], before).flags(self, length)
@@ -62,10 +62,10 @@ NO_FLAGS = FlagColumns(0, 0)
 
 @dataclass(frozen=True)
 class Found:
-    """What the flags of ``n`` texts are made of.
+    """The matches and previous intents of ``n`` texts, which their flags are made of.
 
     ``spans``: matches (slot, first, end) of all texts, int64 ``[matches, 3]``; ``rows``: the text that each is of.
-    ``previous``: number of the intent before, `UNKNOWN` if not known, int64 ``[n]``.
+    ``previous``: number of the previous intent, `UNKNOWN` if not known, int64 ``[n]``.
     """
 
     rows: np.ndarray
@@ -74,12 +74,12 @@ class Found:
 
     @classmethod
     def of(cls, spans: Sequence[np.ndarray], previous: Sequence[int]) -> Found:
-        """``spans``: those of each text."""
+        """From the spans and the previous intent of each text."""
         rows = np.repeat(np.arange(len(spans)), [len(one) for one in spans])
         return cls(rows, np.concatenate([NO_SPANS, *spans]), np.array(previous, np.int64))
 
     def flags(self, columns: FlagColumns, length: int) -> np.ndarray:
-        """float32 ``[n, length, columns]``."""
+        """The flags as the network reads them, float32 ``[n, length, columns]``."""
         flags = np.zeros((len(self.previous), length, columns.count), np.float32)
         if columns.slots:
             slot, first, end = self.spans.T

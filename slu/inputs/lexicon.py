@@ -1,12 +1,13 @@
-"""Lexicons: lists of the names that a slot can take, such as the contacts of a phone, and where they stand in a text.
+"""Lexicons: the names that each slot can have, such as the contacts of a phone, and their matches in a text.
 
-A phrase is compared by its normalised characters, those of the tokens (`slu.inputs.normalisation`):
-neither case nor spaces matter, nor whether the vocabulary has the characters. It matches where these stand in a row,
-from the first character of a token to the last character of one; inside other matches too.
+A lexicon has entries, one for each name. An entry is compared by its normalised characters, those of the tokens
+(`slu.inputs.normalisation`): neither case nor spaces matter, nor whether the vocabulary has the characters. It matches
+where these characters follow one another, from the first character of a token to the last character of one; matches may
+lie inside others.
 
-What is kept of a phrase is a 64-bit hash. So matching a text takes the same time however many phrases there are, an
-entry takes 10 bytes, and the memory of a phone holds no list of contacts that could be read. The C++ runtime does the
-same with the same table (tests/golden/lexicon.json holds the two together).
+Of an entry a 64-bit hash is kept. So the time of matching does not depend on the number of entries, an entry takes 10
+bytes, and no readable list of contacts is in the memory of a phone. The C++ engine does the same with the same table
+(both are tested against tests/golden/lexicon.json).
 
 Only the standard library and NumPy are used.
 """
@@ -26,7 +27,7 @@ from slu.inputs.tokenizer import Encoding
 
 
 class Match(NamedTuple):
-    """Entry ``key`` of slot number ``slot`` stands at the tokens ``[first, end)`` of an `Encoding` ([CLS] is 0)."""
+    """Entry ``key`` of slot number ``slot`` matches the tokens ``[first, end)`` of an `Encoding` ([CLS] is 0)."""
 
     slot: int
     first: int
@@ -35,9 +36,9 @@ class Match(NamedTuple):
 
 
 class Entries(Protocol):
-    """What a text can be matched with. ``lengths``: bit ``l`` is set if a phrase of ``l`` characters may be there.
+    """What a text can be matched with. ``lengths``: bit ``l`` is set if there may be an entry of ``l`` characters.
 
-    ``normalisation``: of phrases and texts, see `slu.inputs.normalisation`.
+    ``normalisation``: of entries and texts, see `slu.inputs.normalisation`.
     """
 
     slots: tuple[str, ...]
@@ -52,7 +53,7 @@ class Entries(Protocol):
 
 
 def find_matches(entries: Entries, text: str, encoding: Encoding) -> list[Match]:
-    """Every place where an entry stands, ordered by first token, end and slot. Linear in the text."""
+    """All matches of entries in a text, ordered by first token, end and slot. The time is linear in the text."""
     lengths, lookup = entries.lengths, entries.lookup
     if not lengths:
         return []
@@ -85,12 +86,12 @@ def find_matches(entries: Entries, text: str, encoding: Encoding) -> list[Match]
 
 
 class CompiledLexicon:
-    """The lists of a model as one table: a set of (hash, slot), with open addressing and linear probing.
+    """The lexicons of a model as one table: a set of (hash, slot), with open addressing and linear probing.
 
-    ``hashes`` uint64 ``[capacity]``, 0 where nothing is, and ``slots`` uint16 ``[capacity]``: a phrase that is in
-    several lists has several entries. ``lengths`` as in `Entries`; ``counts``: entries a slot. An entry belongs at
-    ``key * capacity >> 64``, or at the next free place after it; entries are put in by that, then by key, then by slot,
-    so that the same lists make the same table.
+    ``hashes`` uint64 ``[capacity]``, 0 where a place is free, and ``slots`` uint16 ``[capacity]``: a name that is in
+    several lexicons is several entries. ``lengths`` as in `Entries`; ``counts``: entries of each slot. An entry is
+    stored at ``key * capacity >> 64``, or at the next free place after it; entries are inserted in the order of that
+    place, then of the key, then of the slot, so that the same lexicons give the same table.
     """
 
     def __init__(
@@ -116,11 +117,11 @@ class CompiledLexicon:
         return self._masks.get(key, 0)
 
     def count_of_slot(self) -> dict[str, int]:
-        """Phrases of each slot that has some."""
+        """The number of entries of each slot that has some."""
         return {name: int(count) for name, count in zip(self.slots, self.counts) if count}
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """What ``lexicon.safetensors`` holds."""
+        """The tensors of ``lexicon.safetensors``."""
         lengths = np.array([self.lengths], np.uint64)
         return {"hashes": self.hashes, "slots": self.owners, "lengths": lengths, "counts": self.counts}
 
@@ -133,28 +134,28 @@ class CompiledLexicon:
         for name, (kind, size) in {**shapes, "counts": (np.uint32, len(slots))}.items():
             tensor = tensors.get(name)
             if tensor is None or tensor.dtype != kind or tensor.ndim != 1 or (size and len(tensor) != size):
-                raise CheckpointError(f"{where}: {name} is missing, or not what a lexicon has there; copy it again")
+                raise CheckpointError(f"{where}: {name} is missing, or has another type or shape; copy the file again")
         if set(tensors) != {*shapes, "counts"} or len(tensors["hashes"]) != len(tensors["slots"]):
-            raise CheckpointError(f"{where}: not a lexicon; copy it again")
+            raise CheckpointError(f"{where}: not the tensors of a lexicon; copy the file again")
         hashes, owners, lengths = tensors["hashes"], tensors["slots"], int(tensors["lengths"][0])
         used = hashes != 0
         entries = sorted(zip(hashes[used].tolist(), owners[used].tolist()))
         good = not used.all() and (owners[used] < len(slots)).all() and 0 <= lengths < 1 << (MAX_PHRASE + 1)
         good = good and (lengths & 1) == 0 and bool(lengths) == bool(entries)
         if not good or not _same(_table(entries, len(hashes)), (hashes, owners)):
-            raise CheckpointError(f"{where}: the table is damaged; copy it again")
+            raise CheckpointError(f"{where}: the table is damaged; copy the file again")
         lexicon = cls(hashes, owners, lengths, slots, normalisation)
         if not np.array_equal(lexicon.counts, tensors["counts"]):
-            raise CheckpointError(f"{where}: counts are not those of the table; copy it again")
+            raise CheckpointError(f"{where}: counts differ from the table; copy the file again")
         return lexicon
 
 
 def compile_lexicon(
     lists: Mapping[str, Iterable[str]], slots: Sequence[str], normalisation: str = PLAIN
 ) -> CompiledLexicon:
-    """Make the table of ``lists``: phrases by slot name. Raises `LexiconError` for a phrase that is too long.
+    """Make the table of ``lists``: entries by slot name. Raises `LexiconError` for an entry that is too long.
 
-    Phrases of which nothing is left when normalised are passed over.
+    Entries that normalisation makes empty are skipped.
     """
     entries: set[tuple[int, int]] = set()
     lengths = 0
@@ -169,10 +170,10 @@ def compile_lexicon(
 
 
 class Lexicon:
-    """Lists that can be changed while a model is in use, on top of others that are not touched by it.
+    """Lexicons that can be changed while a model is in use: a layer on top of others, which it does not modify.
 
-    ``below``: what counts where this layer says nothing about a phrase: the lists of the model's file below those of
-    the parser, and those of the parser below a session's. Later changes win over earlier ones.
+    ``below``: the layer that decides about every entry of which this one says nothing. The parser's layer is above the
+    lexicons of the model's file, and a session's above the parser's. Later changes override earlier ones.
     """
 
     def __init__(self, below: Entries):
@@ -180,31 +181,31 @@ class Lexicon:
         self.normalisation = below.normalisation
         self._below = below
         self._lengths = 0
-        self._hidden = 0  # slots whose lists below do not count, as bits
+        self._hidden = 0  # slots whose entries of the layers below are ignored, as bits
         self._added: dict[int, int] = {}
         self._removed: dict[int, int] = {}
         self._share = 1.0
 
     def add(self, slot: str, phrases: Iterable[str]) -> None:
-        """Add phrases to the list of ``slot``. As every change, it is made as a whole or, on an error, not at all."""
+        """Add entries to the lexicon of ``slot``. Like every change, it is made completely or not at all."""
         self._add(self._bit(slot), *_keys(phrases, slot, self.normalisation))
 
     def remove(self, slot: str, phrases: Iterable[str]) -> None:
-        """Remove phrases, those of the lists below as well; such as are in no list do no harm."""
+        """Remove entries, also those of the layers below. Entries that are in no lexicon are ignored."""
         bit, (keys, _) = self._bit(slot), _keys(phrases, slot, self.normalisation)
         for key in keys:
             self._added[key] = self._added.get(key, 0) & ~bit
             self._removed[key] = self._removed.get(key, 0) | bit
 
     def replace(self, slot: str, phrases: Iterable[str]) -> None:
-        """Let ``slot`` have these phrases and no others."""
+        """Let ``slot`` have these entries and no others."""
         bit, (keys, lengths) = self._bit(slot), _keys(phrases, slot, self.normalisation)
         self.reset(slot)
         self._hidden |= bit
         self._add(bit, keys, lengths)
 
     def reset(self, slot: str | None = None) -> None:
-        """Forget what was added, removed and replaced here, for one slot or for all."""
+        """Undo all changes of this layer, for one slot or, without one, for all."""
         bits = (1 << len(self.slots)) - 1 if slot is None else self._bit(slot)
         self._hidden &= ~bits
         for masks in (self._added, self._removed):
@@ -214,13 +215,13 @@ class Lexicon:
                     del masks[key]
 
     def add_file(self, slot: str, path: str | Path) -> None:
-        """Add the phrases of a list file (see `slu.inputs.phrases`)."""
+        """Add the entries of a file (see `slu.inputs.phrases`)."""
         self.add(slot, read_list(path, self.normalisation))
 
     def thin(self, share: float) -> None:
-        """Let only this share of all entries count, those of the lists below as well: to measure incomplete lists.
+        """Ignore all but this share of the entries, also of the layers below: to measure incomplete lexicons.
 
-        Which of them depends on the entries alone, and of a smaller share on those of a larger one.
+        The choice depends on the entries only, and a smaller share keeps a part of what a larger one keeps.
         """
         self._share = share
 
@@ -252,14 +253,16 @@ def _slot_number(name: str, slots: Sequence[str]) -> int:
 
 
 def _keys(phrases: Iterable[str], slot: str, normalisation: str) -> tuple[list[int], int]:
-    """Keys of phrases, and the set of their lengths as bits."""
+    """Hashes of entries, and the set of their lengths as bits."""
     if isinstance(phrases, str):
-        raise LexiconError(f"{slot}: one text, {phrases[:20]!r}; give a list of phrases")
+        raise LexiconError(f"{slot}: a single text, {phrases[:20]!r}; give a list of entries")
     keys, lengths = [], 0
     for number, phrase in enumerate(phrases, 1):
         normalised = normalise(phrase, normalisation)
         if len(normalised) > MAX_PHRASE:
-            raise LexiconError(f"{slot}: phrase {number} has {len(normalised)} characters; at most {MAX_PHRASE} can be")
+            raise LexiconError(
+                f"{slot}: entry {number} has {len(normalised)} characters, at most {MAX_PHRASE} fit; shorten it"
+            )
         if normalised:
             keys.append(key_of(normalised))
             lengths |= 1 << len(normalised)
@@ -272,7 +275,7 @@ def _table(entries: Sequence[tuple[int, int]], capacity: int) -> tuple[np.ndarra
     if entries:
         order = np.arange(len(entries))
         starts = np.array([key * capacity >> 64 for key, _ in entries])
-        # Each stands at its start or right behind the one before it; past the end they go on at the beginning.
+        # Each is at its start or right after the previous one; past the end they continue at the beginning.
         places = np.maximum.accumulate(starts - order) + order
         past = places >= capacity
         free = np.setdiff1d(np.arange(capacity), places[~past], assume_unique=True)

@@ -1,7 +1,7 @@
-"""Phrases of name lists: their normalised form, their hash, and the files that they come in.
+"""Entries of lexicons: their normalised form, their hash, and the files that hold them.
 
-A list file is UTF-8, one phrase a line. White space around a phrase, empty lines, lines that begin with ``#``, a byte
-order mark and CRLF do not matter. Only a line feed ends a line.
+A lexicon file is UTF-8, one entry a line. White space around an entry, empty lines, lines that begin with ``#``, a byte
+order mark and CRLF are ignored. Only a line feed ends a line.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from slu.errors import LexiconError
 from slu.inputs.normalisation import PLAIN, normalise_text
 
 MAX_PHRASE = 62
-"""Characters of a phrase, normalised: the set of lengths fits a 64-bit word."""
+"""Most characters of an entry after normalisation: so the set of lengths fits a 64-bit word."""
 
 SEED, FACTOR, WORD = 0xCBF29CE484222325, 0x9E3779B97F4A7C15, (1 << 64) - 1
-"""Of the hash: see `key_of`."""
+"""Constants of the hash, see `key_of`."""
 
 _BOM = b"\xef\xbb\xbf"
 _WHITE = b" \t\r"
 
 
 def normalise(phrase: str, normalisation: str = PLAIN) -> str:
-    """The characters that are compared."""
+    """The characters of an entry or a text that are compared."""
     return "".join(replacement for _, replacement in normalise_text(phrase, normalisation))
 
 
@@ -37,7 +37,7 @@ def key_of(normalised: str) -> int:
 
 
 def read_list(path: str | Path, normalisation: str = PLAIN) -> list[str]:
-    """The phrases of a list file; raise `LexiconError`, with the line, when one of them cannot be in a list."""
+    """The entries of a lexicon file; raise `LexiconError` with the line of the first one that is not valid."""
     return parse_list(_content(path), str(path), normalisation)
 
 
@@ -53,7 +53,7 @@ def parse_list(content: bytes, where: str, normalisation: str = PLAIN) -> list[s
 
 
 def check_list(path: str | Path) -> list[Problem]:
-    """Every problem of a list file, in the order of lines."""
+    """Every problem of a lexicon file, in the order of the lines."""
     problems: list[Problem] = []
     seen: dict[str, int] = {}
     lines = 0
@@ -64,29 +64,31 @@ def check_list(path: str | Path) -> list[Problem]:
         if error:
             problems.append(Problem(number, "error", error))
         elif not characters:
-            problems.append(Problem(number, "warning", f"{phrase!r}: no character of it is compared; it is ignored"))
+            problems.append(
+                Problem(number, "warning", f"{phrase!r}: has no character that can be matched, so it is ignored")
+            )
         elif characters in seen:
             problems.append(Problem(number, "warning", f"{phrase!r}: the same as line {seen[characters]}"))
         else:
             seen[characters] = number
     if not lines:
-        problems.append(Problem(1, "warning", "no phrases; a list has one a line"))
+        problems.append(Problem(1, "warning", "no entries; write one a line"))
     return problems
 
 
 def list_files(directory: Path, slots: Sequence[str]) -> list[Path]:
-    """The files ``SLOT.txt`` of a directory, sorted; raise `LexiconError` for one of no slot, or if there are none."""
+    """The files ``SLOT.txt`` of a directory, sorted; raise `LexiconError` for an unknown slot, or if there are none."""
     files = sorted(directory.glob("*.txt"))
     if not files:
-        raise LexiconError(f"{directory}: holds no list; there is a file SLOT.txt for each slot that has one")
+        raise LexiconError(f"{directory}: contains no lexicon; put a file SLOT.txt there for each slot that has one")
     for path in files:
         if path.stem not in slots:
-            raise LexiconError(f"{path}: there is no slot {path.stem!r}; the slots are {', '.join(slots)}")
+            raise LexiconError(f"{path}: the corpus has no slot {path.stem!r}; its slots are {', '.join(slots)}")
     return files
 
 
 def phrase_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines that hold a phrase, without the white space around it."""
+    """The numbered lines that hold an entry, without the white space around it."""
     for number, line in enumerate(content.removeprefix(_BOM).split(b"\n"), 1):
         phrase = line.strip(_WHITE)
         if phrase and not phrase.startswith(b"#"):
@@ -94,14 +96,14 @@ def phrase_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def read_phrase(raw: bytes, normalisation: str = PLAIN) -> tuple[str, str]:
-    """What is wrong with a line, empty if nothing is, and its phrase."""
+    """What is wrong with a line (empty: nothing), and its entry."""
     try:
         phrase = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        return f"not UTF-8 at byte {error.start} of the phrase", ""
+        return f"not UTF-8 at byte {error.start} of the entry", ""
     length = len(normalise(phrase, normalisation))
     if length > MAX_PHRASE:
-        return f"{length} characters; at most {MAX_PHRASE} can be in a phrase", phrase
+        return f"{length} characters, at most {MAX_PHRASE} fit; shorten it", phrase
     return "", phrase
 
 

@@ -1,7 +1,7 @@
-"""A checkpoint: one directory that holds a model, whole, in files that run no code when they are opened.
+"""A checkpoint: one directory with a complete model, in files that run no code when they are opened.
 
-``model.safetensors``, ``config.json``, ``vocab.txt``, ``labels.json`` and ``manifest.json``, and with built-in lists of
-names ``lexicon.safetensors`` (see `slu.inputs.lexicon`). Parameters are named as in PaddleNLP's ERNIE checkpoints; the
+``model.safetensors``, ``config.json``, ``vocab.txt``, ``labels.json`` and ``manifest.json``, and with built-in lexicons
+``lexicon.safetensors`` (see `slu.inputs.lexicon`). Parameters are named as in PaddleNLP's ERNIE checkpoints; the
 matrix of the flags (see `slu.inputs.flags`) is ``ernie.embeddings.flag_embeddings.weight`` ``[flags, hidden]``. A
 quantised linear layer or embedding ``X`` is stored as
 
@@ -41,7 +41,7 @@ LISTS = "lexicon.safetensors"
 class Checkpoint:
     """A model in memory. ``tensors`` maps parameter names to arrays (shapes: see the head of this module).
 
-    ``lexicon``: its built-in lists, of a model that takes the flags of lists; None stands for empty ones.
+    ``lexicon``: the built-in lexicons of a model with the flags ``lexicon``; None stands for empty ones.
     """
 
     config: ModelConfig
@@ -53,7 +53,7 @@ class Checkpoint:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all parameters, what the published tables call model size, and of the built-in lists."""
+        """Bytes of all parameters, which published tables call model size, and of the built-in lexicons."""
         lists = self.lexicon.nbytes if self.lexicon else 0
         return sum(tensor.nbytes for tensor in self.tensors.values()) + lists
 
@@ -112,15 +112,19 @@ def parameter_shapes(config: ModelConfig, labels: Labels) -> dict[str, tuple[int
 def check_tensors(tensors: dict[str, np.ndarray], config: ModelConfig, labels: Labels, where: str) -> None:
     """Raise `CheckpointError` unless ``tensors`` is exactly what ``config`` and ``labels`` ask for."""
     if config.num_hidden_layers > len(tensors):
-        raise CheckpointError(f"{where}: {len(tensors)} tensors cannot be {config.num_hidden_layers} layers")
+        raise CheckpointError(
+            f"{where}: {len(tensors)} tensors are too few for {config.num_hidden_layers} layers; copy it again"
+        )
     expected = parameter_shapes(config, labels)
     known = set(expected)
     for name, shape in expected.items():
         tensor = tensors.get(name)
         if tensor is None:
-            raise CheckpointError(f"{where}: the tensor {name} is missing")
+            raise CheckpointError(f"{where}: the tensor {name} is missing; copy or train it again")
         if tensor.shape != shape:
-            raise CheckpointError(f"{where}: {name} has shape {list(tensor.shape)}, {CONFIG} asks for {list(shape)}")
+            raise CheckpointError(
+                f"{where}: {name} has shape {list(tensor.shape)}, {CONFIG} requires {list(shape)}; copy both again"
+            )
         if tensor.dtype == np.int8 and len(shape) == 2:
             layer = name.removesuffix(".weight")
             scales = {f"{layer}.{WEIGHT_SCALE}": shape[1], f"{layer}.{INPUT_SCALE}": 1}
@@ -134,10 +138,14 @@ def check_tensors(tensors: dict[str, np.ndarray], config: ModelConfig, labels: L
         elif tensor.dtype != np.float32:
             raise CheckpointError(f"{where}: {name} is {tensor.dtype}; float32 or quantised int8 was expected")
         elif not np.isfinite(tensor).all():
-            raise CheckpointError(f"{where}: {name} holds values that are not finite; the training diverged")
+            raise CheckpointError(
+                f"{where}: {name} has values that are not finite: the training diverged; lower learning_rate"
+            )
     unknown = sorted(set(tensors) - known)
     if unknown:
-        raise CheckpointError(f"{where}: {unknown[0]} is a tensor of another kind of model")
+        raise CheckpointError(
+            f"{where}: {unknown[0]} belongs to another kind of model; give a checkpoint of this project"
+        )
 
 
 def check_vocab(vocab: list[str], config: ModelConfig, where: str) -> None:
@@ -172,7 +180,9 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
     except (SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path}: not a whole safetensors file ({error}); copy or train it again") from error
     except (AttributeError, TypeError) as error:  # what safetensors lets through for bfloat16 and float8
-        raise CheckpointError(f"{path}: holds numbers that NumPy has not ({error}); convert it to float32") from error
+        raise CheckpointError(
+            f"{path}: has numbers of a type that NumPy does not support ({error}); convert it to float32"
+        ) from error
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
 
@@ -194,12 +204,14 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def read_lists(directory: Path, config: ModelConfig, labels: Labels) -> CompiledLexicon | None:
-    """The built-in lists of a checkpoint or a bundle, None without any."""
+    """The built-in lexicons of a checkpoint or a bundle, None without any."""
     path = directory / LISTS
     if not path.is_file():
         return None
     if LEXICON not in config.flags:
-        raise CheckpointError(f"{path}: lists of another model; {CONFIG} says that this one takes none")
+        raise CheckpointError(
+            f"{path}: the lexicons belong to another model; remove the file, as this model takes none by {CONFIG}"
+        )
     return CompiledLexicon.from_tensors(read_tensors(path), labels.slots, str(path), config.normalisation)
 
 

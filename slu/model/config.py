@@ -58,7 +58,7 @@ class ModelConfig:
             hidden = kept.get("hidden_size", cls.hidden_size)
             heads = kept.get("num_attention_heads", cls.num_attention_heads)
             if not isinstance(heads, int) or heads < 1 or not isinstance(hidden, int) or hidden % heads:
-                raise CheckpointError(f"{where}: hidden_size {hidden} does not divide into {heads} heads")
+                raise CheckpointError(f"{where}: hidden_size {hidden} is not a multiple of {heads} attention heads")
             kept["attention_head_size"] = hidden // heads
         kept.pop("head", None)
         named = data.get("architectures")

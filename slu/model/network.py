@@ -166,7 +166,7 @@ def set_tensors(model: nn.Layer, tensors: dict[str, np.ndarray]) -> None:
 
 
 def to_checkpoint(model: ErnieWithHead, like: Checkpoint, config: ModelConfig | None = None) -> Checkpoint:
-    """A float checkpoint of ``model`` with the vocabulary, the labels and the lists of ``like``."""
+    """A float checkpoint of ``model`` with the vocabulary, the labels and the lexicons of ``like``."""
     config = config or like.config
     tensors = tensors_of(model)
     check_tensors(tensors, config, like.labels, "the trained model")

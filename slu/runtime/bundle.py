@@ -55,7 +55,7 @@ class ModelDirectory:
     length: int | None
 
     def tokenizer(self) -> Tokenizer:
-        """As of a checkpoint."""
+        """The tokenizer of its vocabulary, as `Checkpoint.tokenizer`."""
         return self.tokens
 
     @cached_property
@@ -73,7 +73,7 @@ class ModelDirectory:
             entry = listed.get(name)
             if entry is None:
                 continue
-            # Paddle Lite ends the process when it is given a damaged file, so that is found out before.
+            # Paddle Lite ends the process when it opens a damaged file, so damage must be found before.
             if path.stat().st_size != entry["bytes"]:
                 raise BundleError(
                     f"{path}: {path.stat().st_size} bytes, {MARK} says {entry['bytes']}; copy the bundle again"
@@ -96,7 +96,7 @@ def open_directory(path: str | Path) -> ModelDirectory:
     if not directory.is_dir():
         raise BundleError(f"{directory}: no such directory; give a checkpoint or a bundle")
     if not (directory / MARK).is_file():
-        raise BundleError(f"{directory}: holds no {MARK}; give a checkpoint or a bundle")
+        raise BundleError(f"{directory}: contains no {MARK}; give a checkpoint or a bundle")
     error: type[SluError] = CheckpointError if (directory / WEIGHTS).is_file() else BundleError
     manifest = Manifest.load(directory, error)
     config = ModelConfig.from_dict(read_json(directory / CONFIG, error), str(directory / CONFIG))

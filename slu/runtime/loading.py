@@ -23,7 +23,7 @@ def load(path: str | Path, backend: str | None = None, threads: int = 1) -> Pars
     does not hold what it should.
     """
     if backend is not None and backend not in BACKENDS:
-        raise ConfigError(f"--backend {backend}: there is no such backend; choose one of {', '.join(BACKENDS)}")
+        raise ConfigError(f"--backend {backend}: unknown backend; choose one of {', '.join(BACKENDS)}")
     if Path(path).is_file():
         return _load_file(Path(path), backend, threads)
     directory = open_directory(path)
@@ -42,10 +42,10 @@ def open_backend(model: ModelDirectory, name: str, threads: int = 1) -> Backend:
     entry = BACKENDS[name]
     absent = entry.missing(model.path)
     if absent is not None and entry.format is None:
-        raise BundleError(f"{model.path}: holds no {absent}; the backend {name} runs checkpoints only")
+        raise BundleError(f"{model.path}: contains no {absent}; the backend {name} runs checkpoints only")
     if absent is not None:
         raise BundleError(
-            f"{model.path}: holds no {absent}, which the backend {name} runs; "
+            f"{model.path}: contains no {absent}, which the backend {name} runs; "
             f"`slu export CHECKPOINT --out DIR --format {entry.format}` makes it"
         )
     if not entry.installed:
@@ -64,14 +64,16 @@ def checkpoint_parser(checkpoint: Checkpoint) -> PythonParser:
 
 def _load_file(path: Path, backend: str | None, threads: int) -> Parser:
     if backend not in (None, "native"):
-        raise BundleError(f"{path}: a file; the backend {backend} runs directories, give the one that it is in")
+        raise BundleError(
+            f"{path}: is a file, and the backend {backend} opens directories; give the directory of the file"
+        )
     return load_native(path, threads)
 
 
 def _default(directory: Path) -> str:
     fitting = [name for name, entry in BACKENDS.items() if entry.missing(directory) is None]
     if not fitting:
-        raise BundleError(f"{directory}: holds no model that this program can run; give a checkpoint or a bundle")
+        raise BundleError(f"{directory}: contains no model that this program can run; give a checkpoint or a bundle")
     for name in fitting:
         if BACKENDS[name].installed:
             return name

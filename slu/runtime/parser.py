@@ -53,7 +53,7 @@ class ParseResult:
 
 
 class Backend(Protocol):
-    """Something that computes logits. ``name`` as in ``--backend``; ``max_length``: tokens it can take."""
+    """Something that computes logits. ``name``: as in ``--backend``. ``max_length``: most tokens of a text."""
 
     name: str
     max_length: int
@@ -61,8 +61,8 @@ class Backend(Protocol):
     def run(self, ids: np.ndarray, flags: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
         """``ids`` int32 ``[n, tokens]`` without padding → the logits of the head's outputs (see `slu.heads.head`).
 
-        ``flags``: float32 ``[n, tokens, columns]`` (see `slu.inputs.flags`), None for all 0; only for models that take
-        them.
+        ``flags``: float32 ``[n, tokens, columns]`` (see `slu.inputs.flags`), None for zeros; only for models that take
+        flags.
         """
         ...
 
@@ -75,7 +75,7 @@ class ChangeableLexicon(Protocol):
         ...
 
     def remove(self, slot: str, phrases: Iterable[str]) -> None:
-        """Remove entries, those of the layers below as well; entries that are in no lexicon do no harm."""
+        """Remove entries, also those of the layers below. Entries that are in no lexicon are ignored."""
         ...
 
     def replace(self, slot: str, phrases: Iterable[str]) -> None:
@@ -83,7 +83,7 @@ class ChangeableLexicon(Protocol):
         ...
 
     def reset(self, slot: str | None = None) -> None:
-        """Forget what was added, removed and replaced here, for one slot or for all."""
+        """Undo all changes of this layer, for one slot or, without one, for all."""
         ...
 
     def add_file(self, slot: str, path: str | Path) -> None:
@@ -92,7 +92,7 @@ class ChangeableLexicon(Protocol):
 
 
 class Session(Protocol):
-    """One dialogue: its turns in their order, each parsed knowing the intent of the one before."""
+    """One dialogue: its utterances in their order, each parsed with the previous intent."""
 
     @property
     def lexicon(self) -> ChangeableLexicon:
@@ -100,7 +100,7 @@ class Session(Protocol):
         ...
 
     def parse(self, text: str) -> ParseResult:
-        """Parse the next turn."""
+        """Parse the next utterance of the dialogue."""
         ...
 
     def restart(self) -> None:
@@ -122,17 +122,17 @@ class Parser(Protocol):
 
     @property
     def backend(self) -> Backend:
-        """What computes."""
+        """The backend that computes the network."""
         ...
 
     @property
     def lexicon(self) -> ChangeableLexicon:
-        """The lexicons that texts are matched with: change them here, for all that this parser parses."""
+        """The lexicons that texts are matched with. Changes apply to everything that this parser parses."""
         ...
 
     @property
     def uses_previous_intent(self) -> bool:
-        """Whether the previous intent makes a difference."""
+        """Whether the model uses the previous intent."""
         ...
 
     def session(self) -> Session:
@@ -142,15 +142,15 @@ class Parser(Protocol):
     def parse(self, text: str, previous_intent: str | None = None) -> ParseResult:
         """Parse one utterance.
 
-        ``previous_intent``: that of the previous turn, `slu.inputs.flags.FIRST_TURN` if this is the first one of a
-        dialogue, None if that is not known. Models that do not use it take no notice of it.
+        ``previous_intent``: the intent of the previous utterance, `slu.inputs.flags.FIRST_TURN` if this is the first
+        one of a dialogue, None if it is not known. Models that do not use it ignore it.
         """
         ...
 
     def parse_batch(
         self, texts: Iterable[str], previous_intents: Sequence[str | None] | None = None
     ) -> list[ParseResult]:
-        """Parse many, in their order."""
+        """Parse many utterances; the results are in their order."""
         ...
 
 
@@ -161,12 +161,14 @@ def intent_number(name: str | None, columns: FlagColumns, labels: Labels) -> int
     if name == FIRST_TURN:
         return columns.first_turn
     if name not in labels.intents:
-        raise ConfigError(f"previous intent {name!r}: the model has {', '.join(labels.intents)}")
+        raise ConfigError(f"previous intent {name!r}: unknown; choose one of {', '.join(labels.intents)}")
     return labels.intents.index(name)
 
 
 def required(lexicon: L | None) -> L:
     """The lexicons of a model; raise `LexiconError` for a model that takes none."""
     if lexicon is None:
-        raise LexiconError("this model was trained without lists; one trained by a recipe with [lexicon] takes them")
+        raise LexiconError(
+            "this model was trained without lexicons; use one that was trained by a recipe with [lexicon]"
+        )
     return lexicon

@@ -17,7 +17,7 @@ from slu.model.config import ModelConfig
 from slu.runtime.parser import Backend, ParseResult, intent_number, required
 
 BATCH = 128
-"""Utterances computed at once; more only costs memory."""
+"""Utterances computed at once; more would only take more memory."""
 
 
 class Model(Protocol):
@@ -53,26 +53,26 @@ class PythonParser:
 
     @property
     def lexicon(self) -> Lexicon:
-        """As for every parser."""
+        """See `slu.runtime.parser.Parser`."""
         return required(self._lexicon)
 
     @property
     def uses_previous_intent(self) -> bool:
-        """As for every parser."""
+        """See `slu.runtime.parser.Parser`."""
         return self.columns.intents > 0
 
     def session(self) -> PythonSession:
-        """As for every parser."""
+        """See `slu.runtime.parser.Parser`."""
         return PythonSession(self)
 
     def parse(self, text: str, previous_intent: str | None = None) -> ParseResult:
-        """As for every parser."""
+        """See `slu.runtime.parser.Parser`."""
         return self.parse_batch([text], previous_intents=[previous_intent])[0]
 
     def parse_batch(
         self, texts: Iterable[str], previous_intents: Sequence[str | None] | None = None
     ) -> list[ParseResult]:
-        """Parse many; those of like length are computed together, so that nothing is padded."""
+        """Parse many utterances. Those of equal length are computed together, without padding."""
         return self.parse_with(self._lexicon, texts, previous_intents)
 
     def parse_with(
@@ -108,17 +108,17 @@ class PythonSession:
 
     @property
     def lexicon(self) -> Lexicon:
-        """As for every session."""
+        """See `slu.runtime.parser.Session`."""
         return required(self._lexicon)
 
     def parse(self, text: str) -> ParseResult:
-        """As for every session."""
+        """See `slu.runtime.parser.Session`."""
         [result] = self._parser.parse_with(self._lexicon, [text], [self._previous])
         self._previous = result.intent
         return result
 
     def restart(self) -> None:
-        """As for every session."""
+        """See `slu.runtime.parser.Session`."""
         self._previous = FIRST_TURN
 
 

@@ -1,4 +1,4 @@
-"""The moving average of the weights, which is evaluated and kept in place of the last ones."""
+"""The moving average of the weights, which is evaluated and kept instead of the last weights."""
 
 from __future__ import annotations
 

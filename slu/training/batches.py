@@ -1,4 +1,4 @@
-"""Batches of utterances of like length, in an order that depends on the seed and the epoch alone."""
+"""Batches of utterances of similar length, in an order that depends on the seed and the epoch only."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def make_examples(
 ) -> list[Example]:
     """Tokenize and match as ``model`` does, and make its head's targets; raise `CorpusError` for unknown labels.
 
-    ``utterances`` in the order of a corpus: the labelled intent of the utterance before is the previous intent.
-    ``lexicon``: what texts are matched with, in place of the model's own. ``singular``: entries (slot number, key)
-    whose matches right where such a slot is do not count, see `TrainingLists.singular`.
+    ``utterances`` in the order of a corpus: the label of the previous utterance is the previous intent.
+    ``lexicon``: what texts are matched with, instead of the model's own. ``singular``: entries (slot number, key)
+    whose matches are ignored exactly where a slot has that value, see `TrainingLists.singular`.
     """
     tokenizer, labels, max_length = model.tokenizer(), model.labels, model.config.max_length
     head = model.config.task
@@ -50,7 +50,7 @@ def make_examples(
 
 
 def unlabelled_examples(texts: Sequence[str], model: Model) -> list[Example]:
-    """Tokenize and match texts whose labels and previous intents nobody knows, as ``model`` does."""
+    """Tokenize and match texts without labels and previous intents, as ``model`` does."""
     tokenizer, max_length, lexicon = model.tokenizer(), model.config.max_length, model.lexicon
     examples = []
     for text in texts:

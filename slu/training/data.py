@@ -17,7 +17,7 @@ from slu.training.recipe import DataSettings, LexiconSettings, Recipe
 
 @dataclass(frozen=True)
 class Data:
-    """The two parts of a corpus and what identifies them; ``lists``: of the recipe's [lexicon], None without it."""
+    """The two parts of a corpus and their hashes; ``lists``: lexicons of the section [lexicon], None without it."""
 
     train: list[Utterance]
     dev: list[Utterance]
@@ -29,7 +29,7 @@ def load_data(recipe: Recipe) -> Data:
     """Read and split the corpus of a recipe."""
     settings = recipe.section("data", DataSettings)
     if settings.split not in ("utterance", "session"):
-        raise ConfigError(f"{recipe.path}: [data] split is {settings.split!r}; it is utterance or session")
+        raise ConfigError(f"{recipe.path}: [data] split is {settings.split!r}; it must be utterance or session")
     path = recipe.resolve(settings.corpus)
     utterances = read_corpus(path)
     by: Literal["utterance", "session"] = "session" if settings.split == "session" else "utterance"

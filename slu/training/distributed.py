@@ -4,8 +4,8 @@
         .venv/bin/slu train --config configs/demo.toml --out runs/two --set training.shards=2
 
 The launcher wants a script, not ``-m slu.cli``. ``training.shards`` must be a multiple of the number of processes;
-what is learned depends on the shards and not, but for roundings, on how many processes share them. Process 0 alone
-writes and shows the progress; what process N says is in ``runs/log/workerlog.N``.
+the result depends on the number of shards and, apart from rounding, not on the number of processes. Only process 0
+writes the result and shows the progress; the output of process N is in ``runs/log/workerlog.N``.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import os
 
 
 def world() -> int:
-    """How many processes there are; 1 when nothing launched us."""
+    """The number of processes; 1 without Paddle's launcher."""
     return int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
 
 
 def rank() -> int:
-    """Which of them this is, from 0. Process 0 writes the results."""
+    """The number of this process, from 0. Process 0 writes the results."""
     return int(os.environ.get("PADDLE_TRAINER_ID", "0"))
 
 
 def start() -> None:
-    """Connect the processes (gloo: there is no accelerator to use). Does nothing for a single one."""
+    """Connect the processes (by gloo, as there is no accelerator). Does nothing for a single process."""
     if world() > 1:
         import paddle
 

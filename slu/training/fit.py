@@ -1,9 +1,9 @@
 """The training loop that training, distillation and quantisation-aware training share.
 
-A step's global batch is dealt out to ``shards``; every shard is computed with random numbers that depend on the seed,
-the step and the shard alone, and their gradients are added. So it is the same whether one process computes all shards
-or two processes one each (`python -m paddle.distributed.launch`), and a run that was killed goes on from its last
-saved step as if nothing had happened: no state of a random generator has to be kept.
+The global batch of a step is divided into ``shards``. Every shard is computed with random numbers that depend on the
+seed, the step and the shard only, and the gradients are added. So the result is the same whether one process computes
+all shards or two processes one each (`python -m paddle.distributed.launch`), and an interrupted run continues from its
+last saved step with the same result: no state of a random generator has to be saved.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Objective = Callable[[nn.Layer, Batch], paddle.Tensor]
 """The loss of one shard: a sum over its utterances and tokens, divided by the counts of the global batch."""
 
 _DROPPING = 1
-"""Part of the seed of what is left out, so that it is independent of the other random numbers of a step."""
+"""Part of the seed of the flag dropout, so that it is independent of the other random numbers of a step."""
 
 LOSSES = tuple(dict.fromkeys(name for head in HEADS.values() for name in head.losses))
 CHOOSABLE = tuple(dict.fromkeys(name for head in HEADS.values() for name in head.chosen_by))
@@ -49,12 +49,11 @@ class TrainingSettings:
     ``batch_size``: utterances of a global batch. ``warmup``: fraction of all steps in which the learning rate rises
     linearly to ``learning_rate``; after them it falls linearly to 0. ``clip_norm``: bound on the gradient's global
     norm. ``evaluate_every``: steps between evaluations and saved states, 0 for once an epoch. ``patience``: stop after
-    so many evaluations without a better ``measure``, 0 for never. ``shards``: parts of a global batch, a multiple of
-    the number of processes. ``unk_probability``: share of tokens read as [UNK] in training, so that the model learns
-    to do without. ``loss``: ``heads`` or ``answers``, see `slu.heads.joint_loss`. ``label_smoothing``: probability mass
-    taken from the label and spread over all classes, in the loss of the heads. ``average``: decay of the exponential
-    moving average of the weights that is evaluated and kept, 0 for none.
-    """
+    this number of evaluations without a better ``measure``, 0 for never. ``shards``: parts of a global batch, a
+    multiple of the number of processes. ``unk_probability``: share of tokens read as [UNK] in training, so that the
+    model learns to work without them. ``loss``: ``heads`` or ``answers``, see `slu.heads.joint_loss`.
+    ``label_smoothing``: probability mass taken from the label and spread over all classes, in the loss of the heads.
+    ``average``: decay of the exponential moving average of the weights that is evaluated and kept, 0 for none."""
 
     epochs: int = 15
     batch_size: int = 64
@@ -121,15 +120,15 @@ def fit(
     columns: FlagColumns = NO_FLAGS,
     dropping: Dropping | None = None,
 ) -> list[dict[str, Any]]:
-    """Train ``model`` in place and leave its best weights in it. Returns the log: a row a logged step.
+    """Train ``model`` in place; it ends with its best weights. Returns the log, one row for each logged step.
 
     ``evaluate`` measures the model as it is; ``settings.measure`` is among what it returns. ``workspace``: a directory
-    for the saved state. When there is one in it, training goes on from there; it must be of the same run. ``columns``:
-    the flags that the model takes, of which ``dropping`` leaves out some.
+    for the saved state. If it holds one, training continues from there; it must be of the same run. ``columns``:
+    the flags that the model takes; ``dropping`` leaves out some of them.
     """
     world, rank = distributed.world(), distributed.rank()
     if settings.shards % world:
-        raise ConfigError(f"shards is {settings.shards}; it must be a multiple of the {world} processes")
+        raise ConfigError(f"shards is {settings.shards}; it must be a multiple of the number of processes, {world}")
     lengths = np.array([len(example.ids) for example in examples])
     in_epoch = -(-len(examples) // settings.batch_size)
     total = in_epoch * settings.epochs
@@ -218,7 +217,7 @@ def _with_random(batch: Batch, settings: TrainingSettings, step: int, shard: int
 
 
 def _without_some(batch: Batch, columns: FlagColumns, dropping: Dropping, seed: int, step: int, shard: int) -> Batch:
-    """Leave out some flags."""
+    """The batch with some of its flags left out."""
     assert batch.found is not None
     random = np.random.default_rng([seed, step, shard, _DROPPING])
     found = dropping.apply(batch.found, columns, random)

@@ -1,4 +1,4 @@
-"""Leaving out flags in training, at random, so that a model learns to do without them."""
+"""Leaving out flags at random in training, so that a model learns to work without them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from slu.inputs.flags import UNKNOWN, FlagColumns, Found
 
 @dataclass(frozen=True)
 class Dropping:
-    """Which flags are left out in training, at random, so that a model learns to do without.
+    """Shares of the flags that are left out at random in training.
 
     ``drop``: share of single matches. ``drop_lists``: share of utterances without any match. ``drop_previous``: share
-    of utterances whose intent before is "not known"; ``replace_previous``: share in which it is any other one.
+    of utterances whose previous intent is "not known"; ``replace_previous``: share with a random previous intent.
     """
 
     drop: float = 0.3
@@ -29,7 +29,7 @@ class Dropping:
                 raise ConfigError(f"{field.name} is {getattr(self, field.name)}; it must be 0 to 1")
 
     def apply(self, found: Found, columns: FlagColumns, random: np.random.Generator) -> Found:
-        """What is left."""
+        """The matches and previous intents that remain after leaving some out."""
         lists = random.random(len(found.previous)) >= self.drop_lists
         kept = lists[found.rows] & (random.random(len(found.rows)) >= self.drop)
         previous = found.previous

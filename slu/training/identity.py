@@ -1,4 +1,4 @@
-"""What identifies the inputs and settings of a stage, in a form that can be compared and stored."""
+"""The identity of the inputs and settings of a stage, in a form that can be compared and stored."""
 
 from __future__ import annotations
 

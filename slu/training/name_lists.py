@@ -1,4 +1,4 @@
-"""The lists that a model is trained with: those of the recipe's files, and of names in the training part itself."""
+"""The lexicons that a model is trained with: those of the recipe's files, and names of the training part itself."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from slu.training.flag_dropout import Dropping
 from slu.training.recipe import LexiconSettings, ModelSettings, Recipe
 
 COPIES = 1000
-"""Copies with new names for a slot, about: enough to learn to trust a list, few beside the corpus."""
+"""About how many copies with new names a slot gets: enough to learn to trust a lexicon, few compared with the
+corpus."""
 STRANGE = 0.3
 """Probability that a character of a new name is any ideograph."""
 
 
 @dataclass(frozen=True)
 class TrainingLists:
-    """``files``: phrases of the list files by slot. ``own``: slots whose values in the training part are in lists.
+    """``files``: entries of the lexicon files by slot. ``own``: slots whose values in the training part become entries.
 
-    ``by_session``: whether development data are other sessions, not only other utterances. ``flags``: the kinds that
-    the model takes.
-    """
+    ``by_session``: whether the development part has other sessions, not only other utterances. ``flags``: the kinds
+    that the model takes."""
 
     files: dict[str, list[str]]
     own: tuple[str, ...]
@@ -51,10 +51,10 @@ class TrainingLists:
         return compile_lexicon(lists, labels.slots, self.normalisation)
 
     def singular(self, labels: Labels, train: Sequence[Utterance]) -> frozenset[tuple[int, int]]:
-        """The entries (slot number, key) that one utterance alone (or one session) has brought into the lists.
+        """The entries (slot number, key) that come from one utterance (or one session) only.
 
-        In new text a value has seldom been seen. Where the training text itself is the only reason that an entry is in
-        a list, its match there must not count, or the model would learn to depend on matches.
+        In new text most values have not been seen in training. If a training utterance itself is the only source of
+        an entry, its match there must be ignored, or the model would learn to depend on matches.
         """
         sources: defaultdict[tuple[int, int], set[Hashable]] = defaultdict(set)
         for name, value, source in self._own_values(train):
@@ -69,9 +69,9 @@ class TrainingLists:
     def with_new_names(self, train: Sequence[Utterance]) -> list[tuple[int, Utterance]]:
         """Copies of utterances with another name in a slot of ``new_names``, each with the index of the copied one.
 
-        All utterances with such a slot are copied, or `COPIES` of them, drawn at random. The name is the beginning of
-        one value and the end of another one, of which every character is, with probability `STRANGE`, some ideograph: a
-        name that is in no corpus. The same arguments give the same names.
+        All utterances with such a slot are copied, or `COPIES` of them, drawn at random. A new name joins the beginning
+        of one value and the end of another one, and each of its characters becomes a random ideograph with probability
+        `STRANGE`: a name that is in no corpus. The same arguments give the same names.
         """
         random = Random(0)
         values = {name: [s.value for u in train for s in u.slots if s.name == name] for name in self.new_names}
@@ -104,7 +104,7 @@ def _new_name(random: Random, values: Sequence[str]) -> str:
 
 
 def _replace_value(utterance: Utterance, place: int, value: str) -> Utterance:
-    """With another value in one slot; the slots after it move."""
+    """The utterance with another value in one slot; the slots after it move."""
     old = utterance.slots[place]
     moved = len(value) - len(old.value)
     slots = (
@@ -117,7 +117,7 @@ def _replace_value(utterance: Utterance, place: int, value: str) -> Utterance:
 
 
 def read_training_lists(recipe: Recipe, slots: Sequence[str], by_session: bool) -> TrainingLists | None:
-    """What the section [lexicon] asks for, None without it. ``slots``: those of the training part."""
+    """The lexicons of the section [lexicon], None without it. ``slots``: those of the training part."""
     if not recipe.has("lexicon"):
         return None
     settings = recipe.section("lexicon", LexiconSettings)
@@ -125,7 +125,8 @@ def read_training_lists(recipe: Recipe, slots: Sequence[str], by_session: bool) 
         unknown = [name for name in names if name not in slots]
         if unknown:
             raise ConfigError(
-                f"{recipe.path}: [lexicon] {setting}: there is no slot {unknown[0]!r}; there are {', '.join(slots)}"
+                f"{recipe.path}: [lexicon] {setting}: the corpus has no slot {unknown[0]!r}; its slots are "
+                f"{', '.join(slots)}"
             )
     paths = list_files(recipe.resolve(settings.lists), slots) if settings.lists else []
     normalisation = recipe.section("model", ModelSettings).normalisation

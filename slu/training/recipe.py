@@ -15,9 +15,9 @@ from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
 from slu.training.flag_dropout import Dropping
 
 OWN_SECTIONS = ("data", "lexicon", "model", "training")
-"""Those of training; entry points of the group ``slu.recipe`` name the others."""
+"""The sections of training; entry points of the group ``slu.recipe`` name the others."""
 GENERIC = "ideographs"
-"""In place of a vocabulary's path: the one that needs no file (`slu.inputs.vocab.ideograph_vocab`)."""
+"""In place of the path of a vocabulary: the generic one that needs no file (`slu.inputs.vocab.ideograph_vocab`)."""
 T = TypeVar("T")
 
 
@@ -62,11 +62,11 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class LexiconSettings(Dropping):
-    """What a model is told beside the text: matches with lists of names, and the intent of the turn before.
+    """What a model is told beside the text: matches with lexicons, and the previous intent.
 
-    ``lists``: a directory with the list files, ``SLOT.txt``; empty for none. ``own``: slots whose values in the
-    training part are in lists as well. ``new_names``: slots for which the model is also trained with names that are
-    nowhere else, but in the lists, so that it trusts a list with names of an unknown kind (see
+    ``lists``: a directory with lexicon files, ``SLOT.txt``; empty for none. ``own``: slots whose values in the training
+    part become entries as well. ``new_names``: slots for which the model is also trained with names that occur in
+    lexicons only, so that it trusts a lexicon with names of an unknown kind (see
     `slu.training.name_lists.TrainingLists.with_new_names`). ``previous_intent``: whether the model learns to use it.
     How often flags are left out in training: see `slu.training.flag_dropout.Dropping`.
     """
@@ -79,7 +79,7 @@ class LexiconSettings(Dropping):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.flags:
-            raise ConfigError("there are no lists, no own values and no previous_intent; leave out the section")
+            raise ConfigError("lists, own and previous_intent are all empty; set one of them or leave out the section")
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ class Recipe:
     raw: dict[str, Any]
 
     def section(self, name: str, kind: type[T]) -> T:
-        """The section ``name`` as the dataclass ``kind``; raise `ConfigError` for what does not belong there."""
+        """The section ``name`` as the dataclass ``kind``; raise `ConfigError` for unknown or wrong settings."""
         return build(kind, self.raw.get(name, {}), f"{self.path}: [{name}]")
 
     def has(self, name: str) -> bool:
@@ -123,7 +123,7 @@ def load_recipe(path: str | Path, overrides: typing.Sequence[str] = ()) -> Recip
     known = sections()
     unknown = sorted(set(raw) - set(known))
     if unknown:
-        raise ConfigError(f"{source}: [{unknown[0]}] is no section; there are {', '.join(known)}")
+        raise ConfigError(f"{source}: [{unknown[0]}] is not a section of a recipe; the sections are {', '.join(known)}")
     return Recipe(source, raw)
 
 
@@ -142,11 +142,11 @@ def build(kind: type[T], data: Any, where: str) -> T:
     values: dict[str, Any] = {}
     for name, value in data.items():
         if name not in fields:
-            raise ConfigError(f"{where}: {name} is unknown; there are {', '.join(fields)}")
+            raise ConfigError(f"{where}: {name} is not a setting; the settings are {', '.join(fields)}")
         values[name] = _convert(hints[name], value, f"{where} {name}")
     for name, field in fields.items():
         if name not in values and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise ConfigError(f"{where}: {name} is missing")
+            raise ConfigError(f"{where}: {name} is missing; set it")
     try:
         return kind(**values)
     except ConfigError as error:

@@ -37,12 +37,12 @@ def run_stage(
     resume: bool = True,
     say: Callable[[str], None] = print,
 ) -> Checkpoint:
-    """Make the checkpoint ``out``, unless it is there already, made from the same inputs with the same settings.
+    """Make the checkpoint ``out``, unless it exists already, made from the same inputs with the same settings.
 
     ``make(workspace)`` returns the new checkpoint, what it has to report, and files to keep beside it. The result is
     measured on the development data, and its threshold chosen there; all of that goes into the manifest.
     """
-    out = Path(os.path.normpath(out.absolute()))  # so that even "." has a name and a place beside it
+    out = Path(os.path.normpath(out.absolute()))  # so that even "." has a name and a parent directory
     identity: dict[str, Any] = {
         "stage": name,
         "inputs": {**data.identity, **inputs},
@@ -51,7 +51,8 @@ def run_stage(
     if is_up_to_date(out, identity):
         say(f"{name}: up to date in {out}")
         if distributed.rank() == 0 and _is_of(workspace_of(out), identity):
-            shutil.rmtree(workspace_of(out), ignore_errors=True)  # a kill came between the result and the tidying
+            # An earlier run may have been killed after its result was complete and before its workspace was removed.
+            shutil.rmtree(workspace_of(out), ignore_errors=True)
         return load_checkpoint(out)
     check_replaceable(out, name)
     start = time.monotonic()
@@ -60,7 +61,7 @@ def run_stage(
         checkpoint, report, keep = make(workspace)
     except BaseException:
         if distributed.rank() == 0 and not any(workspace_of(out).glob("*.safetensors")):
-            shutil.rmtree(workspace_of(out), ignore_errors=True)  # no state in it to go on from
+            shutil.rmtree(workspace_of(out), ignore_errors=True)  # it holds no state to continue from
         raise
     if distributed.rank() > 0:
         distributed.barrier()
@@ -109,7 +110,7 @@ def check_replaceable(out: Path, stage: str) -> None:
         return
     found = Manifest.load(out, OutputError).stage
     if found != stage:
-        raise OutputError(f"{out}: holds the result of {found or 'no stage'}, not of {stage}; choose another --out")
+        raise OutputError(f"{out}: contains the result of {found or 'no stage'}, not of {stage}; choose another --out")
 
 
 def workspace_of(out: Path) -> Path:
@@ -117,7 +118,7 @@ def workspace_of(out: Path) -> Path:
 
 
 def prepare_workspace(out: Path, identity: dict[str, Any], resume: bool) -> Path:
-    """A directory beside ``out`` for the state of a long stage; what is in it is kept only to go on with the same."""
+    """A directory beside ``out`` for the state of a long stage. Its content is kept only if it is of the same stage."""
     workspace = workspace_of(out)
     if distributed.rank() == 0 and not (resume and _is_of(workspace, identity)):
         shutil.rmtree(workspace, ignore_errors=True)
@@ -134,7 +135,7 @@ def _is_of(workspace: Path, identity: dict[str, Any]) -> bool:
 
 
 def describe(name: str, metrics: dict[str, Any], before: dict[str, Any]) -> str:
-    """One line: what a stage did to the size and to every measure."""
+    """One line with the size and every measure before and after a stage."""
     parts = [f"{name}: {metrics['size_bytes'] / 1e6:.2f} MB"]
     if before.get("size_bytes"):
         parts[0] += f" (was {before['size_bytes'] / 1e6:.2f})"

@@ -1,4 +1,4 @@
-"""Where a model starts from: random weights, a published ERNIE checkpoint, or a local directory.
+"""The model that training starts from: random weights, a published ERNIE checkpoint, or a local directory.
 
 Whatever its format, it is turned into a `Checkpoint` with new heads for the labels of the corpus (or with its own heads
 when it is a checkpoint of this project with the same labels).
@@ -46,8 +46,8 @@ def initial_checkpoint(
 ) -> Checkpoint:
     """The model to train. ``vocab_path``: vocabulary of a model from scratch, None for the generic one.
 
-    ``flags``: kinds of flags that it is to take, ``lexicon``: its lists. In a model that has not learned them yet they
-    change nothing at first.
+    ``flags``: kinds of flags that it shall take. ``lexicon``: its lexicons. In a model that has not learned the flags
+    yet they change nothing at first.
     """
     if settings.init == "scratch":
         tokenizer = Tokenizer.from_file(vocab_path) if vocab_path else Tokenizer(ideograph_vocab())
@@ -58,7 +58,7 @@ def initial_checkpoint(
         checkpoint = _download(settings.init, labels, settings.seed)
     else:
         raise ConfigError(
-            f"init {settings.init!r}: no such directory, and not a published name such as ernie-3.0-tiny-nano-v2-zh"
+            f"init {settings.init!r}: neither a directory nor a published name such as ernie-3.0-tiny-nano-v2-zh"
         )
     if settings.max_length > checkpoint.config.max_position_embeddings or settings.max_length < 3:
         raise ConfigError(
@@ -76,7 +76,8 @@ def initial_checkpoint(
 
 
 def _set_flags(checkpoint: Checkpoint, flags: tuple[str, ...]) -> None:
-    """Let the model take these flags. Their matrix begins with zeros, unless it has learned the same already."""
+    """Let the model take these flags. Their matrix starts as zeros, unless the model has learned the same ones
+    already."""
     if checkpoint.config.flags != flags:
         checkpoint.config = checkpoint.config.replace(flags=flags)
         checkpoint.tensors.pop(FLAG_EMBEDDINGS, None)
@@ -106,8 +107,10 @@ def load_pretrained(directory: Path, labels: Labels, seed: int) -> Checkpoint:
     tensors = _encoder_names(_read_weights(directory), str(directory))
     rows = tensors.get("ernie.embeddings.word_embeddings.weight", np.zeros((0, 0))).shape[0]
     if len(vocab) > rows:
-        raise CheckpointError(f"{directory}: vocab.txt has {len(vocab)} tokens, the weights only {rows}")
-    # Published matrices are padded to a multiple of 64 rows or so; the rows past the vocabulary mean nothing.
+        raise CheckpointError(
+            f"{directory}: vocab.txt has {len(vocab)} tokens, but the weights have {rows} rows; copy both again"
+        )
+    # Published matrices are padded to a multiple of, for example, 64 rows; the rows past the vocabulary are unused.
     tensors["ernie.embeddings.word_embeddings.weight"] = tensors["ernie.embeddings.word_embeddings.weight"][
         : len(vocab)
     ]
@@ -118,7 +121,7 @@ def load_pretrained(directory: Path, labels: Labels, seed: int) -> Checkpoint:
 def _from_scratch(settings: ModelSettings, labels: Labels, tokenizer: Tokenizer) -> Checkpoint:
     hidden, heads = settings.hidden_size, settings.num_attention_heads
     if heads < 1 or hidden % heads:
-        raise ConfigError(f"hidden_size {hidden} does not divide into {heads} heads")
+        raise ConfigError(f"hidden_size {hidden} is not a multiple of {heads} attention heads")
     config = ModelConfig(
         vocab_size=len(tokenizer.vocab),
         hidden_size=hidden,
@@ -142,8 +145,8 @@ def _with_heads(
     config: ModelConfig, tensors: dict[str, np.ndarray], vocab: list[str], labels: Labels, seed: int, where: str
 ) -> Checkpoint:
     encoder = {name: tensor for name, tensor in tensors.items() if name.startswith("ernie.")}
-    config = config.replace(flags=())  # what it has learned of them is about its own labels
-    # Only the heads are wanted: the large matrices are left small, with their one row as [PAD].
+    config = config.replace(flags=())  # they were trained for its own labels
+    # Only the heads are needed, so the large matrices get a single row, that of [PAD].
     random = _random_tensors(config.replace(vocab_size=1, max_position_embeddings=1, pad_token_id=0), labels, seed)
     heads = {
         name: tensor
@@ -200,7 +203,7 @@ def _read_weights(directory: Path) -> dict[str, np.ndarray]:
     try:
         state = paddle.load(str(pickles[0]), return_numpy=True)
         return {name: np.asarray(tensor) for name, tensor in state.items() if hasattr(tensor, "shape")}
-    except Exception as error:  # unpickling something broken can raise anything
+    except Exception as error:  # unpickling a damaged file can raise any exception
         raise CheckpointError(
             f"{pickles[0]}: not a whole .pdparams file ({type(error).__name__}); copy it again"
         ) from error

@@ -33,7 +33,7 @@ class State:
     log: list[dict[str, Any]] = field(default_factory=list)
 
     def record(self, row: dict[str, Any], measure: str, patience: int) -> bool:
-        """Note an evaluation; returns whether it is the best so far."""
+        """Add an evaluation to the log; returns whether it is the best so far."""
         self.log.append(row)
         better = row[measure] > self.best
         self.best = max(self.best, row[measure])
@@ -68,7 +68,7 @@ def load_state(
     average: Average | None = None,
     name: str = "state.safetensors",
 ) -> State | None:
-    """Put back what `save_state` wrote; None when nothing was saved yet."""
+    """Restore what `save_state` wrote; None when nothing was saved yet."""
     path = workspace / name
     if not path.is_file():
         return None
@@ -77,7 +77,7 @@ def load_state(
             state = State(**json.loads(stored.metadata()["state"]))
             tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (not a dict)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what does not fit is an error here
+            warnings.simplefilter("ignore")  # tensors that do not fit are an error here
             missing, unexpected = model.set_state_dict(
                 {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
             )

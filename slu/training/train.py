@@ -33,7 +33,7 @@ LOG = "training.json"
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """What the first stage depends on, besides its inputs."""
+    """The settings that the first stage depends on, besides its inputs."""
 
     model: ModelSettings
     training: TrainingSettings
@@ -77,7 +77,7 @@ def run_training(
     config, lists = start.config, data.lists
     if config.flags != (lists.flags if lists else ()):
         raise ConfigError(
-            f"the model takes the flags {', '.join(config.flags) or 'none'}; [lexicon] of the recipe is for another one"
+            f"the model takes the flags {', '.join(config.flags) or 'none'}; change [lexicon] of the recipe accordingly"
         )
     small, rows = select_used(start, [*data.train, *data.dev])
     positions, tokenizer = small.config.max_position_embeddings, small.tokenizer()
@@ -137,7 +137,7 @@ def _evaluator(model: Any, checkpoint: Checkpoint, dev: Sequence[Utterance]) -> 
 def train_stage(recipe: Recipe, data: Data, out: Path, resume: bool, number: int = 0) -> Checkpoint:
     """Make the first checkpoint of a recipe, unless it is up to date.
 
-    ``number``: 0 for the recipe's own random numbers, others for models that differ by nothing else.
+    ``number``: 0 for the seed of the recipe, others for models that only differ by the seed.
     """
     model = recipe.section("model", ModelSettings)
     model = replace(model, seed=model.seed + number)
@@ -145,7 +145,7 @@ def train_stage(recipe: Recipe, data: Data, out: Path, resume: bool, number: int
     inputs = {"vocab": file_hash(vocab)} if vocab and model.init == "scratch" else {}
     if Path(model.init).is_dir():
         inputs["init"] = file_hash(Path(model.init))
-    # Where the files lay is nobody else's concern, and no reason to train again: their hashes say what they were.
+    # The paths of the files are private and no reason to train again: their hashes identify them.
     named = replace(model, vocab=Path(model.vocab).name, init=Path(model.init).name)
     training = recipe.section("training", TrainingSettings)
     settings = TrainSettings(named, replace(training, seed=training.seed + number))

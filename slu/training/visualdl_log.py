@@ -13,7 +13,7 @@ DIRECTORY = "visualdl"
 class VisualDlLog:
     """Writes every number of a log's rows as a curve over the steps, below ``workspace/visualdl``.
 
-    What an earlier, interrupted run wrote is replaced by ``log``, so that no step is there twice.
+    What an earlier, interrupted run wrote is replaced by ``log``, so that no step occurs twice.
     """
 
     def __init__(self, workspace: Path, log: list[dict[str, Any]]):
@@ -35,7 +35,7 @@ class VisualDlLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # VisualDL writes in a thread: without this, it may write into a directory that is being tidied away.
+        # VisualDL writes in a thread: without this, it may write into a directory that is being removed.
         try:
             self._writer.close()
         except OSError:

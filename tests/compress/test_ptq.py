@@ -242,7 +242,7 @@ def test_without_qat_the_recipe_goes_on_from_it(
         ("ptq.algorithms=[]", "algorithms is []; it must name at least one"),
         ("ptq.utterances=[4, 4]", "utterances is [4, 4]; it must name at least one, each once"),
         ("ptq.utterances=[0]", "utterances has 0; it must be at least 1"),
-        ("ptq.utterances=[81]", "81 utterances are wanted, of 80; set ptq.utterances lower"),
+        ("ptq.utterances=[81]", "81 utterances are needed, but the training part has 80; lower ptq.utterances"),
         ("ptq.utterances=8", "ptq] utterances is 8"),
         ("ptq.hist_percent=1.0", "hist_percent is 1.0; it must be above 0 and below 1"),
         ('ptq.measure="loss"', "measure is 'loss'; choose one of exact"),

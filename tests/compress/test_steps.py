@@ -160,7 +160,7 @@ def test_an_interrupted_step_goes_on(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("width", "FP32", "--set", "width.ratio=2/3"), "width ratio 2/3: 4 heads do not divide so"),
+        (("width", "FP32", "--set", "width.ratio=2/3"), "width ratio 2/3: 4 heads would become"),
         (("width", "FP32", "--set", "width.ratio=9/8"), "width ratio 9/8"),
         (("vocab", "FP32", "--set", "vocab.positions=50"), "positions is 50; it must be 3 to 40"),
         (("vocab", "FP32", "--set", "vocab.max_token=5"), "max_token is unknown"),
@@ -197,7 +197,7 @@ def test_a_model_that_does_not_know_the_labels(
     save_checkpoint(trained, recipe.with_name("other"))
     assert slu("compress", "width", recipe.with_name("other"), "--config", recipe, "--out", place / "a") == 2
     lines = errors(capsys)
-    assert len(lines) == 1 and "the model does not know the intent 'music." in lines[0]
+    assert len(lines) == 1 and "the model has no intent 'music." in lines[0]
     assert list(place.iterdir()) == []
 
 
@@ -220,7 +220,7 @@ def test_a_checkpoint_is_not_replaced_by_what_is_made_of_it(
     for out in (fp32, fp32.parent / "." / "fp32" / ".." / "fp32"):
         assert slu("compress", "embeddings", fp32, "--config", recipe, "--out", out) == 2
         lines = errors(capsys)
-        assert len(lines) == 1 and "is the checkpoint to be compressed" in lines[0]
+        assert len(lines) == 1 and "is the input checkpoint itself" in lines[0]
     assert slu("compress", "embeddings", fp32, "--config", recipe, "--out", fp32.parent) == 2
     assert "holds something else" in errors(capsys)[0]
     assert (fp32 / "model.safetensors").read_bytes() == before

@@ -146,8 +146,8 @@ def test_a_cut_model_can_be_cut_again(trained: Checkpoint, data: Data, tmp_path:
 @pytest.mark.parametrize(
     ("ratio", "says"),
     [
-        ("2/3", r"4 heads do not divide so; that would leave 2\.66667$"),
-        ("5/8", r"4 heads do not divide so; that would leave 2\.5$"),
+        ("2/3", r"4 heads would become 2\.66667;"),
+        ("5/8", r"4 heads would become 2\.5;"),
         ("0", "above 0 and at most 1"),
         ("-1/2", "above 0 and at most 1"),
         ("3/2", "above 0 and at most 1"),
@@ -164,7 +164,7 @@ def test_ratios_that_cannot_be(trained: Checkpoint, ratio: str, says: str) -> No
 
 
 def test_neurons_must_divide_as_well(trained: Checkpoint) -> None:
-    with pytest.raises(ConfigError, match=r"49 neurons do not divide so; that would leave 24\.5$"):
+    with pytest.raises(ConfigError, match=r"49 neurons would become 24\.5;"):
         cut_config(trained.config.replace(intermediate_size=49), "1/2")
 
 

@@ -179,21 +179,21 @@ def test_kinds_of_flags(library: ctypes.CDLL, tmp_path: Path, kinds: tuple[str, 
                 engine.change(level, "add", "name", b"a")
                 assert engine.flags("a")[1, 3] == 1
             else:
-                with pytest.raises(Failure, match="trained without lists") as failure:
+                with pytest.raises(Failure, match="trained without lexicons") as failure:
                     engine.change(level, "add", "name", b"a")
                 assert failure.value.status == ARGUMENT
         if PREVIOUS_INTENT in kinds:
             engine.set_previous_intent(1)
             assert np.argwhere(engine.flags("b")).tolist() == [[0, info.flag_count - len(LABELS.intents)]]
         else:
-            with pytest.raises(Failure, match="without the intent of the turn before"):
+            with pytest.raises(Failure, match="without the previous intent"):
                 engine.set_previous_intent(UNKNOWN)
 
 
 def test_a_model_without_the_second_input_takes_none(engine: Engine) -> None:
     info = engine.info
     assert (info.flag_count, info.uses_lexicon, info.lexicon_entries, info.uses_previous_intent) == (0, 0, 0, 0)
-    with pytest.raises(Failure, match="trained without lists"):
+    with pytest.raises(Failure, match="trained without lexicons"):
         engine.change("model", "reset", None)
     with pytest.raises(Failure, match="this model takes no flags"):
         engine.flags("a")

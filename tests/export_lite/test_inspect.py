@@ -297,7 +297,7 @@ def test_parameters_of_another_program_are_refused(exported: Exported, files: Pa
         read_model_file(tmp_path / PARAMETERS)
     bias.persistable = False
     (tmp_path / GRAPH).write_bytes(program.SerializeToString())
-    with pytest.raises(BundleError, match="nothing before it makes|parameters, model.pdmodel has"):
+    with pytest.raises(BundleError, match="no earlier operator computes|parameters, model.pdmodel has"):
         read_model_file(tmp_path / GRAPH)
 
 

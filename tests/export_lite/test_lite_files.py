@@ -76,7 +76,7 @@ def test_a_file_that_is_not_what_was_asked_for_is_refused(copied: Exported) -> N
         (replace(contents, operators=floats), "lite-arm-int8", "0 of 12 linear layers became fc"),
         (replace(contents, operators=floats), "lite-arm", "is not there as"),
         (replace(contents, tensors=loose), "lite-arm-int8", "is float32, not int8"),
-        (replace(contents, outputs=contents.outputs[:1]), "lite-arm-int8", "slot_logits is not in it"),
+        (replace(contents, outputs=contents.outputs[:1]), "lite-arm-int8", "slot_logits is missing in it"),
     ):
         with pytest.raises(BundleError, match=words):
             check_nb(path, wrong, format_, checkpoint)

@@ -70,7 +70,7 @@ def test_a_bound_is_a_share_of_the_texts() -> None:
 
     require_parity("onnxruntime-int8", parity(4000, 4), ROUNDED)
     for backend, bound, differ, words in (
-        ("onnxruntime-int8", ROUNDED, 5, r"5 of 4000 texts in another way than the checkpoint; 99.9 % must be equal"),
+        ("onnxruntime-int8", ROUNDED, 5, r"5 of 4000 texts differently from the checkpoint; 99.9 % must be equal"),
         ("native", EXACT, 1, "1 of 4000 texts .* 100 % must be equal"),
     ):
         with pytest.raises(BundleError, match=words):

@@ -10,7 +10,7 @@
  *       printf("%s %f\n", result->intent, result->score);
  *
  * Any number of threads may use a model, each with a context of its own. One context serves one thread at a
- * time. After slu_context_create nothing is allocated, but for lists of phrases that the program gives. Every
+ * time. After slu_context_create nothing is allocated, except for lexicons that the program gives. Every
  * function that can fail returns a status; nothing is printed, nothing exits, there is no global state.
  *
  * Strings handed out end in NUL, are UTF-8, and live as long as the model. Structs handed out belong to the
@@ -37,12 +37,12 @@ extern "C" {
 typedef enum slu_status {
   SLU_OK = 0,
   SLU_ERROR_ARGUMENT = 1, /* NULL, misaligned memory, a text of 4 GiB, a token id outside the vocabulary, an
-                             unknown slot, a phrase that is too long */
+                             unknown slot, an entry that is too long */
   SLU_ERROR_FILE = 2,     /* the file cannot be opened or mapped */
   SLU_ERROR_FORMAT = 3,   /* not the GGUF file of such a model, truncated, or damaged */
   SLU_ERROR_VERSION = 4,  /* a model of a format version that this library does not read */
   SLU_ERROR_MEMORY = 5,   /* the system has no memory left */
-  SLU_ERROR_INVALID_UTF8 = 6,    /* a text or a list is not UTF-8; the message names the byte or the line */
+  SLU_ERROR_INVALID_UTF8 = 6,    /* a text or lexicon is not UTF-8; the message names the byte or line */
   SLU_ERROR_KERNEL = 7,          /* no kernel of that name, or this processor cannot run it */
   SLU_STATUS_IS_INT = 0x7fffffff /* never returned: later versions may have more of them */
 } slu_status;
@@ -67,9 +67,9 @@ typedef struct slu_info {
   uint32_t format_version; /* of the file */
   uint32_t layers;         /* encoder layers */
   uint32_t hidden_size;
-  uint32_t heads; /* attention heads that are left */
+  uint32_t heads; /* attention heads that pruning has kept */
   uint32_t head_size;
-  uint32_t intermediate_size; /* neurons of the feed-forward part that are left */
+  uint32_t intermediate_size; /* neurons of the feed-forward part that pruning has kept */
   uint32_t vocab_size;
   uint32_t max_tokens; /* longest input, [CLS] and [SEP] counted; longer texts are truncated */
   uint32_t intent_count;
@@ -77,16 +77,16 @@ typedef struct slu_info {
   uint32_t quantised;         /* 1: the encoder's matrix products are INT8, 0: float */
   const char *const *intents; /* [intent_count], in the order of the logits */
   const char *const *slots;   /* [slot_count] */
-  double threshold;           /* a result is understood from this score on */
+  double threshold;           /* a result with at least this score is understood */
   uint64_t model_bytes;       /* size of the file */
   uint64_t context_bytes;     /* memory of one context */
   const char *kernel;         /* fastest kernel of this processor; the default of slu_context_create */
   const char *manifest;       /* JSON: what made the model. NOT ended by NUL, may be NULL */
   uint64_t manifest_bytes;
   uint32_t flag_count;                  /* of a token: columns of the second input. 0: the model has none */
-  uint32_t uses_lexicon;                /* 1: the model looks for phrases of lists in the text */
-  uint32_t lexicon_entries;             /* phrases of the lists in the file */
-  uint32_t uses_previous_intent;        /* 1: the model takes the intent of the turn before */
+  uint32_t uses_lexicon;                /* 1: the model looks for entries of lexicons in the text */
+  uint32_t lexicon_entries;             /* entries of the lexicons in the file */
+  uint32_t uses_previous_intent;        /* 1: the model uses the previous intent */
   const slu_slot_set *slots_of_intents; /* [intent_count]; since version 1.2 of the library */
 } slu_info;
 
@@ -103,7 +103,7 @@ typedef struct slu_slot {
 typedef struct slu_result {
   const char *intent;
   uint32_t intent_index; /* into slu_info.intents */
-  float score;           /* probability of the answer among all that do not contradict themselves, 0..1 */
+  float score;           /* probability of the answer among all consistent answers, 0..1 */
   uint32_t understood;   /* 1 when score >= slu_info.threshold */
   uint32_t truncated;    /* 1 when the text had more tokens than max_tokens; the rest was ignored */
   uint32_t token_count;  /* computed, [CLS] and [SEP] counted */
@@ -179,45 +179,46 @@ SLU_API const char *slu_context_message(const slu_context *context);
 SLU_API slu_status slu_parse(slu_context *context, const char *text, size_t text_bytes,
                              const slu_result **result);
 
-/* Lists of phrases: the names that a slot can have on this device, such as the contacts of a phone. A model
- * with uses_lexicon looks for them in the text, and takes what it finds for a hint, not for the truth.
- * A list is UTF-8 text, a phrase a line; white space around it, empty lines and lines that begin with # do
- * not count. Letter case, accents and white space inside do not count either, as in the text. A phrase has at
- * most 62 characters then. Of a phrase only a hash of 64 bits is kept: about 14 bytes of memory.
+/* Lexicons: the names that a slot can have on this device, such as the contacts of a phone. A model with
+ * uses_lexicon looks for these entries in the text, and takes a match for a hint, not for a fact.
+ * Entries are given as UTF-8 text, one a line; white space around an entry, empty lines and lines that begin
+ * with # are ignored. Letter case, accents and white space inside an entry are ignored, as in the text. An
+ * entry has at most 62 characters after that. Only its 64-bit hash is kept: about 14 bytes of memory.
  *
- * Of the lists in the model file, what was said for the model and what was said for a context, the later ones
- * here win, for every phrase and slot; within one of them the later calls do. */
+ * There are three levels: the lexicons in the model file, the changes of the model, the changes of a context.
+ * For each slot and entry the last level that says something about it decides; within a level, the last call. */
 typedef enum slu_lexicon_change {
-  SLU_LEXICON_ADD = 0,     /* the phrases are names of the slot */
-  SLU_LEXICON_REMOVE = 1,  /* they are not, whatever lists below say */
-  SLU_LEXICON_REPLACE = 2, /* they are all the names of the slot: lists below do not count */
-  SLU_LEXICON_RESET = 3, /* forget what was said here for the slot, or for all with `slot` NULL; no phrases */
+  SLU_LEXICON_ADD = 0,     /* add these entries to the slot */
+  SLU_LEXICON_REMOVE = 1,  /* remove them, even if a lower level has them */
+  SLU_LEXICON_REPLACE = 2, /* the slot has these entries only, none of a lower level */
+  SLU_LEXICON_RESET = 3,   /* undo this level's changes of the slot, or of all with `slot` NULL; no entries */
   SLU_LEXICON_CHANGE_IS_INT = 0x7fffffff
 } slu_lexicon_change;
 
-/* Change the lists for all contexts of a model, from any thread, while others parse: each slu_parse sees all
- * of a change or nothing of it. It copies what was said before, so say much at once. When there is an error,
- * nothing has changed; that of a line of the list names it. */
+/* Change the lexicons for all contexts of a model, from any thread, while others parse: each slu_parse sees
+ * either all of a change or none of it. Batch your changes: each call copies the earlier changes of the model.
+ * After an error nothing has changed; the message names the line with the error. */
 SLU_API slu_status slu_model_change_lexicon(slu_model *model, slu_lexicon_change change, const char *slot,
-                                            const char *phrases, size_t bytes, slu_error *error);
-/* The same with the phrases in a file, which must not change meanwhile. */
+                                            const char *entries, size_t bytes, slu_error *error);
+/* The same with the entries in a file, which must not change during the call. */
 SLU_API slu_status slu_model_change_lexicon_file(slu_model *model, slu_lexicon_change change,
                                                  const char *slot, const char *path, slu_error *error);
-/* The same for one context, whose thread calls it. */
+/* The same for one context, called by the thread that uses it. */
 SLU_API slu_status slu_context_change_lexicon(slu_context *context, slu_lexicon_change change,
-                                              const char *slot, const char *phrases, size_t bytes,
+                                              const char *slot, const char *entries, size_t bytes,
                                               slu_error *error);
 SLU_API slu_status slu_context_change_lexicon_file(slu_context *context, slu_lexicon_change change,
                                                    const char *slot, const char *path, slu_error *error);
 
-/* The intent of the turn before, for the calls of slu_parse that follow, until it is set again: an index into
- * slu_info.intents, such as slu_result.intent_index, or one of these. For models with uses_previous_intent. */
-#define SLU_TURN_FIRST (-1)   /* this is the first turn of a dialogue */
-#define SLU_TURN_UNKNOWN (-2) /* nothing is known of it: what a new context begins with */
+/* Set the previous intent for the following calls of slu_parse, until it is set again: an index into
+ * slu_info.intents, such as slu_result.intent_index, or one of these values. For models with
+ * uses_previous_intent. */
+#define SLU_TURN_FIRST (-1)   /* the next text is the first one of a dialogue */
+#define SLU_TURN_UNKNOWN (-2) /* the previous intent is not known: the state of a new context */
 SLU_API slu_status slu_set_previous_intent(slu_context *context, int32_t intent);
 
-/* The parts of slu_parse, for tests, measurements and other decoders. What they hand out belongs to the
- * context and lives until the next call of slu_parse or of the same function. */
+/* The parts of slu_parse, for tests, measurements and other decoders. Their results belong to the context
+ * and live until the next call of slu_parse or of the same function. */
 SLU_API slu_status slu_tokenize(slu_context *context, const char *text, size_t text_bytes,
                                 const slu_tokens **tokens);
 SLU_API slu_status slu_run(slu_context *context, const slu_input *input, const slu_logits **logits);

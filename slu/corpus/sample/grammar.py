@@ -26,7 +26,7 @@ from slu.errors import ConfigError
 _PART = re.compile(r"\((?P<choice>[^()]*)\)|\{(?P<section>\w+)\}|<(?P<slot>\w+)(?::(?P<source>\w+))?>")
 _WEIGHTED_LINE = re.compile(r"(?:(\d+): )?(.*)")
 _AFTER = " after"
-"""A section ``<intent> after`` holds what only a turn of the same domain before makes clear."""
+"""A section ``<intent> after`` holds utterances that are only clear after one of the same domain."""
 
 # Chances of a turn, chosen so that the corpus resembles real sessions.
 _SAME_DOMAIN = 0.35
@@ -35,7 +35,7 @@ _SAME_VALUE = 0.15
 _REMEMBERED = frozenset({"song", "singer", "destination", "contact_name", "phone_num"})
 
 LISTED = ("contact_name", "singer", "song")
-"""Slots that have a list."""
+"""Slots that have a lexicon."""
 _KNOWN = 0.75
 _DRAWN = 300
 
@@ -60,9 +60,9 @@ def generate_sample(count: int = 4000, seed: int = 0) -> list[Utterance]:
 
 
 def generate_lists(utterances: Sequence[Utterance], seed: int = 0) -> dict[str, list[str]]:
-    """Lists of names, sorted, for the slots that have one on a real device: contacts, singers, songs.
+    """Lexicons, sorted, for the slots that have one on a real device: contacts, singers, songs.
 
-    As real lists, they lack some of the names that are spoken of in ``utterances`` (a quarter), and have others.
+    Like real ones, they lack some of the names that occur in ``utterances`` (a quarter), and have others.
     """
     writer = _Writer(seed)
     lists = {}
@@ -83,7 +83,7 @@ class _Writer:
         self._memory: dict[str, str] = {}
 
     def session(self, name: str) -> list[Utterance]:
-        """One dialogue. What was spoken of returns, and some turns make sense only after the one before."""
+        """One dialogue. Names come up again in it, and some utterances only make sense after the previous one."""
         self._memory = {}
         utterances: list[Utterance] = []
         before = ""
@@ -99,11 +99,11 @@ class _Writer:
         return utterances
 
     def chance(self, share: float) -> bool:
-        """True so often."""
+        """True with this probability."""
         return self._random() < share
 
     def name(self, section: str) -> str:
-        """One alternative, as it is meant."""
+        """One alternative, as the person says it (not as it is recognised)."""
         return self._words(section).rpartition("||")[2]
 
     def _utterance(self, section: str, intent: str, session: str) -> Utterance:

@@ -1,6 +1,6 @@
-"""Invented names of people, songs and places, to measure what a model makes of names that it has never seen.
+"""Invented names of people, songs and places, to measure how a model deals with names that it has never seen.
 
-``python -m slu.corpus.sample.names DIRECTORY`` writes the lists of ``data/new_names``. The same seed gives the same
+``python -m slu.corpus.sample.names DIRECTORY`` writes the files of ``data/new_names``. The same seed gives the same
 names on every platform.
 """
 

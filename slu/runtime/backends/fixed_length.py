@@ -24,7 +24,9 @@ class FixedLengthBackend:
 
     def __init__(self, model: ModelDirectory):
         if model.length is None:
-            raise BundleError(f"{model.path}: a checkpoint; run `slu export` on it first")
+            raise BundleError(
+                f"{model.path}: is a checkpoint, and this backend runs bundles; run `slu export` on it first"
+            )
         self.max_length = model.length
         self.inputs = graph_inputs(model.length, FlagColumns.of(model.config.flags, model.labels).count)
         self._pad = model.config.pad_token_id
@@ -56,7 +58,7 @@ class FixedLengthBackend:
         for name, output, shape in zip(self.head.logits, outputs, self._shapes):
             if output.shape[1:] != shape:
                 raise BundleError(
-                    f"{self._path}: {name} has shape {list(output.shape[1:])}, the labels ask for {list(shape)}; "
+                    f"{self._path}: {name} has shape {list(output.shape[1:])}, the labels require {list(shape)}; "
                     "this graph belongs to another model"
                 )
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 CHUNK = 32
-"""Texts that a thread takes at a time: about a millisecond of work, many times what handing them over costs."""
+"""Texts that a thread takes at a time: about a millisecond of work, many times the cost of handing them over."""
 
 
 class NativeBackend:
@@ -60,12 +60,12 @@ class NativeBackend:
         self.columns = FlagColumns(*(count if used else 0 for count, used in uses))
         self.lexicon = NativeLexicon(self._model.change, self._model.change_file) if info.uses_lexicon else None
         self.kernel = kernel or info.kernel.decode()
-        with self.context():  # so that an unknown kernel is found out now
+        with self.context():  # so that an unknown kernel is reported now
             pass
 
     @contextmanager
     def context(self) -> Iterator[_Context]:
-        """Borrow a context: one that is idle, or a new one. So there are as many as threads that parse at a time."""
+        """Borrow an idle context, or make a new one. So there are as many contexts as threads that parse at a time."""
         try:
             context = self._idle.pop()
         except IndexError:
@@ -88,7 +88,7 @@ class NativeBackend:
 
         shape = (*ids.shape, self.columns.count)
         if flags is not None and flags.shape != shape:
-            raise ConfigError(f"flags have shape {list(flags.shape)}, {list(shape)} is needed")
+            raise ConfigError(f"flags have shape {list(flags.shape)}; they must have {list(shape)}")
 
         count, length = ids.shape
         intents = np.empty((count, len(self.labels.intents)), np.float32)
@@ -112,7 +112,7 @@ class _Model:
         status = library.slu_model_open(_file_name(path), byref(self.handle), byref(error))
         if status != api.OK:
             raise _failure(library, path, status, error)
-        # At exit threads may still be parsing, and the system takes everything back.
+        # At exit threads may still be parsing, and the system frees everything anyway.
         finalize(self, library.slu_model_close, self.handle).atexit = False
 
     @property
@@ -183,7 +183,7 @@ class NativeParser:
     """A `slu.runtime.parser.Parser` whose path from text to answer is the engine's. Safe for several threads."""
 
     def __init__(self, backend: NativeBackend, labels: Labels, threshold: float, threads: int = 1):
-        """``threads``: that `parse_batch` uses if it is not told otherwise."""
+        """``threads``: number of threads that `parse_batch` uses by default."""
         self.backend: NativeBackend = backend
         self.head = JOINT
         self.labels = labels
@@ -193,16 +193,16 @@ class NativeParser:
 
     @property
     def uses_previous_intent(self) -> bool:
-        """Whether the previous intent makes a difference."""
+        """Whether the model uses the previous intent."""
         return self.columns.intents > 0
 
     @property
     def lexicon(self) -> NativeLexicon:
-        """The lists that texts are matched with: change them here, for all that this parser parses."""
+        """The lexicons that texts are matched with. Changes apply to everything that this parser parses."""
         return required(self.backend.lexicon)
 
     def session(self) -> NativeSession:
-        """A dialogue, with lists of its own on top of this parser's. For one thread at a time."""
+        """A dialogue, with lexicons of its own on top of this parser's. For one thread at a time."""
         return NativeSession(self)
 
     def parse(self, text: str, previous_intent: str | None = None) -> ParseResult:
@@ -213,12 +213,12 @@ class NativeParser:
     def parse_batch(
         self, texts: Iterable[str], previous_intents: Sequence[str | None] | None = None, threads: int | None = None
     ) -> list[ParseResult]:
-        """Parse many, on ``threads`` threads at once."""
+        """Parse many utterances, on ``threads`` threads at once."""
         texts = list(texts)
         turns = list(zip(texts, previous_intents or [None] * len(texts)))
         threads = self.threads if threads is None else threads
         if threads < 1:
-            raise ConfigError(f"threads is {threads}; at least one is needed")
+            raise ConfigError(f"threads is {threads}; it must be at least 1")
         chunks = [turns[i : i + CHUNK] for i in range(0, len(turns), CHUNK)]
         if min(threads, len(chunks)) < 2:
             return self._parse_all(turns)
@@ -258,11 +258,11 @@ class NativeSession:
 
     @property
     def lexicon(self) -> NativeLexicon:
-        """Lists for this dialogue only, on top of the parser's."""
+        """Lexicons for this dialogue only, on top of the parser's."""
         return required(self._lists)
 
     def parse(self, text: str) -> ParseResult:
-        """Parse the next turn."""
+        """Parse the next utterance of the dialogue."""
         result = self._native.parse_in(self._context, text, self._previous)
         self._previous = result.intent
         return result
@@ -296,12 +296,14 @@ def open_native(
         ("slots", backend.labels.slots, model.labels.slots),
     ):
         if found != expected:
-            raise BundleError(f"{backend.path}: has other {what} than the labels beside it; export the model again")
+            raise BundleError(
+                f"{backend.path}: its {what} differ from those in the labels.json beside it; export the model again"
+            )
     return backend
 
 
 def load_native(path: str | Path, threads: int = 1) -> NativeParser:
-    """Open a GGUF file that lies anywhere: all that parsing needs is in it."""
+    """Open a GGUF file without a bundle around it: it contains everything that parsing needs."""
     backend = NativeBackend(path)
     return NativeParser(backend, backend.labels, backend.threshold, threads)
 
@@ -332,7 +334,7 @@ def _change_file(function: Callable[..., int], owner: c_void_p, change: int, slo
 def _file_name(path: Path) -> bytes:
     name = os.fsencode(path)
     if b"\0" in name:
-        raise BundleError(f"{path!r}: not the name of a file")
+        raise BundleError(f"{path!r}: contains a NUL character; give the name of a file")
     return name
 
 

@@ -34,7 +34,7 @@ API_VERSION = (1, 2)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 OK, _, FILE, FORMAT, VERSION, MEMORY, _, KERNEL = range(8)
-"""``slu_status``, those values that are told apart here."""
+"""Values of ``slu_status`` that are distinguished here."""
 FIRST_TURN, UNKNOWN_TURN = -1, -2
 """``SLU_TURN_FIRST`` and ``SLU_TURN_UNKNOWN``"""
 
@@ -143,7 +143,7 @@ _FUNCTIONS = {
 
 
 def utf8(text: str) -> bytes:
-    """What the engine reads. Lone surrogates, which UTF-8 has not, become U+FFFD: no token holds either of them."""
+    """A text as the engine reads it. Lone surrogates, which UTF-8 cannot express, become U+FFFD."""
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -180,7 +180,10 @@ def _open(path: Path) -> ctypes.CDLL:
         major, minor = API_VERSION
         found = [int(number) for number in version.split(".")]
         if found[0] != major or found[1] < minor:
-            raise ConfigError(f"{path}: version {version}, this program uses {major}.{minor}; install both again")
+            raise ConfigError(
+                f"{path}: API version {version}, this program needs {major}.{minor} or a later {major}.x; "
+                "install both again"
+            )
         for name, (result, arguments) in _FUNCTIONS.items():
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments

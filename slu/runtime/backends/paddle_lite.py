@@ -24,11 +24,11 @@ class PaddleLiteBackend(FixedLengthBackend):
         super().__init__(model)
         self.name = name
         if threads != 1:
-            raise BundleError(f"{model.path}: the backend lite runs on 1 thread, {threads} were asked for")
+            raise BundleError(f"{model.path}: the backend lite runs on 1 thread, not on {threads}; ask for 1")
         [file] = FORMATS["lite-x86"].files
         model.require(file)
         path = model.path / file
-        # The runtime takes a file of another version without a word, and ends the process on one that is not whole.
+        # The runtime accepts a file of another version silently, and ends the process on an incomplete one.
         read_naive_buffer(path, metadata.version("paddlelite"))
         prepare_paddle()
         with native_output_on_stderr():

@@ -76,9 +76,9 @@ def test_eval_measures_and_lists_errors(
     assert len(wrong) == round(60 * (1 - result["exact"] / 100))
     assert {line.split("\t")[1] for line in wrong} <= {utterance.text for utterance in utterances}
     printed = capsys.readouterr().out
-    assert f"exact            {result['exact']:7.2f} %" in printed
+    assert f"  exact             {result['exact']:.2f} %" in printed
     for name in {u.intent for u in utterances} | {s.name for u in utterances for s in u.slots}:
-        assert f"\n  {name} " in printed
+        assert f"\n{name} " in printed
 
 
 def spoil(name: str, content: bytes | None) -> Callable[[Path, Path], None]:
@@ -106,8 +106,8 @@ def half_the_weights(model: Path, data: Path) -> None:
         (spoil("data", b""), "few.txt: no utterances"),
         (spoil("data", b"\n\n"), "few.txt: no utterances"),
         (spoil("data", b"1\t\xff\tOTHERS\t\xff\n"), "few.txt:1: not UTF-8"),
-        (spoil("data", b"1\tx\tsing\tx\n"), "few.txt: 'x': the model does not know the intent 'sing'"),
-        (spoil("data", b"1\tx\tmusic.play\t<a>x</a>\n"), "few.txt: 'x': the model does not know the slot 'a'"),
+        (spoil("data", b"1\tx\tsing\tx\n"), "few.txt: 'x': the model has no intent 'sing'"),
+        (spoil("data", b"1\tx\tmusic.play\t<a>x</a>\n"), "few.txt: 'x': the model has no slot 'a'"),
         (spoil("model.safetensors", None), "tiny"),
         (spoil("manifest.json", None), "manifest.json"),
         (spoil("manifest.json", b'{"format_version": 9}'), "manifest.json: format version 9, this program reads 1"),

@@ -54,8 +54,8 @@ def test_problems_of_lists_are_named(model: Path, tmp_path: Path, capsys: pytest
     ]
     assert slu("lexicon", "check", f"song={good}", f"x={bad}") == 1
     assert capsys.readouterr().out.splitlines()[2:] == [
-        f"{bad}:2: error: not UTF-8 at byte 0 of the phrase",
-        f"{bad}:3: error: 63 characters; at most 62 can be in a phrase",
+        f"{bad}:2: error: not UTF-8 at byte 0 of the entry",
+        f"{bad}:3: error: 63 characters, at most 62 fit",
         f"{bad}: 2 errors, 0 warnings",
     ]
     for arguments, words in (
@@ -96,7 +96,7 @@ def test_a_model_without_lists_says_so(
 ) -> None:
     (tmp_path / "names.txt").write_text("周华健\n", encoding="utf-8")
     assert slu("parse", checkpoint_directory, "--lexicon", f"singer={tmp_path / 'names.txt'}", TEXT) == 2
-    assert "trained without lists" in capsys.readouterr().err
+    assert "trained without lexicons" in capsys.readouterr().err
     assert len(parsed(capsys, checkpoint_directory, "--session", TEXT, "", TEXT)) == 2
 
 
@@ -126,8 +126,8 @@ def test_eval_with_a_part_of_the_lists(
     ]
 
     for model_, share, words in (
-        (model, "2", "--lexicon-share 2: a share, 0 to 1"),
-        (tmp_path / "bundle/model.gguf", "0.5", "model.gguf cannot be taken apart; give its directory"),
+        (model, "2", "--lexicon-share 2: must be 0 to 1"),
+        (tmp_path / "bundle/model.gguf", "0.5", "model.gguf cannot be divided; give the directory"),
     ):
         assert slu("eval", model_, "--data", tmp_path / "dev.txt", "--lexicon-share", share) == 2
         assert words in capsys.readouterr().err

@@ -71,7 +71,7 @@ def test_without_the_options_only_the_score_is_judged(
     ("options", "says"),
     [
         (["--noise", "echo=0.1"], "--noise echo=0.1: write KIND=RATE"),
-        (["--keep", "0"], "--keep 0: a share"),
+        (["--keep", "0"], "--keep 0: must be a percentage"),
         (["--reject", "nowhere.txt"], "nowhere.txt: cannot be read"),
     ],
 )

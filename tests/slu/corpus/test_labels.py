@@ -47,11 +47,11 @@ def test_a_file_of_labels_gives_them_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"intents": "OTHERS"}, "intents: a list of names"),
+        ({"intents": "OTHERS"}, "intents must be a list of names"),
         ({"intents": []}, "no intents"),
-        ({"slots": ["song", "singer", "song"]}, "slot song is there twice"),
+        ({"slots": ["song", "singer", "song"]}, "slot song occurs twice"),
         ({"slots": ["singer", ""]}, "a slot name is empty"),
-        ({"slots_of_intent": None}, "are expected"),
+        ({"slots_of_intent": None}, "the fields must be"),
         ({"slots_of_intent": {"OTHERS": []}}, "disagree on music.play"),
         ({"slots_of_intent": {"OTHERS": ["hill"], "music.play": []}}, "slots of OTHERS"),
         ({"slots_of_intent": {"OTHERS": [], "music.play": ["song", "singer"]}}, "in their order"),

@@ -144,7 +144,7 @@ def test_what_the_format_cannot_hold_is_refused(
 
 @pytest.mark.parametrize("text", ["a||b", "a<b>c", "a\tb", "a\nb", "a\r", "", "\udc80"])
 def test_write_refuses_texts_that_would_change(text: str, tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="cannot hold utterance 2"):
+    with pytest.raises(CorpusError, match="cannot express utterance 2"):
         write_corpus([Utterance("好", "OTHERS", (), "1"), Utterance(text, "OTHERS", (), "1")], tmp_path / "c.txt")
     assert not list(tmp_path.iterdir())
 
@@ -249,14 +249,14 @@ def test_split_command(tmp_path: Path) -> None:
         assert slu_data("split", SAMPLE, "--out", out, "--by", "session", "--seed", seed) == 0
     train, dev = split_corpus(read_corpus(SAMPLE), "session")
     assert (read_corpus(out / "train.txt"), read_corpus(out / "dev.txt")) == (train, dev)
-    with pytest.raises(OutputError, match="holds the corpus"):
+    with pytest.raises(OutputError, match="contains the corpus"):
         slu_data("split", out / "train.txt", "--out", out)
     manifest = json.loads((out / "manifest.json").read_text())
     (out / "manifest.json").write_text(json.dumps({**manifest, "stage": "train"}))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").touch()
     for taken in (out, tmp_path / "other"):
-        with pytest.raises(OutputError, match="holds something else"):
+        with pytest.raises(OutputError, match="contains files that are not a split"):
             slu_data("split", SAMPLE, "--out", taken)
     assert read_corpus(out / "dev.txt") == dev
 

@@ -65,7 +65,7 @@ def test_a_model_is_told_its_own_answer_to_the_turn_before(
     assert [dialogue.parse("嗯").intent for _ in range(3)] == list(labels.intents[:3])
     assert parser.parse("嗯").intent == labels.intents[3]
     assert parser.parse("嗯", previous_intent=labels.intents[6]).intent == labels.intents[7]
-    with pytest.raises(LexiconError, match="trained without lists"):
+    with pytest.raises(LexiconError, match="trained without lexicons"):
         _ = parser.lexicon
 
 

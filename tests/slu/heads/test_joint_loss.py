@@ -98,11 +98,11 @@ def test_gradients_of_answers_are_those_of_the_loss(
     """Against differences of the loss, which is computed in another way than its gradients."""
     loss, random = AnswerLoss(checkpoint.labels), np.random.default_rng(1)
     others = random.normal(size=logits[0].shape), random.normal(size=logits[1].shape)
-    said = loss.probabilities(*tensors((others[0].astype(np.float32), others[1].astype(np.float32))), batch)
+    said = loss.probabilities(tensors((others[0].astype(np.float32), others[1].astype(np.float32))), batch)
 
     def value(given: Logits) -> tuple[paddle.Tensor, list[paddle.Tensor]]:
         leaves = tensors(given)
-        return (loss.of_teachers(*leaves, said, batch) if teachers else loss.of_labels(*leaves, batch)), list(leaves)
+        return (loss.of_teachers(leaves, said, batch) if teachers else loss.of_labels(leaves, batch)), list(leaves)
 
     total, leaves = value(logits)
     total.backward()

@@ -221,10 +221,10 @@ def test_training_with_flags_goes_on_as_if_nothing_had_happened(recipe_path: Pat
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (['lexicon.lists="nowhere"'], "nowhere: holds no list"),
-        (['lexicon.own=["town"]'], r"\[lexicon\] own: there is no slot 'town'; there are age, "),
+        (['lexicon.lists="nowhere"'], "nowhere: contains no lexicon"),
+        (['lexicon.own=["town"]'], r"\[lexicon\] own: the corpus has no slot 'town'; its slots are age, "),
         (["lexicon.drop=2"], "drop is 2.0; it must be 0 to 1"),
-        (["lexicon.share=2"], "share is unknown"),
+        (["lexicon.share=2"], "share is not a setting"),
         (['lexicon.lists=""', "lexicon.own=[]", "lexicon.previous_intent=false"], "leave out the section"),
     ],
 )

@@ -140,18 +140,18 @@ def test_a_damaged_table_is_refused(damage: Any) -> None:
         tensors = {**tensors, "slots": np.where(tensors["hashes"] != 0, 9, 0).astype(np.uint16)}
     else:
         tensors = {name: value for name, value in {**tensors, **damage}.items() if value is not None}
-    with pytest.raises(CheckpointError, match=r"^file: .*copy it again"):
+    with pytest.raises(CheckpointError, match=r"^file: .*copy the file again"):
         CompiledLexicon.from_tensors(tensors, SLOTS, "file")
 
 
 def test_a_refused_change_changes_nothing() -> None:
     lexicon = Lexicon(compile_lexicon({"name": ["a"]}, SLOTS))
     for change in (lexicon.add, lexicon.remove, lexicon.replace):
-        with pytest.raises(LexiconError, match="name: phrase 2 has 63 characters; at most 62"):
+        with pytest.raises(LexiconError, match="name: entry 2 has 63 characters, at most 62"):
             change("name", ["b", "c" * (MAX_PHRASE + 1)])
         with pytest.raises(LexiconError, match="no slot 'town'; it has name, singer, song"):
             change("town", ["b"])
-        with pytest.raises(LexiconError, match="give a list of phrases"):
+        with pytest.raises(LexiconError, match="give a list of entries"):
             change("name", "b")
     assert found(lexicon, "a b", 20) == [(0, 1, 2)]
 
@@ -172,7 +172,7 @@ def test_a_list_file(tmp_path: Path) -> None:
     path.write_bytes("\ufeff花心\r\n# 歌\n\n  ＡＢ \n\u3000\n\nａｂ\n1 \n".encode())
     assert read_list(path) == ["花心", "ＡＢ", "\u3000", "ａｂ", "1"]
     assert [(p.line, p.severity, p.message) for p in check_list(path)] == [
-        (5, "warning", "'\\u3000': no character of it is compared; it is ignored"),
+        (5, "warning", "'\\u3000': has no character that can be matched, so it is ignored"),
         (7, "warning", "'ａｂ': the same as line 4"),
     ]
     path.write_bytes(b"a\n\xff\n" + b"a" * 63 + b"\nb\xe5\n")
@@ -183,9 +183,9 @@ def test_a_list_file(tmp_path: Path) -> None:
         read_list(tmp_path / "none.txt")
     assert list_files(tmp_path, SLOTS) == [path]
     (tmp_path / "town.txt").touch()
-    with pytest.raises(LexiconError, match=r"town.txt: there is no slot 'town'; the slots are name, singer"):
+    with pytest.raises(LexiconError, match=r"town.txt: the corpus has no slot 'town'; its slots are name, singer"):
         list_files(tmp_path, SLOTS)
-    with pytest.raises(LexiconError, match="holds no list"):
+    with pytest.raises(LexiconError, match="contains no lexicon"):
         list_files(tmp_path / "none", SLOTS)
 
 

@@ -62,7 +62,7 @@ def test_the_default_is_what_the_directory_holds_and_the_machine_has(
     slu.load(bundle)
     assert opened == ["dygraph", "paddle", "lite", "lite"]
     (bundle / FORMATS["lite-x86"].files[0]).unlink()
-    assert "bundle: holds no model that this program can run" in refused(bundle)
+    assert "bundle: contains no model that this program can run" in refused(bundle)
 
 
 def test_what_belongs_to_the_model_comes_from_its_directory(bundle: Path, opened: list[str]) -> None:
@@ -80,12 +80,12 @@ def test_a_backend_that_cannot_be_says_what_to_do(
     runner = BACKENDS[name]
     good, other = (checkpoint_directory, bundle) if runner.format is None else (bundle, checkpoint_directory)
     wanted = "runs checkpoints only" if runner.format is None else f"--format {runner.format}`"
-    assert f"{other}: holds no {runner.files[0]}" in refused(other, name)
+    assert f"{other}: contains no {runner.files[0]}" in refused(other, name)
     assert wanted in refused(other, name)
-    for file in FORMATS.get(runner.format or "", ()):
+    for file in runner.files if runner.format else ():
         (good / file).touch()
     uninstall(monkeypatch, runner.module)
-    monkeypatch.setattr(loading, "find_library", lambda: None)
+    monkeypatch.setattr("slu.runtime.formats.find_library", lambda: None)
     if name == "native":
         assert "`pip install .` builds it" in refused(good, name)
         return
@@ -94,14 +94,14 @@ def test_a_backend_that_cannot_be_says_what_to_do(
 
 def test_an_unknown_backend_names_those_that_there_are(bundle: Path) -> None:
     message = refused(bundle, "tensorrt")
-    assert message.startswith("--backend tensorrt: there is no such backend")
+    assert message.startswith("--backend tensorrt: unknown backend")
     assert all(name in message for name in BACKENDS)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("manifest.json", None, "bundle: holds no manifest.json; give a checkpoint or a bundle"),
+        ("manifest.json", None, "bundle: contains no manifest.json; give a checkpoint or a bundle"),
         ("manifest.json", {"format_version": 7}, "format version 7, this program reads 1"),
         ("manifest.json", {"length": 2}, "length is 2"),
         ("manifest.json", {"length": 33}, "length is 33"),
@@ -109,7 +109,7 @@ def test_an_unknown_backend_names_those_that_there_are(bundle: Path) -> None:
         ("manifest.json", {"files": []}, "files does not list the bundle's files"),
         ("manifest.json", {"files": {GRAPH: {"bytes": 0}}}, "files does not list the bundle's files"),
         ("config.json", None, "config.json: cannot be read"),
-        ("labels.json", {}, "labels.json: not a file of labels"),
+        ("labels.json", {}, "labels.json: not a labels file"),
         ("vocab.txt", {}, "vocab.txt: 1 tokens, but the model has"),
     ],
 )

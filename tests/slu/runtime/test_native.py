@@ -174,7 +174,7 @@ def test_a_file_that_is_no_model_is_refused(copied: Path) -> None:
         assert refused(copied, BundleError).startswith(f"{file}: ")
     assert "not a GGUF file" in refused(copied / "vocab.txt", BundleError)
     assert "no such directory" in refused(copied / "nothing.gguf", BundleError)
-    assert "runs directories" in refused(file, BundleError, "paddle")
+    assert "opens directories" in refused(file, BundleError, "paddle")
     deep = copied.joinpath(*["long" * 20] * 4)
     deep.mkdir(parents=True)
     shutil.copyfile(copied / "vocab.txt", deep / GGUF)
@@ -189,7 +189,7 @@ def test_the_file_of_another_model_is_refused(copied: Path) -> None:
     data = json.loads((copied / "labels.json").read_text("utf-8"))
     data["intents"][0], data["slots_of_intent"]["new"] = "new", data["slots_of_intent"].pop(data["intents"][0])
     (copied / "labels.json").write_text(json.dumps(data), encoding="utf-8")
-    assert "has other intents than the labels beside it" in refused(copied, BundleError)
+    assert "its intents differ from those in the labels.json beside it" in refused(copied, BundleError)
 
 
 def test_without_the_library(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +198,7 @@ def test_without_the_library(model: Path, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv(native_api.VARIABLE, str(name))
         assert words in refused(model, ConfigError, "native") and str(name) in refused(model / GGUF, ConfigError)
     monkeypatch.setattr(native_api, "find_library", lambda: None)
-    monkeypatch.setattr("slu.runtime.loading.find_library", lambda: None)
+    monkeypatch.setattr("slu.runtime.formats.find_library", lambda: None)
     assert "`pip install .` builds it" in refused(model, ConfigError, "native")
     assert "`pip install .` builds it" in refused(model / GGUF, ConfigError)
     assert slu.load(model).backend.name == "dygraph"
@@ -207,7 +207,7 @@ def test_without_the_library(model: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_library_of_another_version(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     native_api._open.cache_clear()
     try:
-        for version, words in (((2, 0), "this program uses 2.0"), ((1, 99), "this program uses 1.99")):
+        for version, words in (((2, 0), "this program needs 2.0"), ((1, 99), "this program needs 1.99")):
             monkeypatch.setattr(native_api, "API_VERSION", version)
             assert words in refused(model / GGUF, ConfigError)
     finally:

@@ -114,11 +114,11 @@ def test_what_is_wrong_is_refused_as_a_whole(parsers: tuple[NativeParser, Parser
     for parser in parsers:
         lexicon = parser.lexicon if level == "parser" else parser.session().lexicon
         before = parser.parse("听花心")
-        with pytest.raises(LexiconError, match=r"song: phrase 2 has 63 characters|song: phrase 2: 63 characters"):
+        with pytest.raises(LexiconError, match=r"song: entry 2 has 63 characters|song: entry 2: 63 characters"):
             lexicon.replace("song", ["听花", "花" * 63])
         with pytest.raises(LexiconError, match="the model has no slot"):
             lexicon.add("songs", ["听花"])
-        with pytest.raises(LexiconError, match="one text, '听花'; give a list"):
+        with pytest.raises(LexiconError, match="a single text, '听花'; give a list"):
             lexicon.add("song", "听花")
         with pytest.raises(LexiconError, match=r"bad.txt.*3"):
             lexicon.add_file("song", tmp_path / "bad.txt")
@@ -150,10 +150,10 @@ def test_lists_change_while_threads_parse(parsers: tuple[NativeParser, Parser]) 
 def test_models_without_the_second_input(checkpoint: Checkpoint, tmp_path: Path) -> None:
     write_gguf(checkpoint, tmp_path / GGUF)
     parser = slu.load(tmp_path / GGUF)
-    with pytest.raises(LexiconError, match="trained without lists"):
+    with pytest.raises(LexiconError, match="trained without lexicons"):
         parser.lexicon.add("song", ["花"])
     session = parser.session()
-    with pytest.raises(LexiconError, match="trained without lists"):
+    with pytest.raises(LexiconError, match="trained without lexicons"):
         _ = session.lexicon
     expected = parser.parse("听花心")
     assert session.parse("听花心") == parser.parse("听花心", "anything") == expected

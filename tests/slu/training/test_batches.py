@@ -36,7 +36,7 @@ def test_tokens_inside_a_slot_are_tagged() -> None:
 
 @pytest.mark.parametrize(("intent", "slot", "words"), [("sing", "song", "intent 'sing'"), ("play", "x", "slot 'x'")])
 def test_a_label_that_the_model_lacks_is_named(intent: str, slot: str, words: str) -> None:
-    with pytest.raises(CorpusError, match=f"'听歌': the model does not know the {words}"):
+    with pytest.raises(CorpusError, match=f"'听歌': the model has no {words}"):
         make_examples([Utterance("听歌", intent, (Slot(slot, "歌", 1, 2),), "1")], bare_model(TOKENIZER, LABELS))
 
 
@@ -76,8 +76,14 @@ def test_shards_add_up_to_the_batch(lengths: list[int], shards: int) -> None:
     [batch] = make_shards(whole, indices, 0, 1)
     parts = make_shards(whole, indices, 0, shards)
     assert {(part.utterances, part.tokens) for part in parts} == {(len(lengths), sum(lengths) - 2 * len(lengths))}
-    assert sorted(i for part in parts for i in part.targets[0]) == sorted(batch.targets[0]) == list(range(len(lengths)))
+    assert (
+        sorted(i for part in parts if len(part.ids) for i in part.targets[0])
+        == sorted(batch.targets[0])
+        == list(range(len(lengths)))
+    )
     for part in parts:
+        if not len(part.ids):  # more shards than examples
+            continue
         for row, intent in enumerate(part.targets[0]):
             length = lengths[intent]
             assert part.ids[row].tolist() == [intent + 1] * length + [0] * (part.ids.shape[1] - length)

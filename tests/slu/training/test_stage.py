@@ -243,7 +243,7 @@ def test_the_current_directory_can_be_the_result(
         ("model.vocab=corpus.txt", "corpus.txt"),
         ("model.init=nowhere", "no such directory"),
         ("model.hidden_size=30", None),
-        ("model.num_attention_heads=5", "does not divide"),
+        ("model.num_attention_heads=5", "is not a multiple"),
         ("model.max_length=41", "max_length"),
         ("model.max_length=2", "max_length"),
     ],

@@ -56,7 +56,7 @@ def assert_computes_the_same(checkpoint: Checkpoint, encoder: ErnieModel, eps: f
         pooled: list[np.ndarray] = []
         hook = model.ernie.register_forward_post_hook(lambda _, __, out, to=pooled: to.append(out[1].numpy()))
         with paddle.no_grad():
-            states = [state.numpy() for state in model.run(paddle.to_tensor(batch), None, padded, hidden=True)[2]]
+            states = [state.numpy() for state in model.run(paddle.to_tensor(batch), None, padded, hidden=True)[1]]
             sequence, want_pooled, want_states = encoder(paddle.to_tensor(batch), output_hidden_states=True)
         hook.remove()
         real = batch != encoder.config.pad_token_id
@@ -244,4 +244,4 @@ def test_a_failing_download_is_one_line(labels: Labels, monkeypatch: pytest.Monk
 
 
 def test_no_such_name(labels: Labels) -> None:
-    refused("ernie-3.0-tiny-giant-v2-zh", labels, "no such directory, and not a published name")
+    refused("ernie-3.0-tiny-giant-v2-zh", labels, "neither a directory nor a published name")

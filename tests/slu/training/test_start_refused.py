@@ -94,7 +94,7 @@ def test_a_tensor_is_missing_or_has_another_shape(saved: Path, labels: Labels) -
 def test_the_vocabulary_does_not_fit(saved: Path, labels: Labels, vocab: list[str], name: str) -> None:
     more = [*vocab, *(f"more{i}" for i in range(PADDING + 1))]
     write_vocab(saved / name, more)
-    refused(saved / name, labels, f"vocab.txt has {len(more)} tokens, the weights only {len(more) - 1}")
+    refused(saved / name, labels, f"vocab.txt has {len(more)} tokens, but the weights have {len(more) - 1}")
     write_vocab(saved / name, more[:-1])
     assert len(initial(saved / name, labels).vocab) == len(vocab) + PADDING
     write_vocab(saved / name, vocab[5:])
@@ -125,9 +125,9 @@ def test_files_are_missing(saved: Path, labels: Labels) -> None:
         ('{"init_args": [1, 2]}', "vocab_size is missing"),
         ('{"init_args": 7}', "vocab_size is missing"),
         ('{"vocab_size": "many"}', "vocab_size is 'many'"),
-        ('{"vocab_size": 10, "hidden_size": 50, "num_attention_heads": 4}', "does not divide"),
+        ('{"vocab_size": 10, "hidden_size": 50, "num_attention_heads": 4}', "is not a multiple"),
         ('{"vocab_size": 10, "hidden_act": "relu"}', "relu"),
-        ('{"vocab_size": 10, "hidden_size": 48, "num_attention_heads": 4}', "asks for"),
+        ('{"vocab_size": 10, "hidden_size": 48, "num_attention_heads": 4}', "requires"),
     ],
 )
 def test_configurations_that_do_not_fit(saved: Path, labels: Labels, config: str, says: str) -> None:
