@@ -14,6 +14,7 @@ MODELS := models/nlpcc2018-nano models/nlpcc2018-pico
 setup: $(SETUP) $(MODELS:=/model.gguf)
 
 include cpp_runtime/build.mk
+include android_app/build.mk
 
 # First of all in `make test`, so that what is missing is said before anything is made.
 system-packages:
@@ -48,11 +49,11 @@ test-slow: system-packages setup
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	$(BIN)/clang-format --dry-run -Werror $(ENGINE_SOURCES)
+	$(BIN)/clang-format --dry-run -Werror $(ENGINE_SOURCES) $(JAVA_SOURCES)
 
 format: setup
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
-	$(BIN)/clang-format -i $(ENGINE_SOURCES)
+	$(BIN)/clang-format -i $(ENGINE_SOURCES) $(JAVA_SOURCES)
 
 # The tree as of a date: newer releases of what PaddleNLP depends on break it. Needs uv.
 lock:

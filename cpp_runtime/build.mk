@@ -3,7 +3,8 @@ ENGINE_PYTHON := $(abspath $(BIN))/python
 ENGINE_CMAKE := PATH=$(abspath $(BIN)):$$PATH SLU_PYTHON=$(ENGINE_PYTHON) cmake
 ENGINE_ARM := -DCMAKE_TOOLCHAIN_FILE=$(abspath cpp_runtime/cmake)/zig-aarch64-linux.cmake -DSLU_PYTHON=$(ENGINE_PYTHON)
 ENGINE_JOBS ?= 2
-ENGINE_SOURCES = $(shell find cpp_runtime examples tests/cpp_runtime -name '*.cpp' -o -name '*.h' -o -name '*.c')
+ENGINE_SOURCES = $(shell find cpp_runtime examples tests/cpp_runtime android_app/library/src/main/cpp \
+  -name '*.cpp' -o -name '*.h' -o -name '*.c')
 
 .PHONY: engine arm engine-test engine-test-slow fuzz engine-peak engine-backends
 

@@ -15,3 +15,10 @@ set(CMAKE_CXX_COMPILER ${SLU_PYTHON} -m ziglang c++ --target=${SLU_ZIG_TARGET})
 set(CMAKE_ASM_COMPILER ${SLU_PYTHON} -m ziglang cc --target=${SLU_ZIG_TARGET})
 set(CMAKE_AR ${CMAKE_CURRENT_LIST_DIR}/zig-ar CACHE FILEPATH "")
 set(CMAKE_RANLIB ${CMAKE_CURRENT_LIST_DIR}/zig-ranlib CACHE FILEPATH "")
+# What CMake would find out by linking a program, for which zig compiles all of its C++ library first: a minute for nothing
+# where no program is wanted.
+set(CMAKE_CXX_COMPILER_ID_RUN TRUE)
+set(CMAKE_CXX_COMPILER_ID Clang)
+set(CMAKE_CXX_COMPILER_VERSION 18.1)
+set(CMAKE_CXX_STANDARD_COMPUTED_DEFAULT 17)
+set(CMAKE_CXX_COMPILER_FRONTEND_VARIANT GNU)

@@ -1,4 +1,4 @@
-// Linux and Android by system calls, so that the library needs no libc. x86-64 and ARM64.
+// Linux and Android by system calls, so that the library needs no libc. x86-64, ARM64 and ARM.
 #include "os.h"
 
 #if defined(__x86_64__)
@@ -43,6 +43,29 @@ long call(Call number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 
   register long x5 __asm__("x5") = f;
   __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
   return x0;
+}
+#elif defined(__arm__)
+// kMmap is mmap2, whose offset is in pages: it is 0 here.
+enum Call : long {
+  kRead = 3,
+  kClose = 6,
+  kMmap = 192,
+  kMunmap = 91,
+  kLseek = 19,
+  kYield = 158,
+  kOpenat = 322
+};
+
+long call(Call number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
+  register long r7 __asm__("r7") = number;
+  register long r0 __asm__("r0") = a;
+  register long r1 __asm__("r1") = b;
+  register long r2 __asm__("r2") = c;
+  register long r3 __asm__("r3") = d;
+  register long r4 __asm__("r4") = e;
+  register long r5 __asm__("r5") = f;
+  __asm__ volatile("svc #0" : "+r"(r0) : "r"(r7), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5) : "memory");
+  return r0;
 }
 #endif
 
@@ -135,8 +158,10 @@ Cpu os_cpu() {
   }
   return cpu;
 }
-#else
+#elif defined(__x86_64__)
 Cpu os_cpu() { return cpu_x86(); }
+#else
+Cpu os_cpu() { return {}; }
 #endif
 
 }  // namespace slu

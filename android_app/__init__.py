@@ -1,0 +1,1 @@
+"""The Android library, the demo app and what builds them."""

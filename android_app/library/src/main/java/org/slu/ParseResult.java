@@ -1,0 +1,135 @@
+package org.slu;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** What was understood of one utterance. It cannot be changed, and stays valid after its parser is closed. */
+public final class ParseResult {
+  private final String text;
+  private final String intent;
+  private final float score;
+  private final boolean understood;
+  private final boolean truncated;
+  private final List<Slot> slots;
+
+  /**
+   * A result as parsers make them; public for the tests of those who use it.
+   *
+   * @param text the utterance
+   * @param intent name of the intent
+   * @param score probability of the answer, 0 to 1
+   * @param understood whether the score reaches the model's threshold
+   * @param truncated whether the end of the text was ignored
+   * @param slots in the order of the text
+   */
+  public ParseResult(String text, String intent, float score, boolean understood, boolean truncated, List<Slot> slots) {
+    if (text == null || intent == null || slots == null) {
+      throw SluException.argument("a result needs a text, an intent and a list of slots");
+    }
+    this.text = text;
+    this.intent = intent;
+    this.score = score;
+    this.understood = understood;
+    this.truncated = truncated;
+    this.slots = Collections.unmodifiableList(new ArrayList<Slot>(slots));
+  }
+
+  /**
+   * The text that was parsed.
+   *
+   * @return never null
+   */
+  public String getText() {
+    return text;
+  }
+
+  /**
+   * The most probable intent, one of {@link ModelInfo#getIntents()}. It is given even when the utterance was not
+   * understood: look at {@link #isUnderstood()} before you act on it.
+   *
+   * @return never null
+   */
+  public String getIntent() {
+    return intent;
+  }
+
+  /**
+   * Probability of the whole answer, intent and slots together.
+   *
+   * @return 0 to 1
+   */
+  public float getScore() {
+    return score;
+  }
+
+  /**
+   * Whether the answer is to be trusted: the score reaches {@link ModelInfo#getThreshold()}. If not, ask the user
+   * again.
+   *
+   * @return false for what the model is not sure of
+   */
+  public boolean isUnderstood() {
+    return understood;
+  }
+
+  /**
+   * Whether the text was longer than the model takes ({@link ModelInfo#getMaxTokens()}), so that its end was ignored.
+   *
+   * @return false for texts that were read to their end
+   */
+  public boolean isTruncated() {
+    return truncated;
+  }
+
+  /**
+   * The slots, in the order of the text; they do not overlap.
+   *
+   * @return a list that cannot be changed, never null
+   */
+  public List<Slot> getSlots() {
+    return slots;
+  }
+
+  /**
+   * The first slot of this name.
+   *
+   * @param name such as {@code singer}
+   * @return null when there is none
+   */
+  public Slot getSlot(String name) {
+    for (Slot slot : slots) {
+      if (slot.getName().equals(name)) return slot;
+    }
+    return null;
+  }
+
+  /**
+   * The value of the first slot of this name.
+   *
+   * @param name such as {@code singer}
+   * @return null when there is none
+   */
+  public String getValue(String name) {
+    Slot slot = getSlot(name);
+    return slot == null ? null : slot.getValue();
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    if (!(other instanceof ParseResult)) return false;
+    ParseResult result = (ParseResult) other;
+    return text.equals(result.text) && intent.equals(result.intent) && Float.compare(score, result.score) == 0
+        && understood == result.understood && truncated == result.truncated && slots.equals(result.slots);
+  }
+
+  @Override
+  public int hashCode() {
+    return (text.hashCode() * 31 + intent.hashCode()) * 31 + slots.hashCode();
+  }
+
+  @Override
+  public String toString() {
+    return intent + " " + score + (understood ? " " : " (not understood) ") + slots;
+  }
+}
