@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from bench_arm.device.connection import Connection, DirectConnection
+from bench_arm.device.connection import Connection, DirectConnection, tcp_transport
 from bench_arm.device.errors import DeviceError
 from bench_arm.device.keys import load_key
 from bench_arm.device.server import STATES, ServerConnection, server_devices, server_runs
@@ -55,12 +55,10 @@ def connect_tcp(
     address: str, timeout: float = 10.0, accept: float = ACCEPT_SECONDS, say: Callable[[str], None] = print
 ) -> Connection:
     """Speak with adbd at HOST:PORT."""
-    from adb_shell.transport.tcp_transport import TcpTransport
-
     host, _, port = address.rpartition(":")
     if not port.isdigit():
         raise ConfigError(f"--serial {address}: write HOST:PORT, such as 192.168.1.20:5555")
-    return DirectConnection(TcpTransport(host.strip("[]"), int(port)), load_key, address, timeout, accept, say)
+    return DirectConnection(tcp_transport(host.strip("[]"), int(port)), load_key, address, timeout, accept, say)
 
 
 def _server_knows(serial: str) -> bool:
@@ -75,7 +73,7 @@ def _server_devices(timeout: float) -> dict[str, Connect]:
     found: dict[str, Connect] = {}
     for listed in server_devices():
         usable = listed.state == "device"
-        open_it: Callable[[str, float], Connection] = ServerConnection if usable else _unusable(listed.state)
+        open_it: Any = ServerConnection if usable else _unusable(listed.state)
         found[listed.serial] = partial(open_it, listed.serial, timeout)
     return found
 

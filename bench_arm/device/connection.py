@@ -64,7 +64,7 @@ class DirectConnection:
     ):
         self.label = label
         self._transport = transport
-        self._at_once = type(transport).__name__ == "TcpTransport"
+        self._at_once = getattr(transport, "at_once", False)
         self._next = 1
         self._most = wire.LEGACY_MAX_DATA
         self._timeout = timeout
@@ -193,6 +193,22 @@ class DirectConnection:
             return None
         except Exception as error:
             raise _transport_error(self.label, error) from error
+
+
+def tcp_transport(host: str, port: int) -> Any:
+    """adb-shell's, with small packets sent at once."""
+    import socket
+
+    from adb_shell.transport.tcp_transport import TcpTransport
+
+    class Prompt(TcpTransport):
+        at_once = True
+
+        def connect(self, transport_timeout_s: float) -> None:
+            super().connect(transport_timeout_s)
+            self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    return Prompt(host, port)
 
 
 class _PacketStream:

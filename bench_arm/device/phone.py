@@ -8,23 +8,23 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from bench_arm.device import shell, sync
+from bench_arm.device import FOLDER, shell, sync
 from bench_arm.device.connection import Connection
-from bench_arm.device.errors import DeviceError, DeviceGoneError, KilledError
+from bench_arm.device.errors import DeviceError, KilledError
 from bench_arm.device.shell import Completed
 from slu.files import sha256
 from slu.progress import Progress
 
-FOLDER = "/data/local/tmp/slu-bench"
-"""The only place of a phone where adb may write programs and run them without root."""
 SIGNALS = {9: "SIGKILL: most likely the low-memory killer; close other apps", 11: "SIGSEGV", 6: "SIGABRT", 4: "SIGILL"}
 
 
 class Phone:
     """A device and a folder on it. ``connect`` makes a new connection when the last one has ended."""
 
-    def __init__(self, connect: Callable[[], Connection], timeout: float = 30.0, quiet: bool = False):
-        self._connect, self._timeout, self._quiet = connect, timeout, quiet
+    def __init__(
+        self, connect: Callable[[], Connection], timeout: float = 30.0, quiet: bool = False, folder: str = FOLDER
+    ):
+        self._connect, self._timeout, self._quiet, self.folder = connect, timeout, quiet, folder
         self._connection: Connection | None = connect()
         self.label = self._connection.label
 
@@ -57,7 +57,7 @@ class Phone:
 
     def push(self, source: Path, name: str, mode: int = 0o644) -> bool:
         """Send a file into the folder, unless one with the same hash is there. Returns whether it was sent."""
-        target = f"{FOLDER}/{name}"
+        target = f"{self.folder}/{name}"
         if self.hash_of(target) == sha256(source):
             return False
         try:
@@ -83,7 +83,7 @@ class Phone:
         """Write a small file into the folder; returns its path."""
         import io
 
-        target = f"{FOLDER}/{name}"
+        target = f"{self.folder}/{name}"
         try:
             with sync.SyncSession(self.connection, self._timeout) as session:
                 session.send(io.BytesIO(data), target)
@@ -93,11 +93,11 @@ class Phone:
         return target
 
     def make_folder(self) -> None:
-        self.check(f"mkdir -p {FOLDER}")
+        self.check(f"mkdir -p {self.folder}")
 
     def remove_folder(self) -> None:
         """Leave nothing behind; a device that is gone keeps what it has, which the caller says."""
-        self.check(f"rm -rf {FOLDER}")
+        self.check(f"rm -rf {self.folder}")
 
     def close(self) -> None:
         """Close the connection; the next command opens another."""
@@ -112,8 +112,3 @@ class Phone:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def gone(label: str) -> DeviceGoneError:
-    """For a device that was chosen and is not there."""
-    return DeviceGoneError(f"{label}: is not connected; check the cable")
