@@ -191,8 +191,8 @@ def _measure(
     from bench_arm.device.results import FILE, Results, read_lines
     from bench_arm.device.run import measure
     from bench_arm.device.summary import summarise
-    from slu.commands.evaluate import check_labels
     from slu.corpus.tagged import read_corpus
+    from slu.evaluation.evaluate import check_labels
     from slu.files import write_file
 
     found, left_out, labels = entries(plan.bundle, args.cli or BUILT, args.lite, args.fastdeploy)

@@ -21,8 +21,8 @@ from bench_arm.device.results import FILE, Results
 from bench_arm.measurement import commit
 from slu.corpus.labels import Labels
 from slu.corpus.tagged import Slot, Utterance
-from slu.evaluation.measures import compare, percent
 from slu.files import sha256
+from slu.heads.joint_measures import compare, percent
 from slu.progress import Progress
 
 TEXTS, ONE_TEXT = "texts.txt", "one.txt"

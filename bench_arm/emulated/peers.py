@@ -23,7 +23,8 @@ from bench_arm.device.results import SCHEMA, read_lines, select
 from bench_arm.emulated.machine import COUNTER, QEMU
 from bench_arm.emulated.packages import cache_directory, unpacked
 from slu.errors import ConfigError, SluError
-from slu.runtime.bundle import ONNX, ONNX_INT8, open_directory
+from slu.runtime.bundle import open_directory
+from slu.runtime.formats import FORMATS
 
 DEBIAN = ("python3.11-minimal", "libpython3.11-stdlib", "libstdc++6", "libgomp1")
 PYTHON = "3.11"
@@ -52,6 +53,7 @@ class Peer:
     convert: tuple[str, ...] | None = None
 
 
+ONNX, ONNX_INT8 = FORMATS["onnx"].files[0], FORMATS["onnx-int8"].files[0]
 PEERS = (
     Peer("onnxruntime", "onnx", "fp32", ONNX, "peer_onnxruntime.py"),
     Peer("onnxruntime", "onnx-int8", "int8", ONNX_INT8, "peer_onnxruntime.py"),

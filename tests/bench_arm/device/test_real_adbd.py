@@ -12,6 +12,7 @@ from bench_arm.emulated.packages import unpacked
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
+NAMESPACE = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
 SUITE = "trixie"
 """The suite that has an adbd; it runs with the libc that comes with it."""
 
@@ -22,8 +23,7 @@ def test_a_real_adbd(tmp_path: Path, arm_cli: Path, tiny_bundle: Path, few: Path
     adbd = unpacked("adbd", ["adbd"], suite=SUITE)
     inside = [sys.executable, HERE / "inside_namespace.py", tmp_path, arm_cli, tiny_bundle, few]
     done = subprocess.run(
-        ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
-        + ["bash", HERE / "real_adbd.sh", adbd, tmp_path, *inside],
+        [*NAMESPACE, "bash", HERE / "real_adbd.sh", adbd, tmp_path, *inside],
         capture_output=True,
         text=True,
         timeout=400,
