@@ -223,7 +223,6 @@ class _PacketStream:
         while not self._closed:
             if self._waiting:
                 data = self._waiting.pop(0)
-                self._connection.send(Packet(wire.OKAY, self._local, self._remote), timeout)
             else:
                 packet = self._connection.receive(self._local, timeout)
                 if packet.command == wire.CLSE:
@@ -264,7 +263,9 @@ class _PacketStream:
                 return
             if len(self._waiting) > 16:  # a device sends one piece and waits
                 raise ProtocolError(f"{self._connection.label}: sends more than was asked for; reconnect it")
+            # Taken at once: a device that gives up in the middle of a push says why, and waits before it reads on.
             self._waiting.append(packet.data)
+            self._connection.send(Packet(wire.OKAY, self._local, self._remote), timeout)
 
     def _end(self) -> None:
         if not self._closed:

@@ -46,7 +46,7 @@ class Phone:
     def check(self, command: str, timeout: float | None = None) -> Completed:
         """Run a command that has to succeed. Raises `KilledError` when a signal ended it, else `DeviceError`."""
         done = self.run(command, timeout)
-        name = shlex.split(command.split("&&")[-1])[0] if command else command
+        name = shell.program_name(command)
         if done.status > 128:
             number = done.status - 128
             why = SIGNALS.get(number, f"signal {number}")

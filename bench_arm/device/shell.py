@@ -45,10 +45,18 @@ def run(connection: Connection, command: str, timeout: float) -> Completed:
     return _run_v1(connection, command, deadline)
 
 
+def program_name(command: str) -> str:
+    """What a command line is about: the program of ours that it runs, or its first word."""
+    own = re.search(r"(?:^|\s)(\./\S+)", command)
+    return own.group(1) if own else command.split()[0]
+
+
 def _left(connection: Connection, command: str, deadline: float) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
-        raise DeviceTimeoutError(f"{connection.label}: {command.split()[0]} did not end in time; is the device stuck?")
+        raise DeviceTimeoutError(
+            f"{connection.label}: {program_name(command)} did not end in time; is the phone stuck?"
+        )
     return left
 
 
@@ -79,7 +87,7 @@ def _run_v2(connection: Connection, command: str, deadline: float) -> Completed:
 
 def _run_v1(connection: Connection, command: str, deadline: float) -> Completed:
     """For devices before Android 7: the status is echoed, a terminal makes \\r\\n of line ends."""
-    stream = connection.open(f"shell:{{ {command}\n}}; echo slu-status:$?", _left(connection, command, deadline))
+    stream = connection.open(f"shell:( {command}\n); echo slu-status:$?", _left(connection, command, deadline))
     data = bytearray()
     try:
         while piece := stream.read(_left(connection, command, deadline)):

@@ -92,22 +92,38 @@ def _run_command(context: Context, command: Command, stdin: bytes) -> int:
     outer_out, outer_err = context.out, context.err
     try:
         stdin = _redirect(context, command.redirections, stdin, files)
-        if command.group is not None:
-            if not command.subshell:
-                return _run_steps(context, command.group, stdin)
-            inner = replace(context, variables=dict(context.variables))
-            try:
-                return _run_steps(inner, command.group, stdin)
-            except ExitError as exit_:
-                return exit_.status
-        return _run_words(context, command, stdin)
+        status = _run_parts(context, command, stdin)
+        context.out, context.err = outer_out, outer_err
+        return _store(context, files) or status
     except OSError as error:
         context.complain(f"sh: {error.filename or ''}: {error.strerror or error}")
         return 1
     finally:
         context.out, context.err = outer_out, outer_err
-        for path, buffer, append in files:
+
+
+def _store(context: Context, files: list[tuple[str, bytearray, bool]]) -> int:
+    """Write what was redirected to files; the status 1 when one cannot be written."""
+    status = 0
+    for path, buffer, append in files:
+        try:
             context.machine.write(context.cwd, path, bytes(buffer), append)
+        except OSError as error:
+            context.complain(f"sh: can't create {path}: {error.strerror or error}")
+            status = 1
+    return status
+
+
+def _run_parts(context: Context, command: Command, stdin: bytes) -> int:
+    """A group, or a program with its arguments, with all redirections done."""
+    if command.group is None:
+        return _run_words(context, command, stdin)
+    if not command.subshell:
+        return _run_steps(context, command.group, stdin)
+    try:
+        return _run_steps(replace(context, variables=dict(context.variables)), command.group, stdin)
+    except ExitError as exit_:
+        return exit_.status
 
 
 def _redirect(
