@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 DRAWS = 1000
 LEVEL = 95.0
 QUANTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0}
+NAMES = ("mean", *QUANTILES)
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,19 @@ def summary(rounds: Sequence[Sequence[float]], seed: int = 0) -> dict[str, float
     whole round, so that single times are not independent.
     """
     table = np.asarray(rounds, float)
-    drawn = _draws(table, seed)
+    drawn = np.array([_statistics(draw) for draw in _draws(table, seed)])
     result: dict[str, float | list[float]] = {}
-    for name, value, values in _statistics(table, drawn):
-        result[name] = round(value, 6)
-        result[f"{name}_interval"] = _interval(value, values).as_json()
+    for name, value, values in zip(NAMES, _statistics(table), drawn.T):
+        result[name] = round(float(value), 6)
+        result[f"{name}_interval"] = _interval(float(value), values).as_json()
     return result
 
 
 def difference(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], seed: int = 0) -> Interval:
     """How many times as long the median of ``second`` takes as that of ``first``, of rounds as for `summary`."""
     one, other = np.asarray(first, float), np.asarray(second, float)
-    ratios = np.median(_draws(other, seed + 1), axis=1) / np.median(_draws(one, seed), axis=1)
+    draws = zip(_draws(one, seed), _draws(other, seed + 1))
+    ratios = np.array([np.median(changed) / np.median(base) for base, changed in draws])
     return _interval(float(np.median(other) / np.median(one)), ratios)
 
 
@@ -52,22 +54,18 @@ def is_noise(interval: Interval) -> bool:
     return interval.low <= 1.0 <= interval.high
 
 
-def _draws(table: np.ndarray, seed: int) -> np.ndarray:
-    """``[DRAWS, rounds * utterances]``: resampled rounds, each of resampled utterances."""
+def _draws(table: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+    """`DRAWS` times resampled rounds, each of the same resampled utterances."""
     random = np.random.default_rng(seed)
     rounds, utterances = table.shape
-    rows = random.integers(rounds, size=(DRAWS, rounds, 1))
-    columns = random.integers(utterances, size=(DRAWS, 1, utterances))
-    drawn: np.ndarray = table[rows, columns].reshape(DRAWS, -1)
-    return drawn
+    for _ in range(DRAWS):
+        yield table[random.integers(rounds, size=(rounds, 1)), random.integers(utterances, size=utterances)]
 
 
-def _statistics(table: np.ndarray, drawn: np.ndarray) -> list[tuple[str, float, np.ndarray]]:
-    found = [("mean", float(table.mean()), drawn.mean(axis=1))]
-    for name, percent in QUANTILES.items():
-        values = np.percentile(drawn, percent, axis=1, method="inverted_cdf")
-        found.append((name, float(np.percentile(table, percent, method="inverted_cdf")), values))
-    return found
+def _statistics(times: np.ndarray) -> np.ndarray:
+    """The values of `NAMES`."""
+    percentiles = np.percentile(times, list(QUANTILES.values()), method="inverted_cdf")
+    return np.array([times.mean(), *percentiles])
 
 
 def _interval(value: float, values: np.ndarray) -> Interval:

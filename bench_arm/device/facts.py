@@ -13,7 +13,7 @@ from slu.errors import ConfigError
 
 SOCS = Path(__file__).with_name("socs.tsv")
 SOC_PROPERTIES = (
-    "ro.soc.model", "ro.board.platform", "ro.hardware", "ro.hardware.chipname", "ro.mediatek.platform",
+    "ro.soc.model", "ro.mediatek.platform", "ro.hardware.chipname", "ro.board.platform", "ro.hardware",
     "ro.product.board",
 )  # fmt: skip
 ABI = "arm64-v8a"
