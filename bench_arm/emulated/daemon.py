@@ -14,7 +14,8 @@ from bench_arm.device import wire
 from bench_arm.device.errors import DeviceError, DeviceGoneError
 from bench_arm.device.wire import Packet
 from bench_arm.emulated.channel import Channel, ClosedError, OverrunError
-from bench_arm.emulated.machine import Machine, UnpluggedError
+from bench_arm.emulated.machine import Machine
+from bench_arm.emulated.program import UnpluggedError
 from bench_arm.emulated.services import serve
 
 FEATURES = ("shell_v2", "cmd", "stat_v2", "ls_v2", "sendrecv_v2", "fixed_push_mkdir")

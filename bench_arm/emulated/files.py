@@ -8,7 +8,8 @@ import struct
 from typing import BinaryIO
 
 from bench_arm.emulated.channel import Channel
-from bench_arm.emulated.machine import Machine, UnpluggedError
+from bench_arm.emulated.machine import Machine
+from bench_arm.emulated.program import UnpluggedError
 
 PAIR = struct.Struct("<4sI")
 STATUS = struct.Struct("<4sIII")

@@ -1,4 +1,4 @@
-"""The emulated phone behind the daemon: its directory, and ARM64 programs through qemu."""
+"""The emulated phone behind the daemon: its directory, what it says it is, and what executes its programs."""
 
 from __future__ import annotations
 
@@ -6,29 +6,15 @@ import errno
 import os
 import posixpath
 import shutil
-import stat
 import subprocess
-import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench_arm.emulated.faults import Faults
 from bench_arm.emulated.profiles import Profile
 from slu.errors import ConfigError
 
-if TYPE_CHECKING:
-    from bench_arm.emulated.shell import Context
-
 QEMU = "qemu-aarch64"
 COUNTER = Path(__file__).parents[2] / "cpp_runtime/tools/count_instructions.c"
-ELF, AARCH64 = b"\x7fELF", b"\xb7\x00"
-FAILED_TO_RUN = 126
-POLL_SECONDS = 0.02
-
-
-class UnpluggedError(Exception):
-    """The cable is pulled now."""
 
 
 class Machine:
@@ -101,74 +87,6 @@ class Machine:
                 stream.write(data)
         except OSError as error:
             raise OSError(error.errno, error.strerror, name) from None
-
-    def execute(self, context: Context, words: list[str], stdin: bytes, counted: bool = False) -> int:
-        """Run a file of the device; returns its status, above 128 when a signal ended it."""
-        from bench_arm.emulated.shell import run_script
-
-        path = self.path(context.cwd, words[0])
-        if not path.is_file():
-            context.complain(f"sh: {words[0]}: inaccessible or not found")
-            return 127
-        if not path.stat().st_mode & stat.S_IXUSR:
-            context.complain(f"sh: {words[0]}: can't execute: Permission denied")
-            return FAILED_TO_RUN
-        with path.open("rb") as stream:
-            head = stream.read(20)
-        if head.startswith(b"#!"):
-            return run_script(context, path.read_text(encoding="utf-8", errors="replace").partition("\n")[2], stdin)
-        if not head.startswith(ELF) or head[18:20] != AARCH64 or self.faults.state("wrong-abi"):
-            context.complain(f"sh: {words[0]}: not executable: 64-bit ELF file" if head.startswith(ELF) else
-                             f"sh: {words[0]}: syntax error")  # fmt: skip
-            return FAILED_TO_RUN
-        if self.faults.due("cable-run"):
-            raise UnpluggedError
-        if self.faults.due("killed"):
-            context.complain("Killed")
-            return 137
-        if self.faults.due("hang"):
-            while not context.cancelled():
-                time.sleep(POLL_SECONDS)
-            return 130
-        return self._run(context, path, words, stdin, counted)
-
-    def _run(self, context: Context, path: Path, words: list[str], stdin: bytes, counted: bool) -> int:
-        core = self.profile.cores[self.profile.fastest if context.core is None else context.core]
-        with tempfile.TemporaryDirectory() as scratch:
-            count = Path(scratch) / "count"
-            command = [str(self.qemu), "-L", str(self.root), "-cpu", core.qemu]
-            if counted:
-                command += ["-plugin", str(self.counter()), "-d", "plugin", "-D", str(count)]
-            for name, value in context.variables.items():
-                command += ["-E", f"{name}={value}"]
-            command += ["-0", words[0], str(path), *words[1:]]
-            out, err, given = (Path(scratch) / name for name in ("out", "err", "in"))
-            given.write_bytes(stdin)
-            with given.open("rb") as source, out.open("wb") as target, err.open("wb") as errors:
-                process = subprocess.Popen(
-                    command,
-                    stdin=source,
-                    stdout=target,
-                    stderr=errors,
-                    cwd=self.path("/", context.cwd),
-                    env={"PATH": "/system/bin"},
-                )
-                try:
-                    while True:
-                        try:
-                            status = process.wait(POLL_SECONDS)
-                            break
-                        except subprocess.TimeoutExpired:
-                            if context.cancelled():
-                                return 130
-                finally:
-                    process.kill()
-                    process.wait()
-            context.out(out.read_bytes())
-            context.err(err.read_bytes())
-            if counted and count.is_file():
-                context.err(count.read_bytes())
-        return 128 - status if status < 0 else status
 
     def counter(self) -> Path:
         """qemu's plugin that counts instructions, compiled once. Raises `OSError` when that is impossible."""

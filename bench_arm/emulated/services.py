@@ -8,9 +8,10 @@ from collections.abc import Callable
 from bench_arm.device import wire
 from bench_arm.device.wire import Packet
 from bench_arm.emulated.channel import Channel, ClosedError
+from bench_arm.emulated.context import Context, Write
 from bench_arm.emulated.files import serve_sync
 from bench_arm.emulated.machine import Machine
-from bench_arm.emulated.shell import Context, Write, run_script
+from bench_arm.emulated.shell import new_context, run_script
 
 STDOUT, STDERR, EXIT = 1, 2, 3
 HEADER = struct.Struct("<BI")
@@ -44,7 +45,7 @@ def _accept(channel: Channel, send: Callable[[Packet], None]) -> None:
 
 
 def _context(machine: Machine, channel: Channel, out: Write, err: Write) -> Context:
-    return Context(machine, out, err, cancelled=lambda: channel.ended)
+    return new_context(machine, out, err, lambda: channel.ended)
 
 
 def _shell_v2(machine: Machine, channel: Channel, command: str) -> None:

@@ -9,17 +9,16 @@ import contextlib
 import fnmatch
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
+from bench_arm.emulated.context import Context, Write
+from bench_arm.emulated.machine import Machine
+from bench_arm.emulated.program import execute
 from bench_arm.emulated.syntax import Command, Part, Redirection, ShellSyntaxError, Step, Word, parse
-
-if TYPE_CHECKING:
-    from bench_arm.emulated.machine import Machine
+from bench_arm.emulated.tools import TOOLS
 
 MOST_OUTPUT = 64 << 20
 DEEPEST = 16
-Write = Callable[[bytes], None]
 
 
 class ExitError(Exception):
@@ -30,25 +29,9 @@ class ExitError(Exception):
         self.status = status
 
 
-@dataclass
-class Context:
-    """What a command sees: the machine, its directory, variables, where its output goes."""
-
-    machine: Machine
-    out: Write
-    err: Write
-    cwd: str = "/"
-    variables: dict[str, str] = field(default_factory=dict)
-    status: int = 0
-    cancelled: Callable[[], bool] = lambda: False
-    depth: int = 0
-    core: int | None = None
-
-    def say(self, text: str) -> None:
-        self.out(text.encode())
-
-    def complain(self, text: str) -> None:
-        self.err(text.encode() + b"\n")
+def new_context(machine: Machine, out: Write, err: Write, cancelled: Callable[[], bool]) -> Context:
+    """For a new shell."""
+    return Context(machine, out, err, run_words, run_script, cancelled)
 
 
 def run_script(context: Context, text: str, stdin: bytes = b"") -> int:
@@ -172,8 +155,6 @@ def _run_words(context: Context, command: Command, stdin: bytes) -> int:
 
 def run_words(context: Context, words: list[str], stdin: bytes) -> int:
     """Run one program with its arguments: something the shell itself does, a tool of the device, or a file."""
-    from bench_arm.emulated.tools import TOOLS
-
     name, rest = words[0], words[1:]
     if name == "cd":
         context.cwd = context.machine.directory(context.cwd, rest[0] if rest else "/")
@@ -191,7 +172,7 @@ def run_words(context: Context, words: list[str], stdin: bytes) -> int:
             context.complain(f"{base}: {error}")
             return 2
     if "/" in name:
-        return context.machine.execute(context, words, stdin)
+        return execute(context, words, stdin)
     context.complain(f"sh: {name}: inaccessible or not found")
     return 127
 

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from bench_arm.emulated.shell import Context, run_words
+from bench_arm.emulated.context import Context
+from bench_arm.emulated.program import execute
 
 Tool = Callable[[Context, list[str], bytes], int]
 
@@ -129,7 +130,7 @@ def _taskset(context: Context, words: list[str], stdin: bytes) -> int:
         context.complain("taskset: failed to set affinity: Invalid argument")
         return 1
     core = max(chosen, key=lambda number: cores[number].max_khz)
-    return run_words(replace(context, core=core), words[1:], stdin)
+    return context.run_words(replace(context, core=core), words[1:], stdin)
 
 
 def _count(context: Context, words: list[str], stdin: bytes) -> int:
@@ -137,7 +138,7 @@ def _count(context: Context, words: list[str], stdin: bytes) -> int:
     if words and words[0] == "taskset":
         context.complain("count_instructions: put taskset before it")
         return 1
-    return context.machine.execute(context, words, stdin, counted=True)
+    return execute(context, words, stdin, counted=True)
 
 
 def _sleep(context: Context, words: list[str], stdin: bytes) -> int:
