@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from bench_arm.device.results import SCHEMA, read_lines, select
@@ -68,43 +69,53 @@ def measure_peers(bundle: Path, path: Path, utterances: Sequence[Any]) -> None:
     length = open_directory(bundle).length
     done = {(line["backend"], line["format"]) for line in select(lines, "peer")}
     wanted = [peer for peer in PEERS if (peer.backend, peer.format) not in done]
-    found: list[dict[str, Any]] = []
+    known = {line["name"] for line in select(lines, "left_out")}
+    lock = Lock()
+
+    def add(line: dict[str, Any]) -> None:
+        """At once, so that nothing that was counted is lost."""
+        if line.get("name") in known:
+            return
+        with lock, path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"schema": SCHEMA, **line}, ensure_ascii=False) + "\n")
+
     try:
         root, site, counter = arm64_python()
     except SluError as error:
-        found = [_left_out(f"{peer.backend} {peer.precision}", str(error)) for peer in wanted]
+        for peer in wanted:
+            add(_left_out(f"{peer.backend} {peer.precision}", str(error)))
         wanted = []
 
-    def one(peer: Peer) -> dict[str, Any]:
+    def one(peer: Peer) -> None:
         source = bundle / peer.file
         name = f"{peer.backend} {peer.precision}"
         if not source.is_file():
-            return _left_out(name, f"{bundle.name} has no {peer.file}; export it with --format gguf,onnx,onnx-int8")
+            add(_left_out(name, f"{bundle.name} has no {peer.file}; export it with --format gguf,onnx,onnx-int8"))
+            return
         try:
             instructions, size = _count(peer, source, root, site, counter)
         except SluError as error:
-            return _left_out(name, str(error))
-        return {
-            "kind": "peer",
-            "backend": peer.backend,
-            "format": peer.format,
-            "precision": peer.precision,
-            "threads": 1,
-            "padded_to": length or 0,
-            "instructions": instructions,
-            "size_bytes": size,
-            "cores": CPU,
-            "version": WHEELS["MNN" if peer.backend == "mnn" else "onnxruntime"],
-        }
+            add(_left_out(name, str(error)))
+            return
+        add(
+            {
+                "kind": "peer",
+                "backend": peer.backend,
+                "format": peer.format,
+                "precision": peer.precision,
+                "threads": 1,
+                "padded_to": length or 0,
+                "instructions": instructions,
+                "size_bytes": size,
+                "cores": CPU,
+                "version": WHEELS["MNN" if peer.backend == "mnn" else "onnxruntime"],
+            }
+        )
 
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 2)) as pool:
-        found += pool.map(one, wanted)
-    found += [_left_out(name, reason) for name, reason in UNREACHED.items()]
-    known = {line["name"] for line in select(lines, "left_out")}
-    with path.open("a", encoding="utf-8") as stream:
-        for line in found:
-            if line.get("name") not in known:
-                stream.write(json.dumps({"schema": SCHEMA, **line}, ensure_ascii=False) + "\n")
+        list(pool.map(one, wanted))
+    for name, reason in UNREACHED.items():
+        add(_left_out(name, reason))
 
 
 def arm64_python() -> tuple[Path, Path, Path]:
