@@ -11,7 +11,9 @@ struct Options {
   std::string model;
   std::string file;                // bench: utterances
   std::vector<std::string> lists;  // SLOT=FILE
-  bool session = false;            // parse: lines are the turns of a dialogue
+  std::vector<std::string> pins;   // INTENT=TEXT
+  std::vector<std::string> pin_files;
+  bool session = false;  // parse: lines are the turns of a dialogue
   const char *kernel = nullptr;
   int repeat = 5;           // bench: passes over the file
   bool parse_only = false;  // bench: no separate passes for the parts

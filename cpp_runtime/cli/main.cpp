@@ -15,6 +15,9 @@ constexpr const char *kUsage =
     "       slu-cli bench MODEL FILE [--repeat N] JSON: latency, memory; FILE has a text a line\n"
     "       slu-cli info  MODEL                   JSON: what the model says about itself\n"
     "  --lexicon SLOT=FILE  add the phrases of a file, one a line, to those of a slot; may be repeated\n"
+    "  --pin INTENT=TEXT    answer TEXT with INTENT, and with the slots that it has in tags; may be "
+    "repeated\n"
+    "  --pins FILE          the same for every line of a file: an intent, a tab and a text\n"
     "  --session            lines are the turns of a dialogue, an empty line begins a new one\n"
     "  --kernel NAME        instead of the fastest one of this processor\n";
 
@@ -31,6 +34,7 @@ void write_result(const std::string &text, const slu_result &result) {
   }
   json.close(']');
   if (result.truncated) json.key("truncated").boolean(true);
+  if (result.pinned) json.key("pinned").boolean(true);
   json.close('}');
   puts(json.text().c_str());
 }
@@ -50,6 +54,18 @@ bool Session::open(const Options &options) {
     }
     good = slu_model_change_lexicon_file(model, SLU_LEXICON_ADD, list.substr(0, equals).c_str(),
                                          list.substr(equals + 1).c_str(), &error) == SLU_OK;
+  }
+  for (size_t i = 0; good && i < options.pin_files.size(); ++i)
+    good = slu_model_change_pins_file(model, SLU_LEXICON_ADD, options.pin_files[i].c_str(), &error) == SLU_OK;
+  for (size_t i = 0; good && i < options.pins.size(); ++i) {
+    std::string line = options.pins[i];
+    const size_t equals = line.find('=');
+    if (equals == std::string::npos) {
+      fail("--pin " + line + ": write INTENT=TEXT");
+      return false;
+    }
+    line[equals] = '\t';
+    good = slu_model_change_pins(model, SLU_LEXICON_ADD, line.data(), line.size(), &error) == SLU_OK;
   }
   if (!good) fail(error.message);
   return good;
@@ -130,6 +146,10 @@ int main(int count, char **arguments) {
       options.repeat = atoi(arguments[++i]);
     else if (!strcmp(arguments[i], "--lexicon") && has_value)
       options.lists.emplace_back(arguments[++i]);
+    else if (!strcmp(arguments[i], "--pin") && has_value)
+      options.pins.emplace_back(arguments[++i]);
+    else if (!strcmp(arguments[i], "--pins") && has_value)
+      options.pin_files.emplace_back(arguments[++i]);
     else if (!strcmp(arguments[i], "--session"))
       options.session = true;
     else if (!strcmp(arguments[i], "--parse-only"))

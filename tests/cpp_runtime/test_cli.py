@@ -142,3 +142,24 @@ def test_errors(host_build: Path, tiny: Path, arguments: list[str], text: bytes,
     done = run(host_build, *[tiny if word == "MODEL" else word for word in arguments], text=text)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_pinned_texts(host_build: Path, tmp_path: Path) -> None:
+    file, model = tmp_path / "pins.txt", ROOT / "tests/golden/speech.gguf"
+    file.write_text("# ours\nplay\t来<song>花心</song>\n", encoding="utf-8")
+    arguments = ("parse", model, "--pins", file, "--pin", "none=stop")
+    done = run(host_build, *arguments, text="来《花心》。\nStop!\na\n".encode())
+    first, second, third = (json.loads(line) for line in done.stdout.splitlines())
+    slot = {"name": "song", "value": "花心", "start": 2, "end": 4}
+    assert first == {
+        "text": "来《花心》。",
+        "intent": "play",
+        "score": 1.0,
+        "understood": True,
+        "slots": [slot],
+        "pinned": True,
+    }
+    assert (second["intent"], second["pinned"]) == ("none", True) and "pinned" not in third
+    for wrong, words in (("none", b"write INTENT=TEXT"), ("stop=a", b"no intent stop")):
+        done = run(host_build, "parse", model, "--pin", wrong)
+        assert done.returncode == 2 and words in done.stderr
