@@ -34,6 +34,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     host.set_defaults(func=run_host)
 
+    from bench_arm.device import command as device
+
+    device.register(places)
+
 
 def run_host(args: argparse.Namespace) -> int:
     """Measure and print the table. Raises `SluError`."""

@@ -31,7 +31,7 @@ class VocabSettings:
 
 def step(work: Work) -> Made:
     """See `prune_vocab`."""
-    return (*prune_vocab(work.before, work.data.train, work.data.dev, work.settings), [])
+    return (*prune_vocab(work.before, work.data.learned, work.data.dev, work.settings), [])
 
 
 def prune_vocab(

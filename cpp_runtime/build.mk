@@ -42,3 +42,20 @@ engine-backends: $(SETUP)
 	$(ENGINE_CMAKE) --build build/backends -j $(ENGINE_JOBS)
 	PADDLE_LITE_DIR="$(PADDLE_LITE_DIR)" FASTDEPLOY_DIR="$(FASTDEPLOY_DIR)" \
 	  $(ENGINE_PYTHON) -m pytest -q -rs tests/cpp_runtime/real_backends.py
+
+# slu.wasm and slu-relaxed.wasm (relaxed SIMD) for browsers and Node, in build/wasm; docs/browser.md.
+.PHONY: wasm
+wasm: $(SETUP)
+	mkdir -p build/wasm/simd128 build/wasm/relaxed
+	for variant in simd128 relaxed; do \
+	  (cd build/wasm/$$variant && $(ENGINE_CMAKE) -G Ninja -S ../../../cpp_runtime -B . -DSLU_PYTHON=$(ENGINE_PYTHON) \
+	    -DCMAKE_TOOLCHAIN_FILE=$(abspath cpp_runtime/cmake)/zig-wasm32.cmake \
+	    -DSLU_RELAXED=$$([ $$variant = relaxed ] && echo ON || echo OFF)) && \
+	  $(ENGINE_CMAKE) --build build/wasm/$$variant -j $(ENGINE_JOBS) && cp build/wasm/$$variant/*.wasm build/wasm || exit 1; \
+	done
+
+# build/web: slu.html (one file that works from a disk), nano.gguf beside it, and package/ for npm.
+.PHONY: web
+web: wasm $(MODELS:=/model.gguf)
+	@command -v node >/dev/null || { echo "Node.js 20 or newer is needed to build the page and the package"; exit 1; }
+	node web/build.mjs

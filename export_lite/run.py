@@ -33,7 +33,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="train, compress and export by a recipe",
         description="Make all stages of a recipe: DIR/fp32, DIR/vocab, ..., DIR/bundle. Those that are up to date are "
         "skipped, and an interrupted one continues. The table of results at the end is also in DIR/results.json; "
-        "DIR/evaluation.json has the last stage class by class.",
+        "DIR/evaluation.json has the last stage class by class. With a section [commands], the commands that the last "
+        "stage gets wrong or does not understand are listed, also in DIR/commands.json.",
     )
     parser.add_argument("config", metavar="CONFIG", type=Path, help="the recipe, a TOML file")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True)
@@ -45,6 +46,10 @@ def run(args: argparse.Namespace) -> int:
     from compress.steps import chain, run_step, settings_of
     from export_lite.export import check_formats, export_up_to_date
     from slu.corpus.tagged import write_corpus
+    from slu.evaluation.commands import answer_commands, command_lines, command_shares
+    from slu.files import write_file
+    from slu.runtime.loading import load
+    from slu.training.augmentation import CommandSettings
     from slu.training.data import load_data
     from slu.training.recipe import load_recipe
     from slu.training.train import train_stage
@@ -66,6 +71,11 @@ def run(args: argparse.Namespace) -> int:
         export_up_to_date(out / stages[-1], out / "bundle", export.formats, export.length or None)
     rows = write_results(out, stages)
     _copy_evaluation(out, stages[-1])
+    if recipe.has("commands"):
+        directory = recipe.resolve(recipe.section("commands", CommandSettings).phrases)
+        answered = answer_commands(load(out / stages[-1]), directory)
+        print("\n" + "\n".join(command_lines(answered, only_wrong=True)))
+        write_file(out / "commands.json", json.dumps(command_shares(answered), ensure_ascii=False, indent=1) + "\n")
     print("\n" + "\n".join(results_table(rows)))
     return 0
 

@@ -21,6 +21,10 @@ class LexiconError(SluError):
     """A list of names cannot be read, holds what no list can, or is for a slot that the model has not."""
 
 
+class PinError(SluError):
+    """A pinned phrase cannot be one, or has an intent or a slot that the model has not."""
+
+
 class ConfigError(SluError):
     """A setting, from a recipe, a file of labels or the command line, has a value that cannot work."""
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from bench_arm import measurement
 from bench_arm.host.target import MKL, NAMES, WARM_UP, Target, Worker
+from bench_arm.statistics import summary
 from slu.corpus.tagged import read_corpus
 from slu.errors import BundleError, ConfigError, SluError
 from slu.evaluation.evaluate import check_labels
@@ -29,6 +30,8 @@ from slu.tables import text_table
 
 BLOCK = 64
 """Utterances that an engine takes at a time: enough to find its own data in the caches, as when it runs alone."""
+KEPT_TIMES = 20_000
+"""Times of a row that the results hold, for comparisons of two runs; with more, only their summary."""
 TIMER = (
     "time.perf_counter_ns around slu_parse and slu_run, called through ctypes (native), and around Parser.parse and "
     "the library's own call for one padded sequence (others)"
@@ -80,7 +83,7 @@ def bench_host(
     if limit is not None and limit < len(chosen):
         chosen = sorted(random.Random(0).sample(chosen, limit))
     times = _take_turns(list(found), chosen, rounds, cold)
-    rows = [_row(target, found[target], times[target]) for target in found]
+    rows = [_row(target, found[target], times[target], rounds) for target in found]
     model = directories[0].path
     return {
         "processor": measurement.processor(),
@@ -149,9 +152,11 @@ def _take_turns(
     return times
 
 
-def _row(target: Target, facts: dict[str, Any], times: dict[str, list[int]]) -> dict[str, Any]:
+def _row(target: Target, facts: dict[str, Any], times: dict[str, list[int]], rounds: int) -> dict[str, Any]:
     """One of the ``measurements``."""
     runner = BACKENDS[target.backend]
+    size = len(times["whole"]) // rounds  # they are in the order of the rounds
+    samples = [[round(t / 1e6, 5) for t in times["whole"][i * size : (i + 1) * size]] for i in range(rounds)]
     files = [Path(target.bundle) / name for name in runner.files]
     python = {"python_ms": measurement.milliseconds(times["python"])} if "python" in times else {}
     return {
@@ -163,10 +168,11 @@ def _row(target: Target, facts: dict[str, Any], times: dict[str, list[int]]) -> 
         "threads": target.threads,
         "padded_to": facts["padded_to"],
         "utterances": len(times["whole"]),
-        "end_to_end_ms": measurement.milliseconds(times["whole"]),
+        "end_to_end_ms": {**measurement.milliseconds(times["whole"]), "p50_interval": summary(samples)["p50_interval"]},
         "model_ms": measurement.milliseconds(times["network"]),
         **python,
         **{key: facts[key] for key in ("load_ms", "rss_growth_bytes", "pss_bytes", "pss_before_bytes")},
+        **({"samples_ms": samples} if rounds * size <= KEPT_TIMES else {}),
         "size_bytes": sum(file.stat().st_size for file in files),
         "exact": facts["exact"],
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_arm.report.parity import check_matrices, matrix_of_run
+from bench_arm.report.phones import LINES, load_lines
 from slu.errors import SluError
 from slu.files import MARK
 
@@ -105,7 +106,11 @@ def _named(files: list[Path], found: dict[Path, Any]) -> list[Result]:
 def _results_in(path: Path) -> dict[Path, Any]:
     """The JSON files of a directory that hold results, or the one file that was named."""
     if path.is_dir():
-        candidates = {file: _load(file) for file in sorted(path.glob("*.json")) if file.is_file()}
+        lines = [file for file in sorted(path.glob(f"*{LINES}")) if file.is_file()]
+        files = [
+            file for file in sorted(path.glob("*.json")) if file.is_file() and file.with_suffix(LINES) not in lines
+        ]
+        candidates = {file: _load(file) for file in (*lines, *files)}
         if RESULTS in {file.name for file in candidates} and not _kind(candidates[path / RESULTS]):
             raise ResultsError(f"{path / RESULTS}: has no rows; run slu run again")
         return {file: data for file, data in candidates.items() if _kind(data)}
@@ -128,6 +133,8 @@ def _kind(data: Any) -> str:
 
 
 def _load(path: Path) -> Any:
+    if path.suffix == LINES and path.is_file():
+        return load_lines(path, ResultsError)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -211,7 +218,8 @@ def _check_bench(data: dict[str, Any], where: str) -> None:
         _text(row, ("backend", "format", "precision"), place)
         _numbers(row, ("threads", "size_bytes"), place)
         for times in ("end_to_end_ms", "model_ms"):
-            if times == "end_to_end_ms" or row.get(times) is not None:
+            counted = row.get("instructions") is not None  # of an engine that was counted and not timed
+            if (times == "end_to_end_ms" and not counted) or row.get(times) is not None:
                 _numbers(row.get(times), TIMES, f"{place} {times}")
         _numbers(row, [name for name in OPTIONAL if row.get(name) is not None], place)
 

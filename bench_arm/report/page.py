@@ -90,6 +90,7 @@ def render(inputs: Inputs, command: str) -> str:
         benches=[_bench_view(bench.name, bench.data) for bench in inputs.benches],
         published=_published(),
         parities=_parities(inputs),
+        **_phones(inputs),
         **_figures(inputs),
     )
 
@@ -111,15 +112,40 @@ def _figures(inputs: Inputs) -> dict[str, str]:
     if inputs.benches:
         groups: dict[str, list[dict[str, Any]]] = {}
         for bench in inputs.benches:
-            rows = [{**row, "label": _label(row)} for row in bench.data["measurements"]]
+            timed = [row for row in bench.data["measurements"] if row.get("end_to_end_ms")]
+            rows = [{**row, "label": _label(row)} for row in timed]
             groups.setdefault(bench.data["processor"], []).extend(rows)
-        bars = list(groups.items())
-        figures["latency"] = _both("latency", "Latency", lambda width: plots.latency_figure(bars, width))
+        bars = [(name, rows) for name, rows in groups.items() if rows]
+        if bars:
+            figures["latency"] = _both("latency", "Latency", lambda width: plots.latency_figure(bars, width))
     curves = calibrations(inputs.evaluations)
     if curves:
         title = "Reliability of the score, risk and coverage"
         figures["calibration"] = _both("calibration", title, lambda width: calibration_figure(curves, width))
     return figures
+
+
+def _phones(inputs: Inputs) -> dict[str, Any]:
+    """Pictures and comparisons of the runs that kept every time."""
+    from bench_arm.report import phones_plot
+    from bench_arm.report.phones import comparisons
+
+    several = len(inputs.benches) > 1
+    points = [
+        (f"{bench.name}: {_label(row)}" if several else _label(row), row)
+        for bench in inputs.benches
+        for row in bench.data["measurements"]
+        if row.get("samples_ms") and row.get("exact") is not None
+    ]
+    found = {"points": points, "pareto": "", "distribution": "", "memory": ""}
+    if points:
+        title = "Accuracy against latency and size"
+        found["pareto"] = _both("pareto", title, lambda width: phones_plot.pareto_figure(points, width))
+        title = "Distribution of latency"
+        found["distribution"] = _both("spread", title, lambda width: phones_plot.distribution_figure(points, width))
+    if points and all(row.get("pss_peak_bytes") for _, row in points):
+        found["memory"] = _both("memory", "Memory", lambda width: phones_plot.memory_figure(points, width))
+    return {**found, "comparisons": comparisons([(bench.name, bench.data) for bench in inputs.benches])}
 
 
 def _both(name: str, title: str, draw: Any) -> str:
@@ -239,7 +265,7 @@ def _details(inputs: Inputs) -> list[dict[str, Any]]:
 
 
 def _bench_view(name: str, data: dict[str, Any]) -> dict[str, Any]:
-    rows = [{"model_ms": None, **row, "label": _label(row)} for row in data["measurements"]]
+    rows = [{"model_ms": None, "end_to_end_ms": None, **row, "label": _label(row)} for row in data["measurements"]]
     facts = {k: v for k, v in data.items() if k != "measurements" and isinstance(v, str | int | float)}
     optional = [
         key
@@ -252,6 +278,8 @@ def _bench_view(name: str, data: dict[str, Any]) -> dict[str, Any]:
 def _label(row: dict[str, Any]) -> str:
     """What distinguishes a measurement from others, in a few words."""
     parts = [row["backend"], row["format"], row["precision"], f"{row['threads']} thread" + "s" * (row["threads"] > 1)]
+    if row.get("cores"):
+        parts.append(f"{row['cores']} cores")
     if row.get("padded_to"):
         parts.append(f"padded to {row['padded_to']}")
     if row.get("setting"):

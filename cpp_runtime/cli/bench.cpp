@@ -17,19 +17,6 @@ double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-// A value in kB out of a file of /proc such as "VmHWM:  1234 kB", in bytes; 0 where there is none.
-uint64_t proc_bytes(const char *path, const char *name) {
-  FILE *file = fopen(path, "r");
-  if (!file) return 0;
-  uint64_t found = 0;
-  std::string line;
-  while (!found && read_line(file, &line))
-    if (line.compare(0, strlen(name), name) == 0)
-      found = strtoull(line.c_str() + strlen(name), nullptr, 10) * 1024;
-  fclose(file);
-  return found;
-}
-
 std::string processor() {
   FILE *file = fopen("/proc/cpuinfo", "r");
   if (!file) return "";
@@ -54,7 +41,41 @@ void write_times(Json *json, const char *name, std::vector<double> times) {
   json->key("p99").milliseconds(quantile(0.99)).close('}');
 }
 
-// A text a line; of corpus lines (session, text, intent, tagged text between tabs) the text.
+// What tells one answer from another.
+struct Answer {
+  uint32_t intent, slots;
+  float score;
+  bool operator!=(const Answer &other) const {
+    return intent != other.intent || slots != other.slots || score != other.score;
+  }
+};
+
+uint64_t clock_nanoseconds() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+}
+
+// The times of one text, one a pass.
+void write_passes(Json *json, const char *name, const std::vector<double> &times, size_t text, size_t texts) {
+  json->key(name).open('[');
+  for (size_t i = text; i < times.size(); i += texts) json->milliseconds(times[i]);
+  json->close(']');
+}
+
+}  // namespace
+
+uint64_t proc_bytes(const char *path, const char *name) {
+  FILE *file = fopen(path, "r");
+  if (!file) return 0;
+  uint64_t found = 0;
+  std::string line;
+  while (!found && read_line(file, &line))
+    if (line.compare(0, strlen(name), name) == 0)
+      found = strtoull(line.c_str() + strlen(name), nullptr, 10) * 1024;
+  fclose(file);
+  return found;
+}
+
 std::vector<std::string> read_texts(FILE *file) {
   std::vector<std::string> texts;
   std::string line;
@@ -67,8 +88,6 @@ std::vector<std::string> read_texts(FILE *file) {
   return texts;
 }
 
-}  // namespace
-
 int bench(const Options &options) {
   FILE *file = fopen(options.file.c_str(), "r");
   if (!file) return fail(options.file + ": cannot be opened");
@@ -79,11 +98,17 @@ int bench(const Options &options) {
   for (auto *times : {&whole, &model_only, &tokenize_only, &flags_too})
     times->assign(texts.size() * static_cast<size_t>(options.repeat), 0);
 
+  std::vector<Json> answers(options.lines ? texts.size() : 0);
+  std::vector<Answer> first(texts.size());
+
+  const uint64_t started = clock_nanoseconds();
   const uint64_t memory_before = proc_bytes("/proc/self/status", "VmRSS:");
   const auto open_start = Clock::now();
   Session session;
   if (!session.open(options)) return 2;
   const double load = milliseconds_since(open_start);
+  const uint64_t opened = clock_nanoseconds();
+  double first_parse = 0;
 
   const slu_info &about = *slu_model_info(session.model);
   std::vector<float> flags(size_t{about.flag_count} * about.max_tokens);
@@ -99,7 +124,16 @@ int bench(const Options &options) {
       if (status != SLU_OK)
         return fail(options.file + ": text " + std::to_string(i + 1) + ": " +
                     slu_context_message(session.context));
-      if (pass < 0) continue;
+      const Answer answer = {result->intent_index, result->slot_count, result->score};
+      if (pass < 0) {
+        if (i == 0) first_parse = time;
+        first[i] = answer;
+        if (options.lines) add_result(&answers[i].open('{'), text, *result);
+        continue;
+      }
+      if (answer != first[i])
+        return fail(options.file + ": text " + std::to_string(i + 1) +
+                    ": another answer than the first time");
       whole[measured] = time;
       tokens += result->token_count;
       if (options.parse_only) {
@@ -126,6 +160,11 @@ int bench(const Options &options) {
   const uint64_t peak = proc_bytes("/proc/self/status", "VmHWM:");
   double total = 0;
   for (double time : whole) total += time;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    write_passes(&answers[i], "end_to_end_ms", whole, i, texts.size());
+    if (!options.parse_only) write_passes(&answers[i], "model_ms", model_only, i, texts.size());
+    puts(answers[i].close('}').text().c_str());
+  }
 
   Json json;
   json.open('{').key("model").string(options.model).key("name").string(about.name);
@@ -140,6 +179,8 @@ int bench(const Options &options) {
     if (about.flag_count) write_times(&json, "tokens_and_flags_ms", flags_too);
   }
   json.key("tokens_per_second").number(static_cast<uint64_t>(static_cast<double>(tokens) / total * 1000));
+  json.key("started_ns").number(started).key("opened_ns").number(opened);
+  json.key("first_parse_ms").milliseconds(first_parse);
   json.key("load_ms").milliseconds(load).key("size_bytes").number(about.model_bytes);
   json.key("context_bytes").number(about.context_bytes);
   json.key("rss_growth_bytes").number(peak > memory_before ? peak - memory_before : 0);

@@ -1,6 +1,7 @@
 // The commands of slu-cli.
 #pragma once
 
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,10 +12,14 @@ struct Options {
   std::string model;
   std::string file;                // bench: utterances
   std::vector<std::string> lists;  // SLOT=FILE
-  bool session = false;            // parse: lines are the turns of a dialogue
+  std::vector<std::string> pins;   // INTENT=TEXT
+  std::vector<std::string> pin_files;
+  bool session = false;  // parse: lines are the turns of a dialogue
   const char *kernel = nullptr;
   int repeat = 5;           // bench: passes over the file
   bool parse_only = false;  // bench: no separate passes for the parts
+  bool lines = false;       // bench: a line of JSON a text before the summary
+  int seconds = 60;         // sustain: how long
 };
 
 // A model and a context of it, freed at the end. Throws nothing.
@@ -36,3 +41,14 @@ struct Session {
 int parse_lines(const Options &options);
 int bench(const Options &options);
 int info(const Options &options);
+int memory(const Options &options);
+int sustain(const Options &options);
+int evict(const std::vector<std::string> &files);
+
+class Json;
+// The fields of an answer, into an object that is open.
+void add_result(Json *json, const std::string &text, const slu_result &result);
+// A text a line; of corpus lines (session, text, intent, tagged text between tabs) the text.
+std::vector<std::string> read_texts(FILE *file);
+// A value in kB out of a file of /proc such as "VmHWM:  1234 kB", in bytes; 0 where there is none.
+uint64_t proc_bytes(const char *path, const char *name);

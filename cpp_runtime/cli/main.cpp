@@ -14,13 +14,31 @@ constexpr const char *kUsage =
     "usage: slu-cli parse MODEL [--session]       lines in, a line of JSON each out\n"
     "       slu-cli bench MODEL FILE [--repeat N] JSON: latency, memory; FILE has a text a line\n"
     "       slu-cli info  MODEL                   JSON: what the model says about itself\n"
+    "       slu-cli memory MODEL FILE             JSON: Pss when opened, after the texts of FILE, and the "
+    "most between\n"
+    "       slu-cli sustain MODEL FILE [--seconds N] JSON: latency second by second, on and on\n"
+    "       slu-cli evict FILE...                 JSON: drops files from the page cache, for a cold start\n"
     "  --lexicon SLOT=FILE  add the phrases of a file, one a line, to those of a slot; may be repeated\n"
+    "  --pin INTENT=TEXT    answer TEXT with INTENT, and with the slots that it has in tags; may be "
+    "repeated\n"
+    "  --pins FILE          the same for every line of a file: an intent, a tab and a text\n"
     "  --session            lines are the turns of a dialogue, an empty line begins a new one\n"
-    "  --kernel NAME        instead of the fastest one of this processor\n";
+    "  --kernel NAME        instead of the fastest one of this processor\n"
+    "  --lines              bench: first a line of JSON a text, with its answer and the time of every pass\n";
 
 void write_result(const std::string &text, const slu_result &result) {
   Json json;
-  json.open('{').key("text").string(text).key("intent").string(result.intent);
+  json.open('{');
+  add_result(&json, text, result);
+  json.close('}');
+  puts(json.text().c_str());
+}
+
+}  // namespace
+
+void add_result(Json *out, const std::string &text, const slu_result &result) {
+  Json &json = *out;
+  json.key("text").string(text).key("intent").string(result.intent);
   json.key("score").rounded(static_cast<double>(result.score)).key("understood").boolean(result.understood);
   json.key("slots").open('[');
   for (uint32_t i = 0; i < result.slot_count; ++i) {
@@ -31,11 +49,8 @@ void write_result(const std::string &text, const slu_result &result) {
   }
   json.close(']');
   if (result.truncated) json.key("truncated").boolean(true);
-  json.close('}');
-  puts(json.text().c_str());
+  if (result.pinned) json.key("pinned").boolean(true);
 }
-
-}  // namespace
 
 bool Session::open(const Options &options) {
   slu_error error;
@@ -50,6 +65,18 @@ bool Session::open(const Options &options) {
     }
     good = slu_model_change_lexicon_file(model, SLU_LEXICON_ADD, list.substr(0, equals).c_str(),
                                          list.substr(equals + 1).c_str(), &error) == SLU_OK;
+  }
+  for (size_t i = 0; good && i < options.pin_files.size(); ++i)
+    good = slu_model_change_pins_file(model, SLU_LEXICON_ADD, options.pin_files[i].c_str(), &error) == SLU_OK;
+  for (size_t i = 0; good && i < options.pins.size(); ++i) {
+    std::string line = options.pins[i];
+    const size_t equals = line.find('=');
+    if (equals == std::string::npos) {
+      fail("--pin " + line + ": write INTENT=TEXT");
+      return false;
+    }
+    line[equals] = '\t';
+    good = slu_model_change_pins(model, SLU_LEXICON_ADD, line.data(), line.size(), &error) == SLU_OK;
   }
   if (!good) fail(error.message);
   return good;
@@ -130,20 +157,31 @@ int main(int count, char **arguments) {
       options.repeat = atoi(arguments[++i]);
     else if (!strcmp(arguments[i], "--lexicon") && has_value)
       options.lists.emplace_back(arguments[++i]);
+    else if (!strcmp(arguments[i], "--pin") && has_value)
+      options.pins.emplace_back(arguments[++i]);
+    else if (!strcmp(arguments[i], "--pins") && has_value)
+      options.pin_files.emplace_back(arguments[++i]);
     else if (!strcmp(arguments[i], "--session"))
       options.session = true;
     else if (!strcmp(arguments[i], "--parse-only"))
       options.parse_only = true;
+    else if (!strcmp(arguments[i], "--lines"))
+      options.lines = true;
+    else if (!strcmp(arguments[i], "--seconds") && has_value)
+      options.seconds = atoi(arguments[++i]);
     else
       words.emplace_back(arguments[i]);
   }
   if (options.repeat < 1) return fail("--repeat must be at least 1");
-  const size_t wanted = command == "bench" ? 2 : 1;
+  if (command == "evict" && !words.empty()) return evict(words);
+  const size_t wanted = command == "bench" || command == "memory" || command == "sustain" ? 2 : 1;
   if (words.size() == wanted) {
     options.model = words[0];
     if (wanted == 2) options.file = words[1];
     if (command == "parse") return parse_lines(options);
     if (command == "bench") return bench(options);
+    if (command == "memory") return memory(options);
+    if (command == "sustain") return sustain(options);
     if (command == "info") return info(options);
   }
   fputs(kUsage, stderr);

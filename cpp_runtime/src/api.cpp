@@ -23,8 +23,9 @@ slu_status check_text(slu_context *context, const char *text, size_t bytes) {
 }
 
 // The change that the arguments ask for.
-slu_status check_change(const slu_info &info, slu_lexicon_change what, const char *slot, View phrases,
+slu_status check_change(const slu_model &model, slu_lexicon_change what, const char *slot, View phrases,
                         slu::LexiconChange *change, slu_error *error) {
+  const slu_info &info = model.info;
   if (!info.uses_lexicon)
     return wrong_argument(
         error, "this model was trained without lexicons and cannot use them; take one with uses_lexicon");
@@ -34,7 +35,7 @@ slu_status check_change(const slu_info &info, slu_lexicon_change what, const cha
     return wrong_argument(error,
                           "slot is NULL, which only SLU_LEXICON_RESET allows; give the name of a slot");
   if (!phrases.data && phrases.bytes) return wrong_argument(error, "entries is NULL");
-  *change = {what, slu::kAllSlots, phrases};
+  *change = {what, slu::kAllSlots, phrases, model.normalisation};
   if (!slot) return SLU_OK;
   for (change->slot = 0; change->slot < info.slot_count; ++change->slot)
     if (View(slot) == info.slots[change->slot]) return SLU_OK;
@@ -44,50 +45,92 @@ slu_status check_change(const slu_info &info, slu_lexicon_change what, const cha
   return SLU_ERROR_ARGUMENT;
 }
 
-slu_status change_lexicon(slu_model *model, slu_lexicon_change what, const char *slot, View phrases,
-                          Message &message, slu_error *error) {
-  slu::LexiconChange change;
-  slu_status status = check_change(model->info, what, slot, phrases, &change, error);
-  if (status != SLU_OK) return status;
+// Replace what a model says at its level of a kind by what `change` makes of it.
+template <class Level, class Change>
+slu_status change_level(slu::SharedLevel<Level> *shared, Change change) {
   for (;;) {
-    LexiconLevel *old = model->lexicon.acquire(), *next = nullptr;
-    status = slu::level_change(old, change, model->info.slot_count, &next, message);
-    const bool done = status != SLU_OK || model->lexicon.exchange(old, next);
-    model->lexicon.release(old);
+    Level *old = shared->acquire(), *next = nullptr;
+    const slu_status status = change(old, &next);
+    const bool done = status != SLU_OK || shared->exchange(old, next);
+    shared->release(old);
     if (done) return status;
-    slu::level_free(next);  // another thread was faster: say it on top of what that one said
+    level_free(next);  // another thread was faster: say it on top of what that one said
   }
 }
 
-slu_status change_lexicon(slu_context *context, slu_lexicon_change what, const char *slot, View phrases,
-                          Message &message, slu_error *error) {
-  slu::LexiconChange change;
-  slu_status status = check_change(context->model.info, what, slot, phrases, &change, error);
+// The same for the level of a context.
+template <class Level, class Change>
+slu_status change_level(Level **own, Change change) {
+  Level *next;
+  const slu_status status = change(*own, &next);
   if (status != SLU_OK) return status;
-  LexiconLevel *next;
-  status = slu::level_change(context->lexicon, change, context->model.info.slot_count, &next, message);
-  if (status != SLU_OK) return status;
-  slu::level_free(context->lexicon);
-  context->lexicon = next;
+  level_free(*own);
+  *own = next;
   return SLU_OK;
+}
+
+const slu_model &model_of(const slu_model *model) { return *model; }
+const slu_model &model_of(const slu_context *context) { return context->model; }
+slu::SharedLevel<LexiconLevel> *lexicon_of(slu_model *model) { return &model->lexicon; }
+LexiconLevel **lexicon_of(slu_context *context) { return &context->lexicon; }
+slu::SharedLevel<slu::PinLevel> *pins_of(slu_model *model) { return &model->pins; }
+slu::PinLevel **pins_of(slu_context *context) { return &context->pins; }
+
+template <class Owner>
+slu_status change_lexicon(Owner *owner, slu_lexicon_change what, const char *slot, View phrases,
+                          Message &message, slu_error *error) {
+  const slu_model &model = model_of(owner);
+  slu::LexiconChange change;
+  const slu_status status = check_change(model, what, slot, phrases, &change, error);
+  if (status != SLU_OK) return status;
+  return change_level(lexicon_of(owner), [&](const LexiconLevel *old, LexiconLevel **next) {
+    return slu::level_change(old, change, model.info.slot_count, next, message);
+  });
+}
+
+template <class Owner>
+slu_status change_pins(Owner *owner, slu_lexicon_change what, View lines, Message &message,
+                       slu_error *error) {
+  const slu_model &model = model_of(owner);
+  if (what < SLU_LEXICON_ADD || what > SLU_LEXICON_RESET)
+    return wrong_argument(error, "no such change of pinned texts");
+  if (!lines.data && lines.bytes) return wrong_argument(error, "lines is NULL");
+  const slu::PinChange change = {what, lines, model.normalisation};
+  return change_level(pins_of(owner), [&](const slu::PinLevel *old, slu::PinLevel **next) {
+    return slu::level_change(old, change, model.info, next, message);
+  });
+}
+
+// Call change(content, message) with the content of a file; what it leaves in the message follows the file's name.
+template <class Change>
+slu_status change_by_file(const char *path, slu_error *error, Change change) {
+  if (!path) return wrong_argument(error, "path is NULL");
+  Message message(error);
+  slu::Mapping file;
+  if (!slu::os_map(path, &file)) {
+    message << path << ": cannot be opened";
+    return SLU_ERROR_FILE;
+  }
+  message << path << ": ";
+  const slu_status status = change(View(reinterpret_cast<const char *>(file.data), file.bytes), message);
+  slu::os_unmap(file);
+  if (status == SLU_OK && error) error->message[0] = 0;
+  return status;
 }
 
 template <class Owner>
 slu_status change_lexicon_file(Owner *owner, slu_lexicon_change change, const char *slot, const char *path,
                                slu_error *error) {
-  if (!path) return wrong_argument(error, "path is NULL");
-  Message message(error);
-  slu::Mapping list;
-  if (!slu::os_map(path, &list)) {
-    message << path << ": cannot be opened";
-    return SLU_ERROR_FILE;
-  }
-  message << path << ": ";
-  const View phrases(reinterpret_cast<const char *>(list.data), list.bytes);
-  const slu_status status = change_lexicon(owner, change, slot, phrases, message, error);
-  slu::os_unmap(list);
-  if (status == SLU_OK && error) error->message[0] = 0;
-  return status;
+  return change_by_file(path, error, [&](View phrases, Message &message) {
+    return change_lexicon(owner, change, slot, phrases, message, error);
+  });
+}
+
+template <class Owner>
+slu_status change_pins_file(Owner *owner, slu_lexicon_change change, const char *path, slu_error *error) {
+  return change_by_file(path, error, [&](View lines, Message &message) {
+    return change_pins(owner, change, lines, message, error);
+  });
 }
 
 }  // namespace
@@ -153,7 +196,12 @@ slu_status slu_parse(slu_context *context, const char *text, size_t text_bytes, 
   if (result) *result = nullptr;
   if (!context || !result) return SLU_ERROR_ARGUMENT;
   slu_status status = check_text(context, text, text_bytes);
-  if (status == SLU_OK) status = context->tokenize(View(text, text_bytes));
+  if (status != SLU_OK) return status;
+  if (context->pinned(View(text, text_bytes))) {
+    *result = &context->result;
+    return SLU_OK;
+  }
+  status = context->tokenize(View(text, text_bytes));
   if (status != SLU_OK) return status;
   status = context->compute(context->tokens.ids, context->match(), context->tokens.count);
   if (status != SLU_OK) return status;
@@ -248,6 +296,30 @@ slu_status slu_context_change_lexicon_file(slu_context *context, slu_lexicon_cha
                                            const char *path, slu_error *error) {
   return context ? change_lexicon_file(context, change, slot, path, error)
                  : wrong_argument(error, "context is NULL");
+}
+
+slu_status slu_model_change_pins(slu_model *model, slu_lexicon_change change, const char *lines, size_t bytes,
+                                 slu_error *error) {
+  if (!model) return wrong_argument(error, "model is NULL");
+  Message message(error);
+  return change_pins(model, change, View(lines, bytes), message, error);
+}
+
+slu_status slu_model_change_pins_file(slu_model *model, slu_lexicon_change change, const char *path,
+                                      slu_error *error) {
+  return model ? change_pins_file(model, change, path, error) : wrong_argument(error, "model is NULL");
+}
+
+slu_status slu_context_change_pins(slu_context *context, slu_lexicon_change change, const char *lines,
+                                   size_t bytes, slu_error *error) {
+  if (!context) return wrong_argument(error, "context is NULL");
+  Message message(error);
+  return change_pins(context, change, View(lines, bytes), message, error);
+}
+
+slu_status slu_context_change_pins_file(slu_context *context, slu_lexicon_change change, const char *path,
+                                        slu_error *error) {
+  return context ? change_pins_file(context, change, path, error) : wrong_argument(error, "context is NULL");
 }
 
 slu_status slu_set_previous_intent(slu_context *context, int32_t intent) {

@@ -70,22 +70,23 @@ class Message {
 // Leaves `what` in *error; always SLU_ERROR_ARGUMENT. In api.cpp.
 slu_status wrong_argument(slu_error *error, const char *what);
 
-// Hands out pieces of one block of memory. With a null base it only adds up what would be needed.
+// Hands out pieces of one block of memory. With a null base it only adds up what would be needed: in 64 bits, as a
+// damaged model may ask for more than 32 bits can count.
 class Arena {
  public:
   explicit Arena(void *base) : base_(static_cast<uint8_t *>(base)) {}
   template <class T>
-  T *take(size_t count) {
-    used_ = round_up(used_, 64);
+  T *take(uint64_t count) {
+    used_ = (used_ + 63) / 64 * 64;
     auto *result = base_ ? reinterpret_cast<T *>(base_ + used_) : nullptr;
     used_ += count * sizeof(T);
     return result;
   }
-  size_t used() const { return used_; }
+  uint64_t used() const { return used_; }
 
  private:
   uint8_t *base_;
-  size_t used_ = 0;
+  uint64_t used_ = 0;
 };
 
 }  // namespace slu

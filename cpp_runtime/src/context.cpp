@@ -19,16 +19,70 @@ slu::Tokens take_tokens(slu::Arena *arena, const slu_info &info) {
   return tokens;
 }
 
+uint32_t most_slots(const slu_info &info) {
+  return info.max_tokens > slu::kMostPinnedSlots ? info.max_tokens : slu::kMostPinnedSlots;
+}
+
 }  // namespace
 
 slu_context::slu_context(const slu_model &from, const slu::Engine &engine, slu::Arena *arena)
     : model(from),
       tokens(take_tokens(arena, from.info)),
-      tokenizer(from.vocabulary, from.info.max_tokens),
+      tokenizer(from.vocabulary, from.info.max_tokens, from.normalisation),
       encoder(from, engine, arena),
       decoder(from, arena),
-      slots(arena->take<slu_slot>(from.info.max_tokens)),
+      slots(arena->take<slu_slot>(most_slots(from.info))),
       flags{arena->take<uint64_t>(from.flag_words * from.info.max_tokens), from.flag_words} {}
+
+bool slu_context::find_pin(slu::View text) {
+  slu::Phrase phrase(text, model.normalisation);
+  while (phrase.length() <= slu::kMostPhrase && phrase.next()) {
+  }
+  if (phrase.bad() || !phrase.length() || phrase.length() > slu::kMostPhrase) return false;
+  slu::PinLevel *shared = model.pins.acquire();
+  const slu::PinLevel *const levels[] = {pins, shared};
+  const slu::Pin *pin = nullptr;
+  for (const slu::PinLevel *level : levels) {
+    if (!level) continue;
+    pin = level->find(phrase.key());
+    if (pin && pin->intent != slu::kNoPin) answer(*pin, level->slots + pin->first_slot, text);
+    if (pin || level->replaced) break;
+  }
+  const bool found = pin && pin->intent != slu::kNoPin;
+  model.pins.release(shared);
+  return found;
+}
+
+void slu_context::answer(const slu::Pin &pin, const slu::PinnedSlot *spans, slu::View text) {
+  const slu_info &info = model.info;
+  result = {};
+  result.intent = info.intents[pin.intent];
+  result.intent_index = pin.intent;
+  result.score = 1;
+  result.understood = result.pinned = 1;
+  result.slot_count = pin.slot_count;
+  result.slots = slots;
+  slu::Phrase phrase(text, model.normalisation);
+  uint32_t start = 0, byte_start = 0;  // of the code point that was read last
+  const auto read = [&] {
+    start = phrase.position();
+    byte_start = static_cast<uint32_t>(phrase.bytes());
+    return phrase.next();
+  };
+  for (uint32_t i = 0; i < pin.slot_count; ++i) {
+    // From the code point that has its first character to the one that has its last, with what is combined with it.
+    while (phrase.length() <= spans[i].begin && read()) {
+    }
+    slots[i] = {info.slots[spans[i].slot], spans[i].slot, start, 0, byte_start, 0};
+    while (phrase.length() < spans[i].end && read()) {
+    }
+    slu::Phrase end(phrase);
+    do {
+      slots[i].end = end.position();
+      slots[i].byte_end = static_cast<uint32_t>(end.bytes());
+    } while (end.next() && end.kind() == slu::CharClass::kCombining);
+  }
+}
 
 slu_status slu_context::tokenize(slu::View text) {
   size_t bad;
@@ -77,6 +131,7 @@ void slu_context::decode() {
     slots[found - 1].end = tokens.ends[t + 1];
     slots[found - 1].byte_end = tokens.byte_ends[t + 1];
   }
+  result.pinned = 0;
   result.intent = model.info.intents[decision.intent];
   result.intent_index = decision.intent;
   result.score = decision.score;
@@ -89,7 +144,7 @@ void slu_context::decode() {
 
 namespace slu {
 
-size_t context_bytes(const slu_model &model) {
+uint64_t context_bytes(const slu_model &model) {
   Arena arena(nullptr);
   arena.take<slu_context>(1);
   // The engine is only kept, so that any will do.
@@ -99,16 +154,16 @@ size_t context_bytes(const slu_model &model) {
 
 slu_status context_create(const slu_model &model, const Engine &engine, slu_context **context,
                           Message &message) {
-  const size_t bytes = context_bytes(model);
-  void *memory = os_allocate(bytes);
+  const uint64_t bytes = context_bytes(model);
+  void *memory = allocate(bytes);
   if (!memory) {
-    message << "no memory for a context, " << uint64_t{bytes} << " bytes";
+    message << "no memory for a context, " << bytes << " bytes";
     return SLU_ERROR_MEMORY;
   }
   Arena arena(memory);
   void *place = arena.take<slu_context>(1);
   auto *made = new (place) slu_context(model, engine, &arena);
-  made->own_bytes = bytes;
+  made->own_bytes = static_cast<size_t>(bytes);
   const slu_status status = made->encoder.open(message);
   if (status != SLU_OK) {
     context_destroy(made);
@@ -121,6 +176,7 @@ slu_status context_create(const slu_model &model, const Engine &engine, slu_cont
 void context_destroy(slu_context *context) {
   context->encoder.close();
   level_free(context->lexicon);
+  level_free(context->pins);
   os_free(context, context->own_bytes);
 }
 

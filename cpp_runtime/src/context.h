@@ -12,6 +12,8 @@
 struct slu_context {
   slu_context(const slu_model &model, const slu::Engine &engine, slu::Arena *arena);
 
+  // Whether the answer to `text` is pinned; it is then in `result`.
+  bool pinned(slu::View text) { return (pins || model.pins.any()) && find_pin(text); }
   slu_status tokenize(slu::View text);
   // The second input for `tokens`: bits [tokens.count][flag_words], null when none is set.
   const uint64_t *match();
@@ -33,8 +35,13 @@ struct slu_context {
   slu_result result{};
   slu_tokens public_tokens{};
   slu_logits logits{};
+  slu::PinLevel *pins = nullptr;  // what slu_context_change_pins says
   slu_error error{};
   size_t own_bytes = 0;  // of this allocation
+
+ private:
+  bool find_pin(slu::View text);
+  void answer(const slu::Pin &pin, const slu::PinnedSlot *spans, slu::View text);
 };
 
 namespace slu {
@@ -43,6 +50,6 @@ slu_status context_create(const slu_model &model, const Engine &engine, slu_cont
                           Message &message);
 void context_destroy(slu_context *context);
 // What context_create would take.
-size_t context_bytes(const slu_model &model);
+uint64_t context_bytes(const slu_model &model);
 
 }  // namespace slu

@@ -11,7 +11,7 @@ constexpr size_t kSlack = kLanes;
 Encoder::Encoder(const slu_model &model, const Engine &engine, Arena *arena)
     : model_(model), kernels_(engine), floats_(*engine.floats) {
   const slu_info &info = model.info;
-  const size_t tokens = info.max_tokens, columns = round_up(tokens, kLanes);
+  const uint64_t tokens = info.max_tokens, columns = round_up(info.max_tokens, kLanes);  // see Arena
   const size_t hidden = model.hidden_padded, inner = size_t{info.heads} * info.head_size;
   const size_t wide = round_up(info.intermediate_size, kLanes), tags = model.slot.out_padded;
   inner_stride_ = round_up(inner, kLanes) + kSlack;
@@ -31,7 +31,7 @@ Encoder::Encoder(const slu_model &model, const Engine &engine, Arena *arena)
   quantised_ = arena->take<int8_t>(tokens * int8_stride_ + kSlack);
   wide_ = arena->take<int8_t>(tokens * wide_stride_ + kSlack);
   arranged_ =
-      arena->take<int8_t>(round_up(tokens, 8) * round_up(wide > int8_stride_ ? wide : int8_stride_, 8));
+      arena->take<int8_t>((tokens + 7) / 8 * 8 * round_up(wide > int8_stride_ ? wide : int8_stride_, 8));
   wide_float_ = float_inner ? arena->take<float>(tokens * wide_stride_) : nullptr;
   pooled_ = arena->take<float>(hidden);
   tag_rows_ = arena->take<float>(tokens * tags);

@@ -11,14 +11,6 @@ namespace {
 // Honest tables have runs of some hundred places at most; a table that was made to be slow is not searched further.
 constexpr uint32_t kMostProbes = 4096;
 
-// The hash of an entry, one code point at a time, so that a longer substring only takes the time of its new ones.
-constexpr uint64_t kPhraseStart = 0xcbf29ce484222325u;
-inline uint64_t hash_code(uint64_t hash, uint32_t code) { return (hash ^ code) * 0x9e3779b97f4a7c15u; }
-inline uint64_t key_of(uint64_t hash) {
-  const uint64_t key = hash ^ hash >> 32;
-  return key ? key : 1;  // 0 is a free place
-}
-
 inline uint32_t slot_of(uint16_t mark) { return mark & static_cast<uint16_t>(~kRemoved); }
 
 // floor(key * capacity / 2^64), in parts, as not every processor has 128 bits.
@@ -62,62 +54,38 @@ bool decides(const LexiconLevel &level, uint64_t key, uint32_t slot) {
   return visit_entries(level.phrases, key, [slot](uint16_t mark) { return slot_of(mark) == slot; });
 }
 
-// Reads a lexicon file as slu/inputs/phrases.py does: an entry a line, without the white space around it; lines that are
-// empty or begin with '#' are skipped, and so are entries that normalisation makes empty.
+// Reads the entries of a lexicon file, an entry a line; those that normalisation makes empty are skipped.
 class EntryReader {
  public:
-  explicit EntryReader(View text)
-      : next_(reinterpret_cast<const uint8_t *>(text.data)), end_(next_ + text.bytes) {
-    constexpr uint8_t kByteOrderMark[] = {0xef, 0xbb, 0xbf};
-    if (text.bytes >= sizeof kByteOrderMark && same_bytes(next_, kByteOrderMark, sizeof kByteOrderMark))
-      next_ += sizeof kByteOrderMark;
-  }
+  EntryReader(View text, Normalisation normalisation) : lines_(text), normalisation_(normalisation) {}
   // The next entry. False at the end and at an error, which *status tells apart.
   bool next(uint64_t *key, uint32_t *length, slu_status *status, Message &message);
 
  private:
-  const uint8_t *next_, *end_;
-  uint64_t line_ = 0;
+  LineReader lines_;
+  const Normalisation normalisation_;
 };
 
 bool EntryReader::next(uint64_t *key, uint32_t *length, slu_status *status, Message &message) {
-  const auto white = [](uint8_t byte) { return byte == ' ' || byte == '\t' || byte == '\r'; };
   *status = SLU_OK;
-  while (next_ != end_) {
-    const uint8_t *at = next_;
-    while (next_ != end_ && *next_ != '\n') ++next_;
-    const uint8_t *stop = next_;
-    if (next_ != end_) ++next_;
-    ++line_;
-    while (at != stop && white(*at)) ++at;
-    while (at != stop && white(stop[-1])) --stop;
-    if (at == stop || *at == '#') continue;
-    uint64_t hash = kPhraseStart, count = 0;
-    while (at != stop) {
-      uint32_t code;
-      const uint32_t bytes = utf8_decode(at, static_cast<size_t>(stop - at), &code);
-      if (!bytes) {
-        message << "line " << line_ << ": not UTF-8";
-        *status = SLU_ERROR_INVALID_UTF8;
-        return false;
-      }
-      at += bytes;
-      Normalised character;
-      normalise(code, &character);
-      for (uint32_t i = 0; i < character.bytes; ++count) {
-        i += utf8_decode(character.text + i, character.bytes - i, &code);
-        hash = hash_code(hash, code);
-      }
+  for (View line; lines_.next(&line);) {
+    Phrase phrase(line, normalisation_);
+    while (phrase.next()) {
     }
-    if (!count) continue;
-    if (count > kMostPhrase) {
-      message << "line " << line_ << ": " << count << " characters, at most " << uint64_t{kMostPhrase}
-              << " fit; shorten it";
+    if (phrase.bad()) {
+      message << "line " << lines_.number() << ": not UTF-8";
+      *status = SLU_ERROR_INVALID_UTF8;
+      return false;
+    }
+    if (!phrase.length()) continue;
+    if (phrase.length() > kMostPhrase) {
+      message << "line " << lines_.number() << ": " << phrase.length() << " characters, at most "
+              << uint64_t{kMostPhrase} << " fit; shorten it";
       *status = SLU_ERROR_ARGUMENT;
       return false;
     }
-    *key = key_of(hash);
-    *length = static_cast<uint32_t>(count);
+    *key = phrase.key();
+    *length = static_cast<uint32_t>(phrase.length());
     return true;
   }
   return false;
@@ -248,7 +216,9 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   uint32_t length;
   slu_status status = SLU_OK;
   if (!resets)
-    for (EntryReader reader(change.entries); reader.next(&key, &length, &status, message);) ++entries;
+    for (EntryReader reader(change.entries, change.normalisation);
+         reader.next(&key, &length, &status, message);)
+      ++entries;
   if (status != SLU_OK) return status;
   const PhraseTable before = old ? old->phrases : PhraseTable();
   for (uint32_t place = 0; place < before.capacity; ++place)
@@ -267,9 +237,9 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   Arena needed(nullptr);
   const uint32_t replaced_count = any_replaced ? slot_count : 0;
   NewLevel(&needed, capacity, replaced_count);
-  void *memory = os_allocate(needed.used());
+  void *memory = allocate(needed.used());
   if (!memory) {
-    message << "no memory for " << entries << " entries, " << uint64_t{needed.used()} << " bytes";
+    message << "no memory for " << entries << " entries, " << needed.used() << " bytes";
     return SLU_ERROR_MEMORY;
   }
   Arena arena(memory);
@@ -284,14 +254,14 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   if (!resets) {
     const bool removes = change.what == SLU_LEXICON_REMOVE;
     const auto mark = static_cast<uint16_t>(change.slot | (removes ? kRemoved : 0u));
-    EntryReader reader(change.entries);
+    EntryReader reader(change.entries, change.normalisation);
     while (good && reader.next(&key, &length, &status, message)) {
       good = made.put(key, mark);
       if (!removes) lengths |= uint64_t{1} << length;
     }
   }
   if (!good) {
-    os_free(memory, needed.used());
+    os_free(memory, static_cast<size_t>(needed.used()));
     message
         << "too many of these entries have colliding hashes; this happens only when they were made for it";
     return SLU_ERROR_ARGUMENT;
@@ -305,39 +275,9 @@ slu_status level_change(const LexiconLevel *old, const LexiconChange &change, ui
   level->phrases.lengths = lengths;
   filter_build(&level->phrases, made.filter);
   level->replaced = made.replaced;
-  level->own_bytes = needed.used();
+  level->own_bytes = static_cast<size_t>(needed.used());
   *result = level;
   return SLU_OK;
-}
-
-void SharedLevel::lock() {
-  while (__atomic_exchange_n(&locked_, 1u, __ATOMIC_ACQUIRE)) os_yield();
-}
-
-LexiconLevel *SharedLevel::acquire() {
-  if (!__atomic_load_n(&present_, __ATOMIC_RELAXED)) return nullptr;  // most models, always
-  lock();
-  LexiconLevel *level = __atomic_load_n(&present_, __ATOMIC_RELAXED);
-  if (level) ++level->references;
-  unlock();
-  return level;
-}
-
-void SharedLevel::release(LexiconLevel *level) {
-  if (!level) return;
-  lock();
-  const bool last = --level->references == 0;
-  unlock();
-  if (last) level_free(level);
-}
-
-bool SharedLevel::exchange(LexiconLevel *old, LexiconLevel *next) {
-  lock();
-  const bool done = __atomic_load_n(&present_, __ATOMIC_RELAXED) == old;
-  if (done) __atomic_store_n(&present_, next, __ATOMIC_RELAXED);
-  if (done && old) --old->references;  // the caller has one more
-  unlock();
-  return done;
 }
 
 const uint64_t *FlagBits::read(const float *values, size_t tokens, size_t columns) const {

@@ -6,6 +6,8 @@
 // while it is in use: a change makes a new one.
 #pragma once
 
+#include "phrases.h"
+#include "shared_level.h"
 #include "tokenizer.h"
 
 namespace slu {
@@ -49,30 +51,13 @@ struct LexiconChange {
   slu_lexicon_change what;
   uint32_t slot;  // kAllSlots for a reset
   View entries;   // one a line
+  Normalisation normalisation;
 };
 constexpr uint32_t kAllSlots = UINT32_MAX;
 
 // *result = `old` with the change, null if that leaves nothing in it. `old` is not modified; on failure *result is not set.
 slu_status level_change(const LexiconLevel *old, const LexiconChange &change, uint32_t slot_count,
                         LexiconLevel **result, Message &message);
-
-// The level of a model. Threads match against it while others change it.
-class SharedLevel {
- public:
-  // The present level, null if it is empty. It stays valid until it is released.
-  LexiconLevel *acquire();
-  void release(LexiconLevel *level);
-  // Make `next` the present level if `old`, which was acquired, still is the present one. Whether it was.
-  bool exchange(LexiconLevel *old, LexiconLevel *next);
-  // For the end, when no thread uses it.
-  void free() { level_free(present_); }
-
- private:
-  void lock();
-  void unlock() { __atomic_store_n(&locked_, 0u, __ATOMIC_RELEASE); }
-  uint32_t locked_ = 0;
-  LexiconLevel *present_ = nullptr;
-};
 
 // Bits [tokens][words]: flags of the tokens, column c of a token is bit c % 64 of its word c / 64.
 struct FlagBits {

@@ -34,6 +34,7 @@ enum KeyIndex {
   kTokens,
   kName,
   kManifest,
+  kNormalisation,
   kKeyCount
 };
 
@@ -56,6 +57,7 @@ class Builder {
     message_ << what << " " << name << "; export the model again";
     return SLU_ERROR_FORMAT;
   }
+  slu_status normalisation();
   slu_status inputs();
   slu_status names(KeyIndex key, uint32_t *count);
   const char **copy_names(Arena *arena, const Key &key, uint32_t count);
@@ -90,6 +92,7 @@ class Builder {
       {"tokenizer.ggml.tokens", ValueType::kArray, ValueType::kString},
       {"general.name", ValueType::kString},
       {"ernie-slu.manifest", ValueType::kString},
+      {"ernie-slu.normalisation", ValueType::kString},
   };
 };
 
@@ -114,11 +117,15 @@ slu_status Builder::read_header() {
   }
   if (!keys_[kFormat].found) return damaged("the key ernie-slu.format_version is missing");
   const auto version = keys_[kFormat].number<uint32_t>();
-  if (version != kFormatVersion) {
-    message_ << "model format version " << uint64_t{version} << ", this library reads version "
-             << uint64_t{kFormatVersion} << "; export the model again";
+  if (version != kFormatVersion && version != kNormalisingVersion) {
+    message_ << "model format version " << uint64_t{version} << ", this library reads versions "
+             << uint64_t{kFormatVersion} << " and " << uint64_t{kNormalisingVersion}
+             << "; export the model again";
     return SLU_ERROR_VERSION;
   }
+  info_.format_version = version;
+  const slu_status normalised = normalisation();
+  if (normalised != SLU_OK) return normalised;
   for (int k = 0; k < kArchitecture; ++k)
     if (!keys_[k].found && k != kFlags && k != kSlots && k != kSlotIndices)
       return damaged("missing or of another type: the key", keys_[k].name);
@@ -126,6 +133,21 @@ slu_status Builder::read_header() {
   if (status_of_inputs != SLU_OK) return status_of_inputs;
   if (!(string_of(keys_[kTokenizer]) == "ernie-wordpiece") || !keys_[kTokens].found)
     return damaged("tokenizer.ggml.model is not ernie-wordpiece, or tokenizer.ggml.tokens is missing");
+  return SLU_OK;
+}
+
+slu_status Builder::normalisation() {
+  const Key &key = keys_[kNormalisation];
+  if (key.found != (info_.format_version == kNormalisingVersion))
+    return damaged("the format version does not agree with", key.name);
+  info_.normalisation = "";
+  if (!key.found) return SLU_OK;
+  if (!(string_of(key) == "speech-1")) {
+    message_ << "the model normalises text in a way that this library does not know (" << string_of(key)
+             << "); a newer one is needed";
+    return SLU_ERROR_VERSION;
+  }
+  info_.normalisation = "speech-1";
   return SLU_OK;
 }
 
@@ -160,7 +182,6 @@ slu_status Builder::inputs() {
 }
 
 slu_status Builder::read_sizes() {
-  info_.format_version = kFormatVersion;
   info_.layers = keys_[kBlocks].number<uint32_t>();
   info_.hidden_size = keys_[kHidden].number<uint32_t>();
   info_.intermediate_size = keys_[kFeedForward].number<uint32_t>();
@@ -326,6 +347,7 @@ slu_status Builder::build(Arena *arena, slu_model *model) {
   model->epsilon = keys_[kEpsilon].number<float>();
   model->tag_count = 2 * info_.slot_count + 1;
   model->hidden_padded = hidden_padded_;
+  model->normalisation = *info_.normalisation ? Normalisation::kSpeech : Normalisation::kPlain;
   model->flag_words = (info_.flag_count + 63) / 64;
   for (uint32_t i = 0; i < info_.layers; ++i) model->layers[i] = Layer();
   status = weights_read(gguf_, model, message_);
@@ -349,17 +371,17 @@ slu_status model_create(const uint8_t *data, size_t bytes, slu_model **result, M
   count.take<slu_model>(1);
   status = builder.build(&count, nullptr);
   if (status != SLU_OK) return status;
-  void *memory = os_allocate(count.used());
+  void *memory = allocate(count.used());
   if (!memory) {
-    message << "no memory for the tables of the model, " << uint64_t{count.used()} << " bytes";
+    message << "no memory for the tables of the model, " << count.used() << " bytes";
     return SLU_ERROR_MEMORY;
   }
   Arena arena(memory);
   auto *model = new (arena.take<slu_model>(1)) slu_model();
-  model->own_bytes = count.used();
+  model->own_bytes = static_cast<size_t>(count.used());
   status = builder.build(&arena, model);
   if (status != SLU_OK) {
-    os_free(memory, count.used());
+    os_free(memory, static_cast<size_t>(count.used()));
     return status;
   }
   *result = model;
@@ -369,6 +391,7 @@ slu_status model_create(const uint8_t *data, size_t bytes, slu_model **result, M
 void model_destroy(slu_model *model) {
   const Mapping mapping = model->mapping;
   model->lexicon.free();
+  model->pins.free();
   os_free(model, model->own_bytes);
   if (mapping.data) os_unmap(mapping);
 }

@@ -4,11 +4,14 @@
 #include "base.h"
 #include "lexicon.h"
 #include "os.h"
+#include "pins.h"
+#include "shared_level.h"
 #include "vocabulary.h"
 
 namespace slu {
 
-constexpr uint32_t kFormatVersion = 1;
+// Version 2 is version 1 with a normalisation, which older libraries would leave out.
+constexpr uint32_t kFormatVersion = 1, kNormalisingVersion = 2;
 constexpr size_t kGroup = 4;  // inputs of one step of an int8 dot product
 
 // y[out] = x[in] * W + b. Weights lie in panels of 16 outputs, so that every kernel can read them in place:
@@ -62,6 +65,7 @@ struct slu_model {
   float epsilon = 0;
   uint32_t tag_count = 0;
   uint32_t hidden_padded = 0;
+  slu::Normalisation normalisation = slu::Normalisation::kPlain;
   slu::Vocabulary vocabulary;
   slu::Table tokens;                // [vocab_size][hidden]
   slu::Table positions;             // [max_tokens][hidden]
@@ -74,8 +78,9 @@ struct slu_model {
   slu::SlotSet *slot_sets = nullptr;  // [slot_set_count]
   uint16_t *set_of_intent = nullptr;  // [intent_count] into slot_sets
   uint32_t slot_set_count = 0;
-  slu::LexiconLevel lists;           // the lexicons in the file
-  mutable slu::SharedLevel lexicon;  // the changes of slu_model_change_lexicon
+  slu::LexiconLevel lists;                              // that the file has
+  mutable slu::SharedLevel<slu::LexiconLevel> lexicon;  // what slu_model_change_lexicon says
+  mutable slu::SharedLevel<slu::PinLevel> pins;         // what slu_model_change_pins says
 
   void *network = nullptr;  // of a library with another runtime (backends/); null here
   slu::Mapping mapping;     // to be unmapped at the end; data is null when the memory is the caller's

@@ -18,6 +18,11 @@ void os_unmap(Mapping mapping);
 void *os_allocate(size_t bytes);
 void os_free(void *memory, size_t bytes);
 
+// The same for what an Arena has counted, which may be more than there are addresses.
+inline void *allocate(uint64_t bytes) {
+  return bytes > SIZE_MAX / 2 ? nullptr : os_allocate(static_cast<size_t>(bytes));
+}
+
 // Let other threads run, one of which has what this one waits for.
 void os_yield();
 
@@ -25,6 +30,8 @@ void os_yield();
 struct Cpu {
   bool avx2 = false, avx_vnni = false, avx512_vnni = false;  // x86
   bool dot_product = false, int8_matmul = false;             // ARM
+  // WebAssembly with relaxed SIMD: what its dot product takes the second operand for.
+  bool relaxed_signed = false, relaxed_unsigned = false;
 };
 Cpu os_cpu();
 

@@ -11,6 +11,8 @@
 
 #if defined(__x86_64__)
 #include "os_cpu_x86.h"
+#elif defined(__wasm__)
+#include "os_cpu_wasm.h"
 #elif defined(__linux__)
 #include <sys/auxv.h>
 #endif
@@ -49,6 +51,8 @@ void os_yield() { sched_yield(); }
 Cpu os_cpu() {
 #if defined(__x86_64__)
   return cpu_x86();
+#elif defined(__wasm__)
+  return cpu_wasm();
 #elif defined(__linux__)
   Cpu cpu;
   cpu.dot_product = getauxval(AT_HWCAP) >> 20 & 1;

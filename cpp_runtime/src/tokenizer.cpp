@@ -4,9 +4,10 @@
 
 namespace slu {
 
-Tokenizer::Tokenizer(const Vocabulary &vocabulary, uint32_t max_tokens)
+Tokenizer::Tokenizer(const Vocabulary &vocabulary, uint32_t max_tokens, Normalisation normalisation)
     : vocabulary_(vocabulary),
       max_tokens_(max_tokens),
+      normalisation_(normalisation),
       cls_(vocabulary.find(View("[CLS]"))),
       sep_(vocabulary.find(View("[SEP]"))),
       unknown_(vocabulary.find(View("[UNK]"))) {}
@@ -16,9 +17,8 @@ bool Tokenizer::run(View text, Tokens *tokens, size_t *bad) {
   tokens->truncated = false;
   const Position nowhere{};
   add_token(cls_, nowhere, nowhere, 0, 0, tokens);
-  tokens->ends[0] = 0;
-
   const auto *data = reinterpret_cast<const uint8_t *>(text.data);
+  Normaliser normaliser(normalisation_);
   CharClass previous = CharClass::kSpace;
   uint32_t index = 0;
   count_ = characters_ = 0;
@@ -29,19 +29,23 @@ bool Tokenizer::run(View text, Tokens *tokens, size_t *bad) {
       *bad = at;
       return false;
     }
-    const Position position{index++, static_cast<uint32_t>(at), static_cast<uint32_t>(at + bytes), 0};
+    const uint32_t start = index++, byte_start = static_cast<uint32_t>(at);
     at += bytes;
     if (tokens->truncated) continue;  // only to see that the rest is UTF-8
     Normalised character;
-    normalise(code, &character);
+    normaliser.read(code, data + at, text.bytes - at, &character);
     const CharClass kind = character.kind;
     if (kind == CharClass::kDropped) continue;
+    if (kind == CharClass::kCombining) {
+      add_combining(start, static_cast<uint32_t>(at), tokens);
+      continue;
+    }
     if (characters_ && (kind == CharClass::kSpace || kind == CharClass::kSingle ||
                         (kind == CharClass::kDigit) != (previous == CharClass::kDigit)))
       finish_word(tokens);
     previous = kind;
     if (kind == CharClass::kSpace) continue;
-    add_character(character, position);
+    add_character(character, {start, index, byte_start, static_cast<uint32_t>(at), 0});
     if (kind == CharClass::kSingle) finish_word(tokens);
   }
   if (characters_) finish_word(tokens);
@@ -64,6 +68,20 @@ void Tokenizer::add_character(const Normalised &character, Position position) {
   for (uint32_t i = 0; i < character.bytes; ++i) bytes_[used + i] = character.text[i];
   position.end_in_word = used + character.bytes;
   positions_[count_++] = position;
+}
+
+void Tokenizer::add_combining(uint32_t at, uint32_t byte_end, Tokens *tokens) {
+  if (characters_) {
+    if (last_.end != at) return;  // what it belonged to is dropped
+    last_.end = at + 1;
+    last_.byte_end = byte_end;
+    if (characters_ > kMostWordCharacters) return;
+    positions_[count_ - 1].end = last_.end;
+    positions_[count_ - 1].byte_end = byte_end;
+  } else if (tokens->ends[tokens->count - 1] == at && tokens->count > 1) {
+    tokens->ends[tokens->count - 1] = at + 1;
+    tokens->byte_ends[tokens->count - 1] = byte_end;
+  }
 }
 
 void Tokenizer::finish_word(Tokens *tokens) {
@@ -98,6 +116,10 @@ void Tokenizer::finish_word(Tokens *tokens) {
         found_end = end + 1;
       }
     }
+    if (found < 0 && normalisation_ != Normalisation::kPlain) {
+      found = unknown_;
+      found_end = begin + 1;
+    }
     known = found >= 0;
     if (!known) break;
     ++needed;
@@ -122,7 +144,7 @@ void Tokenizer::add_token(int32_t id, const Position &first, const Position &las
   const uint32_t i = tokens->count++;
   tokens->ids[i] = id;
   tokens->starts[i] = first.start;
-  tokens->ends[i] = last.start + 1;
+  tokens->ends[i] = last.end;
   tokens->byte_starts[i] = first.byte_start;
   tokens->byte_ends[i] = last.byte_end;
   if (!tokens->characters) return;

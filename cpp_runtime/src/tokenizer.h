@@ -2,13 +2,12 @@
 #pragma once
 
 #include "base.h"
-#include "unicode.h"
+#include "phrases.h"
 #include "vocabulary.h"
 
 namespace slu {
 
 constexpr uint32_t kMostWordCharacters = 100;  // a longer word is one [UNK]
-constexpr uint32_t kMostPhrase = 62;           // normalised code points that an entry of a lexicon may have
 
 // Tokens of one text, [CLS] and [SEP] included; all arrays hold max_tokens.
 struct Tokens {
@@ -24,18 +23,21 @@ struct Tokens {
 
 class Tokenizer {
  public:
-  Tokenizer(const Vocabulary &vocabulary, uint32_t max_tokens);
+  Tokenizer(const Vocabulary &vocabulary, uint32_t max_tokens, Normalisation normalisation);
   // False when `text` is not UTF-8; *bad is then the offset of the first wrong byte.
   bool run(View text, Tokens *tokens, size_t *bad);
 
  private:
   // Where one character of the text begins and ends, and where its normalised text ends in bytes_.
   struct Position {
-    uint32_t start, byte_start, byte_end;
+    uint32_t start, end;
+    uint32_t byte_start, byte_end;
     uint32_t end_in_word;
   };
 
   void add_character(const Normalised &character, Position position);
+  // A combining mark at code point `at` of the text ends at `byte_end`.
+  void add_combining(uint32_t at, uint32_t byte_end, Tokens *tokens);
   void finish_word(Tokens *tokens);
   // The token's normalised text is bytes_[begin, end).
   void add_token(int32_t id, const Position &first, const Position &last, uint32_t begin, uint32_t end,
@@ -43,6 +45,7 @@ class Tokenizer {
 
   const Vocabulary &vocabulary_;
   const uint32_t max_tokens_;
+  const Normalisation normalisation_;
   int32_t cls_, sep_, unknown_;
 
   // The word that is being read. A character has at least one normalised code point, so this is room enough.

@@ -46,7 +46,7 @@ void normalise(uint32_t code, Normalised *result) {
   const uint8_t stored = class_of(code);
   result->kind = static_cast<CharClass>(stored & 7);
   result->bytes = result->characters = 0;
-  if (result->kind <= CharClass::kSpace) return;
+  if (result->kind <= CharClass::kSpace || result->kind == CharClass::kCombining) return;
   if (stored & kMapped) {
     append_replacement(code, result);
   } else if (code - kHangul < kHangulCount) {
@@ -57,6 +57,25 @@ void normalise(uint32_t code, Normalised *result) {
   } else {
     append(code, result);
   }
+}
+
+uint32_t folded(uint32_t code) {
+  if (code < 0x2010 || code > 0xffff) return code;
+  if (code >= 0xff01) return code <= 0xff5e ? code - 0xfee0 : code;
+  if (code < kFirstTraditional) {
+    if (code == 0x2018 || code == 0x2019) return '\'';
+    return code <= 0x2013 || code == 0x2212 ? '-' : code;
+  }
+  const uint32_t page = (code - kFirstTraditional) / kPageSize;
+  uint32_t low = kTraditionalPage[page], high = kTraditionalPage[page + 1];
+  while (low < high) {
+    const uint32_t middle = (low + high) / 2;
+    if (kTraditional[middle] < code)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < kTraditionalCount && kTraditional[low] == code ? kSimplified[low] : code;
 }
 
 }  // namespace slu

@@ -13,7 +13,7 @@ import sys
 import unicodedata
 from pathlib import Path
 
-from slu.inputs.normalisation import normalise_character
+from slu.inputs.normalisation import normalise_character, simplified
 
 OUTPUT = Path(__file__).parent.parent / "src" / "unicode_tables.inc"
 BLOCK = 64
@@ -23,6 +23,8 @@ MAPPED = 8
 """Added to the class of a code point that is replaced by another text."""
 LONGEST = 24
 """Bytes that src/unicode.h has room for."""
+PAGE = 64
+"""Code points among which a traditional character is searched."""
 WIDTH = 110
 
 
@@ -57,8 +59,27 @@ def table() -> str:
         _array("uint16_t", "kTextBegin", [begin for begin, _ in offsets]),
         _array("uint8_t", "kTextLength", [length for _, length in offsets]),
         _array("uint8_t", "kTexts", list(pool)),
+        *_simplified(),
     ]
     return "\n".join(parts) + "\n"
+
+
+def _simplified() -> list[str]:
+    """Traditional characters, ascending, and their simplified ones; where those of each page begin."""
+    pairs = sorted((ord(char), ord(other)) for char, other in simplified().items())
+    first = pairs[0][0] // PAGE * PAGE
+    pages = [sum(code < begin for code, _ in pairs) for begin in range(first, 0xFF01 + PAGE, PAGE)]
+    assert first > 0x2212 and pairs[-1][0] < 0xFF01
+    return [
+        "// Traditional characters, ascending, with their simplified ones; those of page p, kPageSize code points from",
+        "// kFirstTraditional + p * kPageSize on, are kTraditionalPage[p] to kTraditionalPage[p + 1] - 1.",
+        f"constexpr uint32_t kPageSize = {PAGE};",
+        f"constexpr uint32_t kFirstTraditional = {first};",
+        f"constexpr uint32_t kTraditionalCount = {len(pairs)};",
+        _array("uint16_t", "kTraditionalPage", pages),
+        _array("uint16_t", "kTraditional", [code for code, _ in pairs]),
+        _array("uint16_t", "kSimplified", [code for _, code in pairs]),
+    ]
 
 
 def _packed(block: bytes | bytearray) -> bytes:

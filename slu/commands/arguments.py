@@ -36,6 +36,38 @@ def add_lexicon_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_pin_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--pin`` and ``--pins``"""
+    parser.add_argument(
+        "--pin",
+        metavar="INTENT=TEXT",
+        action="append",
+        default=[],
+        help="answer TEXT with INTENT, and with the slots that TEXT has in tags; may be given several times",
+    )
+    parser.add_argument(
+        "--pins",
+        metavar="FILE",
+        action="append",
+        default=[],
+        type=Path,
+        help="the same for a file with an intent, a tab and a text a line",
+    )
+
+
+def add_pins(parser: Parser, texts: list[str], files: list[Path]) -> None:
+    """Pin what ``--pin`` and ``--pins`` name."""
+    from slu.errors import ConfigError
+
+    for path in files:
+        parser.pins.add_file(path)
+    for text in texts:
+        intent, equals, phrase = text.partition("=")
+        if not equals:
+            raise ConfigError(f"{text}: write it as INTENT=TEXT")
+        parser.pins.add(intent, [phrase])
+
+
 def parse_lists(texts: list[str]) -> list[tuple[str, Path]]:
     """The slots and the files of the arguments ``SLOT=FILE``."""
     from slu.errors import ConfigError

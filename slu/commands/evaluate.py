@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add ``eval`` to the commands."""
     parser = subparsers.add_parser("eval", help="measure a model on a labelled file")
     parser.add_argument("model", metavar="MODEL", type=Path, help="a checkpoint or a bundle")
-    parser.add_argument("--data", metavar="FILE", type=Path, required=True, help="a tagged corpus")
+    parser.add_argument("--data", metavar="FILE", type=Path, help="a tagged corpus")
+    parser.add_argument(
+        "--commands",
+        metavar="DIR",
+        type=Path,
+        help="list everyday commands with their answers: a file INTENT.txt of tagged phrases for each intent",
+    )
     parser.add_argument(
         "--backend", metavar="B", help="what computes the network (default: the fastest that MODEL has files for)"
     )
@@ -40,14 +47,17 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     from slu.corpus.tagged import read_corpus
     from slu.errors import ConfigError
+    from slu.evaluation.commands import answer_commands, command_lines, command_shares
     from slu.evaluation.evaluate import error_lines, evaluate, write_evaluation
     from slu.files import write_file
     from slu.runtime.loading import load
 
     check_arguments(args)
+    if not args.data and not args.commands:
+        raise ConfigError("there is nothing to measure: give --data FILE, --commands DIR, or both")
     if not 0 <= args.lexicon_share <= 1:
         raise ConfigError(f"--lexicon-share {args.lexicon_share:g}: must be 0 to 1")
-    utterances = read_corpus(args.data)
+    utterances = read_corpus(args.data) if args.data else []
     parser = load(args.model, args.backend)
     if 0 < args.lexicon_share < 1:
         parser = thinned = _python_parser(parser, args.model)
@@ -56,9 +66,19 @@ def run(args: argparse.Namespace) -> int:
     if args.lexicon_share == 0:
         for slot in parser.labels.slots:
             parser.lexicon.replace(slot, [])
+    more: dict[str, Any] = {}
+    if args.commands:
+        answered = answer_commands(parser, args.commands)
+        more["commands"] = command_shares(answered)
+        print("\n".join(command_lines(answered)))
+    if not utterances:
+        if args.json:
+            write_file(args.json, json.dumps({"model": str(args.model), **more}, ensure_ascii=False, indent=1) + "\n")
+        return 0
     check_labels(utterances, parser.labels, args.data)
     result, answers = evaluate(parser, utterances)
-    more, lines = measure_robustness(args, parser, utterances, result, answers)
+    robustness, lines = measure_robustness(args, parser, utterances, result, answers)
+    more |= robustness
     print("\n".join([*class_table(result), *lines]))
     if args.errors:
         lines = error_lines(utterances, answers, parser)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from slu.commands.arguments import add_lexicon_argument, add_lists
+from slu.commands.arguments import add_lexicon_argument, add_lists, add_pin_arguments, add_pins
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,6 +24,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--backend", metavar="B", help="what computes the network (default: the fastest that MODEL has files for)"
     )
     add_lexicon_argument(parser)
+    add_pin_arguments(parser)
     parser.add_argument(
         "--session",
         action="store_true",
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
         raise OutputError("standard output is closed; slu parse needs it for its result")
     parser = load(args.model, args.backend)
     add_lists(parser, args.lexicon)
+    add_pins(parser, args.pin, args.pins)
     session = parser.session() if args.session else None
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     for text in texts:

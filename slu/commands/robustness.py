@@ -18,10 +18,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``slu eval`` that this module knows."""
     parser.add_argument(
         "--noise",
-        metavar="KIND=RATE[,KIND=RATE]",
+        metavar="KIND[=RATE][,KIND[=RATE]]",
         action="append",
         default=[],
-        help="measure again with these errors of a speech recogniser: homophone, drop; may be given several times",
+        help="measure again with what recognisers and people do: homophone=RATE, drop=RATE (of characters), "
+        "punctuation, width, spacing, polite, filler, wake, traditional, mixed (of utterances); may be given several "
+        "times",
+    )
+    parser.add_argument(
+        "--speech",
+        metavar="DIR",
+        type=Path,
+        help="the phrases of polite, filler and wake (default: data/speech, where that is)",
     )
     parser.add_argument(
         "--reject",
@@ -80,13 +88,18 @@ def measure_robustness(
     return fields, lines
 
 
+def _default_speech() -> Path | None:
+    path = Path("data/speech")
+    return path if path.is_dir() else None
+
+
 def _noise(args: argparse.Namespace, parser: Parser, utterances: Sequence[Utterance]) -> list[dict[str, Any]]:
     from slu.evaluation.evaluate import evaluate, summary
     from slu.evaluation.noise import add_noise, parse_noise
 
     rows = []
     for noise in map(parse_noise, args.noise):
-        noisy = add_noise(utterances, noise, args.seed)
+        noisy = add_noise(utterances, noise, args.seed, args.speech or _default_speech())
         result, _ = evaluate(parser, noisy.utterances)
         rows.append(
             {

@@ -23,8 +23,8 @@ from slu.runtime.parser import Parser, ParseResult
 
 MEASURES = tuple(dict.fromkeys(name for head in HEADS.values() for name in head.measures))
 """The single numbers of evaluations, in the order in which they are shown; each has those of its head."""
-PARTS = ("classes", "confusion", "calibration", "noise", "rejection", "lexicon")
-"""Objects in the JSON of an evaluation; the last three only where they were asked for."""
+PARTS = ("classes", "confusion", "calibration", "noise", "rejection", "lexicon", "commands")
+"""Objects in the JSON of an evaluation; the last four only where they were asked for."""
 KEPT = 0.95
 """Share of right answers that the threshold lets pass."""
 

@@ -1,5 +1,7 @@
 """Errors of a speech recogniser: homophones in place of what was said, and characters that are missing.
 
+What it and its users put around and between the words is in `slu.evaluation.written`.
+
 The reading of a character is that of pypinyin in the context of the text. A homophone is drawn from those of the 3,755
 most common characters (GB 2312, level 1) whose first reading has the same syllable: with the same tone as often as with
 real recognisers. Of the 111 characters of NLPCC 2018 Task 4 that were recognised as another one of the same syllable
@@ -15,27 +17,37 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from random import Random
 
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError
+from slu.evaluation.written import traditional_of, write_otherwise
 
 SAME_TONE = 72 / 111
 """Share of homophones that keep the tone; for a character that has only one of the two sorts, that one is drawn."""
+
+
+CHARACTERS = ("homophone", "drop")
+"""Kinds whose rate is a probability of each character."""
+SHARES = ("punctuation", "width", "spacing", "polite", "filler", "wake", "traditional", "mixed")
+"""Kinds whose rate is a share of utterances (see `slu.evaluation.written`); 1 where none is given."""
 
 
 @dataclass(frozen=True)
 class Noise:
     """``homophone``: probability that a Chinese character is replaced by a homophone, of those that have one.
 
-    ``drop``: probability that a character (but white space) is missing.
+    ``drop``: probability that a character (but white space) is missing. ``shares``: of utterances, by kind (`SHARES`).
     """
 
     homophone: float = 0.0
     drop: float = 0.0
+    shares: tuple[tuple[str, float], ...] = ()
 
     def __str__(self) -> str:
-        return ",".join(f"{kind}={rate:g}" for kind, rate in vars(self).items() if rate)
+        rates = [f"{kind}={rate:g}" for kind in CHARACTERS if (rate := getattr(self, kind))]
+        return ",".join([*(kind if share == 1 else f"{kind}={share:g}" for kind, share in self.shares), *rates])
 
 
 @dataclass(frozen=True)
@@ -50,31 +62,38 @@ class Noisy:
 
 
 def parse_noise(text: str) -> Noise:
-    """Read ``homophone=0.1,drop=0.05``; raise `ConfigError` for anything else."""
+    """Read ``homophone=0.1,drop=0.05`` or ``polite,wake=0.5``; raise `ConfigError` for anything else."""
     rates: dict[str, float] = {}
     for part in text.split(","):
-        kind, _, value = part.partition("=")
+        kind, equals, value = part.partition("=")
         try:
-            rate = float(value)
+            rate = float(value) if equals or kind in CHARACTERS else 1.0
         except ValueError:
             rate = -1.0
-        if kind not in ("homophone", "drop") or kind in rates or not 0 < rate <= 1:
-            raise ConfigError(f"--noise {text}: write KIND=RATE[,KIND=RATE], KIND homophone or drop, RATE above 0 to 1")
+        if kind not in (*CHARACTERS, *SHARES) or kind in rates or not 0 < rate <= 1:
+            raise ConfigError(
+                f"--noise {text}: write KIND=RATE[,KIND=RATE], KIND {', '.join(CHARACTERS)}, or one of "
+                f"{', '.join(SHARES)}, which need no rate; RATE above 0 to 1"
+            )
         rates[kind] = rate
-    return Noise(**rates)
+    shares = tuple((kind, rates[kind]) for kind in SHARES if kind in rates)
+    return Noise(rates.get("homophone", 0.0), rates.get("drop", 0.0), shares)
 
 
 def check_installed(noise: Noise) -> None:
     """Raise `ConfigError` if a library that the noise needs is missing."""
     if noise.homophone:
         _pypinyin()
+    if {"traditional", "mixed"} & {kind for kind, _ in noise.shares}:
+        traditional_of("")
 
 
-def add_noise(utterances: Sequence[Utterance], noise: Noise, seed: int = 0) -> Noisy:
+def add_noise(utterances: Sequence[Utterance], noise: Noise, seed: int = 0, speech: Path | None = None) -> Noisy:
     """Add noise. The labels follow the text: intents stay, and a slot covers the remaining characters of its value.
 
     A slot without remaining characters is removed. A text never becomes empty: where every character would be dropped,
     it stays unchanged (a recogniser that heard nothing sends nothing). Corrections of the corpus stay.
+    Phrases are put around what remains at the end. ``speech``: a directory of phrases, if the noise needs one.
     """
     rng = Random(seed)
     noisy = []
@@ -89,6 +108,8 @@ def add_noise(utterances: Sequence[Utterance], noise: Noise, seed: int = 0) -> N
         dropped += sum(not char for char in heard)
         replaced += sum(bool(char) and char != said for char, said in zip(heard, utterance.text))
         vanished += len(utterance.slots) - len(spoilt.slots)
+    for kind, share in noise.shares:
+        noisy = write_otherwise(noisy, kind, share, seed, speech)
     changed = sum(one.text != other.text for one, other in zip(noisy, utterances))
     return Noisy(noisy, changed, replaced, dropped, vanished)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from slu.corpus.labels import OTHERS
+from slu.corpus.speech import one_of
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.evaluation.reliability import auroc
@@ -20,12 +21,17 @@ from slu.tables import text_table
 OTHER_DOMAINS = Path(__file__).with_name("other_domains.txt")
 """Sentences about weather, shopping, cooking and so on: ``domain<TAB>sentence`` a line."""
 
+JOINERS = ("而且", "之后", "，还有", "完了再", "，并", "顺便", "、", "，同时", "另外", "以及")
+"""Words between two commands. Of those that models are trained with (`data/speech/joiner.txt`) none is among them."""
 _MARKS = "。，！？、；：…·.,!?;:-~"
 _BLANK = ("", " ", "   ", "\t", "\u3000")
 
 
 def negatives(utterances: Sequence[Utterance], other_domains: Path, seed: int = 0) -> dict[str, list[str]]:
     """Texts that should be rejected, by kind.
+
+    ``two_commands``: two utterances of different intents that are not `OTHERS`, with a word of `JOINERS`
+    between. ``rubbish``: such an utterance with one of the sentences behind it, or one of ``shuffled``.
 
     ``random``: for every utterance one of the same length, of characters drawn from all that occur. ``shuffled``: the
     characters of the utterances with at least 4 in another order. ``other_domain``: the sentences of a file, one a
@@ -36,8 +42,25 @@ def negatives(utterances: Sequence[Utterance], other_domains: Path, seed: int = 
     drawn = ["".join(rng.choice(alphabet) for _ in utterance.text) for utterance in utterances]
     shuffled = [_shuffled(u.text, rng) for u in utterances if len(u.text) >= 4 and len(set(u.text)) > 1]
     empty = [*_BLANK, *(mark * count for mark in _MARKS for count in (1, 2, 3))]
-    groups = {"random": drawn, "shuffled": shuffled, "other_domain": _sentences(other_domains), "empty": empty}
+    sentences = _sentences(other_domains)
+    groups = {"random": drawn, "shuffled": shuffled, "other_domain": sentences, "empty": empty}
+    groups |= _half_understandable(utterances, sentences, shuffled, Random(seed))
     return {kind: texts for kind, texts in groups.items() if texts}
+
+
+def _half_understandable(
+    utterances: Sequence[Utterance], sentences: Sequence[str], shuffled: Sequence[str], rng: Random
+) -> dict[str, list[str]]:
+    """A text of each kind for every utterance that is a command, of which a model might do one half."""
+    commands = [utterance for utterance in utterances if utterance.intent != OTHERS]
+    two, rubbish = [], []
+    for command in commands:
+        other = one_of(rng, commands)
+        if other.intent != command.intent:
+            two.append(command.text + one_of(rng, JOINERS) + other.text)
+        behind = shuffled if shuffled and rng.random() < 0.5 else sentences
+        rubbish.append(command.text + one_of(rng, behind))
+    return {"two_commands": two, "rubbish": rubbish}
 
 
 def measure_rejection(

@@ -14,7 +14,9 @@ text as people and recognisers send it:
    * ``!',-/:;?_~`` between two W: ``P!nk``, ``AC/DC``, ``10:30``;
    * ``.`` between two W, also with white space after it, and after a single letter: ``Mr. Big``, ``G.E.M.``;
    * ``(`` between two W, and the ``)`` that follows it after a W: ``f(x)``;
-   * ``#$%&*+=@`` everywhere: ``C++``.
+   * ``#$%&*+=@`` everywhere: ``C++``;
+
+5. a combining mark is compared with nothing, but the token of the character before it has it as well.
 
 Every code point keeps its place, so offsets into the text need no table. The C++ runtime does the same
 (tests/golden/normalisation.json holds the two together).
@@ -28,9 +30,11 @@ from pathlib import Path
 
 PLAIN, SPEECH = NORMALISATIONS = ("", "speech-1")
 
-DROPPED, SPACE, SINGLE, DIGIT, OTHER, MARK = range(6)
+DROPPED, SPACE, SINGLE, DIGIT, OTHER, MARK, COMBINING = range(7)
 """Character classes: belongs to no token; separates words; a word of its own; ASCII digit; any other; punctuation
-outside ASCII or a picture, a word of its own for `PLAIN`."""
+outside ASCII or a picture, a word of its own for `PLAIN`; combining mark, dropped by `PLAIN`."""
+UNHEARD = (DROPPED, COMBINING)
+"""Classes of what is passed over."""
 
 MAX_GROUP = 3
 """Characters that may separate two groups of a number, such as `` - ``."""
@@ -87,7 +91,7 @@ def normalise_character(char: str) -> tuple[int, str]:
     decomposed = unicodedata.normalize("NFD", char.lower())
     text = "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
     if not text:
-        return DROPPED, ""
+        return (DROPPED if "VARIATION SELECTOR" in unicodedata.name(char, "") else COMBINING), ""
     if any(map(_is_single, text)):  # compatibility ideographs decompose to ideographs, so theirs are found too
         return (MARK if _is_mark(text) else SINGLE), text
     return (DIGIT if text in "0123456789" else OTHER), text
@@ -102,7 +106,7 @@ def normalise_text(text: str, normalisation: str = PLAIN) -> list[tuple[int, str
     in_brackets = False
     group = 0  # characters between groups of a number that are still to be dropped
     for i, (kind, replacement) in enumerate(found):
-        if kind == DROPPED:
+        if kind in UNHEARD:
             continue
         if kind == SPACE or replacement == "-":
             if not group and last[0] == DIGIT:
@@ -141,7 +145,7 @@ def _group(found: list[tuple[int, str]], at: int) -> int:
         kind, replacement = found[i]
         if kind == DIGIT:
             return count
-        if kind == DROPPED:
+        if kind in UNHEARD:
             continue
         count += 1
         if (kind != SPACE and replacement != "-") or count > MAX_GROUP:
@@ -152,7 +156,7 @@ def _group(found: list[tuple[int, str]], at: int) -> int:
 def _next(found: list[tuple[int, str]], at: int, passed: int = DROPPED) -> tuple[int, str]:
     """The first character behind ``at`` that is neither dropped nor of the class ``passed``."""
     for i in range(at + 1, len(found)):
-        if found[i][0] not in (DROPPED, passed):
+        if found[i][0] not in (*UNHEARD, passed):
             return found[i]
     return SPACE, ""
 

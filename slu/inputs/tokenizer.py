@@ -6,7 +6,9 @@ differences, all of them needed so that spans of the text can be labelled:
 * a word is also cut between an ASCII digit and anything else (``100ml`` is ``100`` and ``ml``), as slots end there;
 * characters are lower-cased and decomposed one at a time, so a final sigma is an ordinary one;
 * a piece never ends inside what one character decomposes to (Hangul syllables);
-* ``[MASK]`` and the like in a text are three words: what users say is not markup.
+* ``[MASK]`` and the like in a text are three words: what users say is not markup;
+* where a text is normalised, a character that the vocabulary lacks is an ``[UNK]`` of its own, not the whole word: so a
+  name in another script has as many tokens as one in ideographs, and lists find it inside a longer word.
 
 Only the standard library and NumPy are used: tokenizing must not cost an import of PaddleNLP (3 s).
 """
@@ -20,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from slu.errors import CheckpointError
-from slu.inputs.normalisation import DIGIT, DROPPED, MARK, PLAIN, SINGLE, SPACE, normalise_text
+from slu.inputs.normalisation import COMBINING, DIGIT, MARK, PLAIN, SINGLE, SPACE, UNHEARD, normalise_text
 
 PAD, CLS, SEP, MASK, UNK = SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
 MAX_WORD_CHARACTERS = 100
@@ -89,11 +91,10 @@ class Tokenizer:
         """The tokens of ``text`` as strings, without ``[CLS]`` and ``[SEP]``."""
         return [self.vocab[token] for word in _words(text, self.normalisation) for token, _, _ in self._pieces(word)]
 
-    def _pieces(self, word: list[tuple[int, str]]) -> list[tuple[int, int, int]]:
-        """Greedy longest match; ``word`` is [(position in the text, normalised characters)]."""
-        first, last = word[0][0], word[-1][0] + 1
-        unknown = [(self.unk_id, first, last)]
-        if sum(len(part) for _, part in word) > MAX_WORD_CHARACTERS:
+    def _pieces(self, word: list[tuple[int, int, str]]) -> list[tuple[int, int, int]]:
+        """Greedy longest match; ``word`` is [(start and end in the text, normalised characters)]."""
+        unknown = [(self.unk_id, word[0][0], word[-1][1])]
+        if sum(len(part) for _, _, part in word) > MAX_WORD_CHARACTERS:
             return unknown
         pieces = []
         begin = 0
@@ -101,35 +102,41 @@ class Tokenizer:
             candidate = "##" if begin else ""
             found = None
             for end in range(begin, len(word)):
-                candidate += word[end][1]
+                candidate += word[end][2]
                 if len(candidate) > self._longest:
                     break
                 token = self._ids.get(candidate)
                 if token is not None:
                     found = token, end + 1
             if found is None:
-                return unknown
-            pieces.append((found[0], word[begin][0], word[found[1] - 1][0] + 1))
+                if self.normalisation == PLAIN:
+                    return unknown
+                found = self.unk_id, begin + 1
+            pieces.append((found[0], word[begin][0], word[found[1] - 1][1]))
             begin = found[1]
         return pieces
 
 
-def _words(text: str, normalisation: str) -> Iterator[list[tuple[int, str]]]:
-    """Yield each word of ``text`` as a non-empty list of (position, normalised characters)."""
-    word: list[tuple[int, str]] = []
+def _words(text: str, normalisation: str) -> Iterator[list[tuple[int, int, str]]]:
+    """Yield each word of ``text`` as a non-empty list of (start, end, normalised characters)."""
+    characters = normalise_text(text, normalisation)
+    word: list[tuple[int, int, str]] = []
     previous = SPACE
-    for position, (kind, normalised) in enumerate(normalise_text(text, normalisation)):
-        if kind == DROPPED:
+    for start, (kind, normalised) in enumerate(characters):
+        if kind in UNHEARD:
             continue
+        end = start + 1
+        while normalisation != PLAIN and end < len(characters) and characters[end][0] == COMBINING:
+            end += 1
         alone = kind in (SINGLE, MARK)
         if word and (kind == SPACE or alone or (kind == DIGIT) != (previous == DIGIT)):
             yield word
             word = []
         previous = kind
         if alone:
-            yield [(position, normalised)]
+            yield [(start, end, normalised)]
         elif kind != SPACE:
-            word.append((position, normalised))
+            word.append((start, end, normalised))
     if word:
         yield word
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from slu.errors import BundleError, ConfigError
+from slu.inputs.pins import PINS
 from slu.model.checkpoint import Checkpoint
 from slu.runtime.backends.native import NativeBackend, NativeParser, load_native
 from slu.runtime.backends.native_api import LIBRARY
@@ -31,10 +32,15 @@ def load(path: str | Path, backend: str | None = None, threads: int = 1) -> Pars
 
 
 def parser_of(opened: Backend, directory: ModelDirectory, threads: int = 1) -> Parser:
-    """The parser over a backend that runs the model of ``directory``, with its lexicons and threshold."""
+    """The parser over a backend that runs the model of ``directory``, with its lexicons, pinned texts and threshold."""
+    parser: Parser
     if isinstance(opened, NativeBackend):
-        return NativeParser(opened, directory.labels, directory.manifest.threshold, threads)
-    return PythonParser(opened, directory)
+        parser = NativeParser(opened, directory.labels, directory.manifest.threshold, threads)
+    else:
+        parser = PythonParser(opened, directory)
+    if (directory.path / PINS).is_file():
+        parser.pins.add_file(directory.path / PINS)
+    return parser
 
 
 def open_backend(model: ModelDirectory, name: str, threads: int = 1) -> Backend:

@@ -6,7 +6,7 @@ logits, and `slu.runtime.backends.native.NativeParser`, whose whole path is the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -28,7 +28,7 @@ class ParseResult:
 
     ``score``: probability of the whole answer, intent and slots together, 0..1. ``understood``: whether it reaches the
     threshold chosen on development data. ``truncated``: the text had more tokens than the model reads; the rest was
-    ignored.
+    ignored. ``pinned``: the answer was given by `Parser.pins`, nothing was computed.
     """
 
     text: str
@@ -37,6 +37,7 @@ class ParseResult:
     understood: bool
     slots: tuple[Slot, ...]
     truncated: bool = False
+    pinned: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `slu parse` prints."""
@@ -49,6 +50,8 @@ class ParseResult:
         }
         if self.truncated:
             data["truncated"] = True
+        if self.pinned:
+            data["pinned"] = True
         return data
 
 
@@ -91,8 +94,37 @@ class ChangeableLexicon(Protocol):
         ...
 
 
+class ChangeablePins(Protocol):
+    """Pinned phrases that can be changed while a model is in use. A change is made as a whole or not at all."""
+
+    def add(self, intent: str, texts: Iterable[str]) -> None:
+        """Let ``intent`` be the answer to these texts, with their slots in tags (see `slu.corpus.tagged`)."""
+        ...
+
+    def remove(self, texts: Iterable[str]) -> None:
+        """Let these texts be computed, also those that are pinned in the layer below; others do no harm."""
+        ...
+
+    def replace(self, texts: Mapping[str, Iterable[str]]) -> None:
+        """Let these texts, by their intent, be pinned and no others."""
+        ...
+
+    def reset(self) -> None:
+        """Forget what was said here."""
+        ...
+
+    def add_file(self, path: str | Path) -> None:
+        """Add the texts of a file (see `slu.inputs.pins`)."""
+        ...
+
+
 class Session(Protocol):
     """One dialogue: its utterances in their order, each parsed with the previous intent."""
+
+    @property
+    def pins(self) -> ChangeablePins:
+        """Pinned phrases for this dialogue only, on top of the parser's."""
+        ...
 
     @property
     def lexicon(self) -> ChangeableLexicon:
@@ -128,6 +160,11 @@ class Parser(Protocol):
     @property
     def lexicon(self) -> ChangeableLexicon:
         """The lexicons that texts are matched with. Changes apply to everything that this parser parses."""
+        ...
+
+    @property
+    def pins(self) -> ChangeablePins:
+        """Texts whose answer is given: change them here, for all that this parser parses."""
         ...
 
     @property

@@ -11,6 +11,7 @@ import numpy as np
 from slu.corpus.labels import Labels
 from slu.inputs.flags import FIRST_TURN, LEXICON, FlagColumns
 from slu.inputs.lexicon import CompiledLexicon, Entries, Lexicon, compile_lexicon, find_matches
+from slu.inputs.pins import Pins
 from slu.inputs.tokenizer import Encoding, Tokenizer
 from slu.manifest import Manifest
 from slu.model.config import ModelConfig
@@ -45,6 +46,7 @@ class PythonParser:
         self.head = model.config.task
         self.columns = FlagColumns.of(model.config.flags, model.labels)
         self.decoder = self.head.decoder(model.labels)
+        self.pins = Pins(self.labels, self.tokenizer.normalisation)
         self._lexicon: Lexicon | None = None
         if LEXICON in model.config.flags:
             self._lexicon = Lexicon(
@@ -73,13 +75,27 @@ class PythonParser:
         self, texts: Iterable[str], previous_intents: Sequence[str | None] | None = None
     ) -> list[ParseResult]:
         """Parse many utterances. Those of equal length are computed together, without padding."""
-        return self.parse_with(self._lexicon, texts, previous_intents)
+        return self.parse_with(self._lexicon, texts, previous_intents, self.pins)
 
     def parse_with(
-        self, lexicon: Entries | None, texts: Iterable[str], previous_intents: Sequence[str | None] | None = None
+        self,
+        lexicon: Entries | None,
+        texts: Iterable[str],
+        previous_intents: Sequence[str | None] | None = None,
+        pins: Pins | None = None,
     ) -> list[ParseResult]:
-        """As `parse_batch`, with these lexicons, None for none."""
+        """As `parse_batch`, with these lexicons and pinned phrases, None for none."""
         texts = list(texts)
+        results = [_pinned(pins, text) for text in texts]
+        computed = [i for i, result in enumerate(results) if result is None]
+        given = None if previous_intents is None else [previous_intents[i] for i in computed]
+        for i, result in zip(computed, self._compute(lexicon, [texts[i] for i in computed], given)):
+            results[i] = result
+        return [result for result in results if result is not None]
+
+    def _compute(
+        self, lexicon: Entries | None, texts: Sequence[str], previous_intents: Sequence[str | None] | None
+    ) -> list[ParseResult]:
         previous = [intent_number(name, self.columns, self.labels) for name in previous_intents or [None] * len(texts)]
         encodings = [self.tokenizer.encode(text, self.backend.max_length) for text in texts]
         matches = [find_matches(lexicon, t, e) for t, e in zip(texts, encodings)] if lexicon else [[] for _ in texts]
@@ -104,6 +120,7 @@ class PythonSession:
     def __init__(self, parser: PythonParser):
         self._parser = parser
         self._lexicon = Lexicon(parser._lexicon) if parser._lexicon else None
+        self.pins = Pins(parser.labels, parser.tokenizer.normalisation, parser.pins)
         self._previous = FIRST_TURN
 
     @property
@@ -113,13 +130,18 @@ class PythonSession:
 
     def parse(self, text: str) -> ParseResult:
         """See `slu.runtime.parser.Session`."""
-        [result] = self._parser.parse_with(self._lexicon, [text], [self._previous])
+        [result] = self._parser.parse_with(self._lexicon, [text], [self._previous], self.pins)
         self._previous = result.intent
         return result
 
     def restart(self) -> None:
         """See `slu.runtime.parser.Session`."""
         self._previous = FIRST_TURN
+
+
+def _pinned(pins: Pins | None, text: str) -> ParseResult | None:
+    found = pins.find(text) if pins else None
+    return None if found is None else ParseResult(text, found[0], 1.0, True, found[1], pinned=True)
 
 
 def _batches_of_equal_length(encodings: Sequence[Encoding]) -> list[list[int]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from slu.corpus.tagged import read_corpus, split_corpus
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError, CorpusError
 from slu.files import sha256
+from slu.training.augmentation import Added, added_utterances, texts_of
 from slu.training.identity import canonical, file_hash, plain
 from slu.training.name_lists import TrainingLists, read_training_lists
 from slu.training.recipe import DataSettings, LexiconSettings, Recipe
@@ -17,12 +18,21 @@ from slu.training.recipe import DataSettings, LexiconSettings, Recipe
 
 @dataclass(frozen=True)
 class Data:
-    """The two parts of a corpus and their hashes; ``lists``: lexicons of the section [lexicon], None without it."""
+    """The two parts of a corpus and their hashes; ``lists``: lexicons of the section [lexicon], None without it.
+
+    ``added``: what is trained on beside the training part, see `slu.training.augmentation`.
+    """
 
     train: list[Utterance]
     dev: list[Utterance]
     identity: dict[str, str]
     lists: TrainingLists | None = None
+    added: list[Added] = field(default_factory=list)
+
+    @property
+    def learned(self) -> list[Utterance]:
+        """The utterances whose characters the model learns."""
+        return [*self.train, *texts_of(self.added)]
 
 
 def load_data(recipe: Recipe) -> Data:
@@ -46,4 +56,5 @@ def load_data(recipe: Recipe) -> Data:
         identity["lexicon"] = canonical(plain(dataclasses.asdict(replace(settings_of_lists, lists=""))))
         if settings_of_lists.lists:
             identity["lists"] = file_hash(recipe.resolve(settings_of_lists.lists))
-    return Data(train, dev, identity, lists)
+    added, identity_of_added = added_utterances(recipe, train, lists)
+    return Data(train, dev, identity | identity_of_added, lists, added)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 from slu.corpus.labels import Labels
-from slu.corpus.utterance import Slot, Utterance
+from slu.corpus.speech import with_value
+from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.inputs.flags import LEXICON
 from slu.inputs.lexicon import CompiledLexicon, compile_lexicon
@@ -82,7 +83,7 @@ class TrainingLists:
                 place = places[int(random.random() * len(places))]
                 known = values[utterance.slots[place].name]
                 if random.random() * len(known) < COPIES:
-                    copies.append((index, _replace_value(utterance, place, _new_name(random, known))))
+                    copies.append((index, with_value(utterance, place, _new_name(random, known))))
         return copies
 
     def _own_values(self, train: Sequence[Utterance]) -> Iterator[tuple[str, str, Hashable]]:
@@ -101,19 +102,6 @@ def _new_name(random: Random, values: Sequence[str]) -> str:
     name = first[: (len(first) + 1) // 2] + last[len(last) // 2 :]
     name = name[: MAX_PHRASE // 2]
     return "".join(chr(0x4E00 + int(random.random() * 20902)) if random.random() < STRANGE else c for c in name)
-
-
-def _replace_value(utterance: Utterance, place: int, value: str) -> Utterance:
-    """The utterance with another value in one slot; the slots after it move."""
-    old = utterance.slots[place]
-    moved = len(value) - len(old.value)
-    slots = (
-        *utterance.slots[:place],
-        Slot(old.name, value, old.start, old.start + len(value)),
-        *(replace(slot, start=slot.start + moved, end=slot.end + moved) for slot in utterance.slots[place + 1 :]),
-    )
-    text = utterance.text[: old.start] + value + utterance.text[old.end :]
-    return replace(utterance, text=text, slots=slots)
 
 
 def read_training_lists(recipe: Recipe, slots: Sequence[str], by_session: bool) -> TrainingLists | None:

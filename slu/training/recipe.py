@@ -14,7 +14,7 @@ from slu.inputs.flags import LEXICON, PREVIOUS_INTENT
 from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
 from slu.training.flag_dropout import Dropping
 
-OWN_SECTIONS = ("data", "lexicon", "model", "training")
+OWN_SECTIONS = ("data", "lexicon", "speech", "commands", "balance", "unclear", "model", "training")
 """The sections of training; entry points of the group ``slu.recipe`` name the others."""
 GENERIC = "ideographs"
 """In place of the path of a vocabulary: the generic one that needs no file (`slu.inputs.vocab.ideograph_vocab`)."""
@@ -181,7 +181,7 @@ def _override(raw: dict[str, Any], text: str) -> None:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
             raise ConfigError(f"--set {text}: {part} is not a section")
-    paths = ("data.corpus", "model.vocab", "lexicon.lists")
+    paths = ("data.corpus", "model.vocab", "lexicon.lists", "speech.phrases", "commands.phrases")
     if name.strip() in paths and parsed and (name.strip(), parsed) != ("model.vocab", GENERIC):
         # A path on the command line is relative to where the command runs, not to the recipe.
         parsed = str(Path(str(parsed)).absolute())

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from slu.corpus.labels import Labels
@@ -18,6 +19,7 @@ from slu.inputs.lexicon import Lexicon
 from slu.model.checkpoint import Checkpoint
 from slu.model.embedding_rows import restore_rows, select_rows, select_used
 from slu.training import distributed
+from slu.training.augmentation import Added
 from slu.training.batches import make_examples
 from slu.training.data import Data
 from slu.training.fit import Objective, TrainingSettings, fit, labelled_loss, loss_of
@@ -79,7 +81,7 @@ def run_training(
         raise ConfigError(
             f"the model takes the flags {', '.join(config.flags) or 'none'}; change [lexicon] of the recipe accordingly"
         )
-    small, rows = select_used(start, [*data.train, *data.dev])
+    small, rows = select_used(start, [*data.learned, *data.dev])
     positions, tokenizer = small.config.max_position_embeddings, small.tokenizer()
     objective, examples = plan(small, lambda checkpoint: select_rows(checkpoint, rows, positions))
     model = prepare(load_model(small))
@@ -99,18 +101,25 @@ def run_training(
 
 
 def training_examples(checkpoint: Checkpoint, data: Data) -> list[Example]:
-    """The training part as ``checkpoint`` reads it; where the recipe says so, copies with new names follow."""
+    """The training part as ``checkpoint`` reads it; copies with new names and what the recipe adds follow."""
     lists, lexicon = data.lists, checkpoint.lexicon
-    if lists is None or lexicon is None:
-        return make_examples(data.train, checkpoint)
-    singular = lists.singular(checkpoint.labels, data.train)
+    singular: frozenset[tuple[int, int]] = frozenset()
+    known: Lexicon | None = None
+    copies: list[Added] = []
+    if lists is not None and lexicon is not None:
+        singular = lists.singular(checkpoint.labels, data.train)
+        copies = [Added(copy, i) for i, copy in lists.with_new_names(data.train)]
+        known = Lexicon(lexicon)
+        for name in lists.new_names:
+            known.add(name, {slot.value for one in copies for slot in one.utterance.slots if slot.name == name})
     examples = make_examples(data.train, checkpoint, singular=singular)
-    copies = lists.with_new_names(data.train)
-    known = Lexicon(lexicon)
-    for name in lists.new_names:
-        known.add(name, {slot.value for _, copy in copies for slot in copy.slots if slot.name == name})
-    copied = make_examples([copy for _, copy in copies], checkpoint, known, singular)
-    examples += [replace(example, previous=examples[i].previous) for (i, _), example in zip(copies, copied)]
+    more = [*copies, *data.added]
+    made = make_examples([one.utterance for one in more], checkpoint, known, singular)
+    random = Random(0)
+    for one, example in zip(more, made):
+        # Before a command that stands alone anything may have been said, or nothing.
+        number = int(random.random() * (len(checkpoint.labels.intents) + 2)) - 1
+        examples.append(replace(example, previous=number if one.source is None else examples[one.source].previous))
     return examples
 
 

@@ -61,7 +61,7 @@ def test_a_toy_step_goes_all_the_way(trained: Checkpoint, data: Data, tmp_path: 
     name = "intent_classifier.weight"
     assert abs(made.tensors[name] - trained.tensors[name]).max() <= 0.0500001
     wrong = slu("compress", "toy", "fp32", "--config", "recipe.toml", "--set", "toy.words=3", "--out", "one")
-    assert wrong.returncode == 2 and "[toy]: words is unknown; there are digits" in wrong.stderr
+    assert wrong.returncode == 2 and "[toy]: words is not a setting; the settings are digits" in wrong.stderr
     marker = [sys.executable, "-c", "from bench_arm.plots import MARKERS; print(MARKERS['toy'])"]
     shown = subprocess.run(marker, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True)
     assert shown.stdout == "h\n"

@@ -247,7 +247,7 @@ def test_without_qat_the_recipe_goes_on_from_it(
         ("ptq.hist_percent=1.0", "hist_percent is 1.0; it must be above 0 and below 1"),
         ('ptq.measure="loss"', "measure is 'loss'; choose one of exact"),
         ("ptq.seed=-1", "seed must not be negative"),
-        ("ptq.bits=4", "bits is unknown"),
+        ("ptq.bits=4", "bits is not a setting"),
     ],
 )
 def test_a_wrong_setting_is_one_line(

@@ -163,7 +163,7 @@ def test_an_interrupted_step_goes_on(
         (("width", "FP32", "--set", "width.ratio=2/3"), "width ratio 2/3: 4 heads would become"),
         (("width", "FP32", "--set", "width.ratio=9/8"), "width ratio 9/8"),
         (("vocab", "FP32", "--set", "vocab.positions=50"), "positions is 50; it must be 3 to 40"),
-        (("vocab", "FP32", "--set", "vocab.max_token=5"), "max_token is unknown"),
+        (("vocab", "FP32", "--set", "vocab.max_token=5"), "max_token is not a setting"),
         (("embeddings", "/nowhere"), "/nowhere: no such directory"),
         (("/nowhere",), "/nowhere: no such directory"),
         (("qat", "FP32", "--set", "data.corpus=/nowhere.txt"), "/nowhere.txt"),

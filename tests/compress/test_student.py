@@ -79,7 +79,7 @@ def test_what_nobody_has_labelled_is_learned_from_teachers_alone(
     batch = collate(ask([trained], [*known, *new], loss), trained.config.pad_token_id)
     assert batch.soft is not None and batch.padded
     assert batch.scored.sum(1).tolist() == [len(example.ids) - 2 for example in [*known, *new]]
-    np.testing.assert_allclose(batch.soft[1].sum(-1), batch.scored, atol=1e-5)
+    np.testing.assert_allclose(batch.soft[1].sum(-1), batch.scored, atol=1e-4)  # float32 sums of other processors
 
     pupil = load_model(new_student(trained, StudentSettings(hidden_size=16)))
     intent, slots = pupil(paddle.to_tensor(batch.ids))

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from engine_build import GOLDEN, build, golden
 from flagged import write_flagged
+from make_normalisation import RULES
 
-TARGETS = ("gguf", "tokenizer", "parse", "lexicon")
+TARGETS = ("gguf", "tokenizer", "parse", "lexicon", "normalisation", "pins")
 LISTS = {"name": ["play", "周华健"], "song": ["花心", "abc", "a b"]}
 OPTIONS = (
     "-DCMAKE_C_COMPILER=clang",
@@ -30,9 +31,13 @@ def seed(directory: Path, target: str, flagged: bytes) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     if target != "gguf":
         inputs = [case["text"].encode() for case in golden("tokenizer")] + [b"\xff", b"a\xc0\xaf", b"\xed\xa0\x80"]
+        inputs += [text.encode() for texts in RULES.values() for text in texts]
+        inputs += [
+            b"\xf1" + line for line in (b"a <song>b</song><singer>\xe8\x8a\xb1</singer>", b"play\ta\n# b\nnone\tc")
+        ]
     else:
-        data = (GOLDEN / "tiny.gguf").read_bytes()
-        inputs = [data, flagged] + [whole[:n] for whole in (data, flagged) for n in range(0, len(whole), 1500)]
+        data, speech = ((GOLDEN / name).read_bytes() for name in ("tiny.gguf", "speech.gguf"))
+        inputs = [data, flagged, speech] + [whole[:n] for whole in (data, flagged) for n in range(0, len(whole), 1500)]
         for case in golden("malformed"):
             new = bytes.fromhex(case["bytes"])
             inputs.append(data[: case["at"]] + new + data[case["at"] + len(new) :])

@@ -43,6 +43,8 @@ def load_library(path: Path) -> ctypes.CDLL:
         change = [c_void_p, c_int, c_char_p]
         getattr(library, f"slu_{owner}_change_lexicon").argtypes = [*change, c_char_p, c_size_t, c_void_p]
         getattr(library, f"slu_{owner}_change_lexicon_file").argtypes = [*change, c_char_p, c_void_p]
+        getattr(library, f"slu_{owner}_change_pins").argtypes = [c_void_p, c_int, c_char_p, c_size_t, c_void_p]
+        getattr(library, f"slu_{owner}_change_pins_file").argtypes = [c_void_p, c_int, c_char_p, c_void_p]
     return library
 
 
@@ -115,6 +117,7 @@ class Engine:
             "understood": bool(r.understood),
             "slots": slots,
             "truncated": bool(r.truncated),
+            "pinned": bool(r.pinned),
         }
 
     def tokenize(self, text: str | bytes) -> tuple[list[int], list[int], list[int], bool]:
@@ -146,6 +149,17 @@ class Engine:
         else:
             size = len(phrases or b"")
             status = getattr(self.library, f"slu_{level}_change_lexicon")(*arguments, phrases, size, error)
+        if status:
+            raise Failure(status, error.value.decode("utf-8", "replace"))
+
+    def change_pins(self, level: str, change: str, lines: bytes | Path = b"") -> None:
+        """Change the pinned phrases of the ``level`` "model" or "context"; lines: a file's bytes, or its name."""
+        arguments, error = (getattr(self, level), CHANGES.index(change)), ctypes.create_string_buffer(256)
+        function = getattr(self.library, f"slu_{level}_change_pins" + "_file" * isinstance(lines, Path))
+        if isinstance(lines, Path):
+            status = function(*arguments, str(lines).encode(), error)
+        else:
+            status = function(*arguments, lines, len(lines), error)
         if status:
             raise Failure(status, error.value.decode("utf-8", "replace"))
 

@@ -72,7 +72,7 @@ def test_the_place_of_flags_is_kept_free(engine: Engine) -> None:
     given = network_input(ids, np.zeros(2, np.float32))
     out = ctypes.c_void_p()
     assert engine.library.slu_run(engine.context, ctypes.byref(given), ctypes.byref(out)) == ARGUMENT
-    assert engine.library.slu_context_message(engine.context) == b"this model takes no flags"
+    assert engine.library.slu_context_message(engine.context) == b"this model takes no flags; pass NULL"
 
 
 def test_kernels_are_named_and_refused(library: ctypes.CDLL, tiny: Path) -> None:

@@ -142,3 +142,57 @@ def test_errors(host_build: Path, tiny: Path, arguments: list[str], text: bytes,
     done = run(host_build, *[tiny if word == "MODEL" else word for word in arguments], text=text)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_pinned_texts(host_build: Path, tmp_path: Path) -> None:
+    file, model = tmp_path / "pins.txt", ROOT / "tests/golden/speech.gguf"
+    file.write_text("# ours\nplay\t来<song>花心</song>\n", encoding="utf-8")
+    arguments = ("parse", model, "--pins", file, "--pin", "none=stop")
+    done = run(host_build, *arguments, text="来《花心》。\nStop!\na\n".encode())
+    first, second, third = (json.loads(line) for line in done.stdout.splitlines())
+    slot = {"name": "song", "value": "花心", "start": 2, "end": 4}
+    assert first == {
+        "text": "来《花心》。",
+        "intent": "play",
+        "score": 1.0,
+        "understood": True,
+        "slots": [slot],
+        "pinned": True,
+    }
+    assert (second["intent"], second["pinned"]) == ("none", True) and "pinned" not in third
+    for wrong, words in (("none", b"write INTENT=TEXT"), ("stop=a", b"no intent stop")):
+        done = run(host_build, "parse", model, "--pin", wrong)
+        assert done.returncode == 2 and words in done.stderr
+
+
+def test_bench_with_lines(host_build: Path, tiny: Path, tmp_path: Path) -> None:
+    texts = ["play abc", "周华健 的", "play abc"]
+    (tmp_path / "texts.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    done = run(host_build, "bench", tiny, tmp_path / "texts.txt", "--repeat", "3", "--lines")
+    *answers, summary = (json.loads(line) for line in done.stdout.splitlines())
+    assert [answer["text"] for answer in answers] == texts
+    parsed = run(host_build, "parse", tiny, text="\n".join(texts).encode()).stdout.splitlines()
+    for answer, line in zip(answers, parsed):
+        times = answer.pop("end_to_end_ms"), answer.pop("model_ms")
+        assert answer == json.loads(line) and all(len(each) == 3 and min(each) > 0 for each in times)
+    assert summary["opened_ns"] > summary["started_ns"] > 10**18 and summary["first_parse_ms"] > 0
+
+
+def test_memory_and_sustain(host_build: Path, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("play abc\n周华健\n", encoding="utf-8")
+    found = json.loads(run(host_build, "memory", tiny, tmp_path / "texts.txt").stdout)
+    assert 0 < found["pss_before_bytes"] <= found["pss_opened_bytes"] <= found["pss_peak_bytes"]
+    assert found["pss_bytes"] <= found["pss_peak_bytes"] <= found["rss_peak_bytes"]
+    found = json.loads(run(host_build, "sustain", tiny, tmp_path / "texts.txt", "--seconds", "2").stdout)
+    assert len(found["seconds"]) == 2 and found["utterances"] == sum(row["utterances"] for row in found["seconds"])
+    assert run(host_build, "sustain", tiny, tmp_path / "none.txt").stderr.decode().endswith("cannot be opened\n")
+
+
+def test_evict(host_build: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(bytes(50_000))
+    assert file.read_bytes()
+    found = json.loads(run(host_build, "evict", file).stdout)
+    assert found[0] | {"resident": 0} == {"file": str(file), "pages": 13, "resident": 0}
+    done = run(host_build, "evict", tmp_path / "none")
+    assert done.returncode == 2 and b"none: cannot be opened" in done.stderr

@@ -20,6 +20,8 @@ for name in "$@"; do
     g++) commands=c++ ;;
     clang) commands="clang clang++" says={runtime} ;;
     qemu-user) commands=qemu-aarch64 ;;
+    chromium) commands=chromium ;;
+    npm) commands="node npm" ;;
     libclang-rt-dev) touch {runtime}; continue ;;
     libgl1) commands=ldconfig says=libGL.so.1 ;;
     *) continue ;;
@@ -82,7 +84,7 @@ def test_root_installs_what_is_missing(system: System) -> None:
     done = system.run("test")
     assert done.returncode == 0, done.stderr
     [_, install] = system.log.read_text().splitlines()
-    assert install.endswith("--no-install-recommends make g++ libgl1 clang libclang-rt-dev qemu-user")
+    assert install.endswith("--no-install-recommends make g++ libgl1 clang libclang-rt-dev qemu-user chromium npm")
     assert system.run("test").stdout == ""
     assert len(system.log.read_text().splitlines()) == 2  # there is nothing more to do
 
@@ -102,7 +104,7 @@ def test_others_are_told_the_line_to_type(system: System) -> None:
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         "Missing system packages. Install them with: sudo apt-get install --no-install-recommends "
-        "g++ libgl1 clang libclang-rt-dev qemu-user"
+        "g++ libgl1 clang libclang-rt-dev qemu-user chromium npm"
     ]
     assert system.log.read_text() == ""
 

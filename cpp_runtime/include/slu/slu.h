@@ -83,11 +83,13 @@ typedef struct slu_info {
   const char *kernel;         /* fastest kernel of this processor; the default of slu_context_create */
   const char *manifest;       /* JSON: what made the model. NOT ended by NUL, may be NULL */
   uint64_t manifest_bytes;
-  uint32_t flag_count;                  /* of a token: columns of the second input. 0: the model has none */
-  uint32_t uses_lexicon;                /* 1: the model looks for entries of lexicons in the text */
-  uint32_t lexicon_entries;             /* entries of the lexicons in the file */
-  uint32_t uses_previous_intent;        /* 1: the model uses the previous intent */
-  const slu_slot_set *slots_of_intents; /* [intent_count]; since version 1.2 of the library */
+  uint32_t flag_count;           /* of a token: columns of the second input. 0: the model has none */
+  uint32_t uses_lexicon;         /* 1: the model looks for entries of lexicons in the text */
+  uint32_t lexicon_entries;      /* entries of the lexicons in the file */
+  uint32_t uses_previous_intent; /* 1: the model uses the previous intent */
+  /* Since version 1.2 of the library: */
+  const slu_slot_set *slots_of_intents; /* [intent_count] */
+  const char *normalisation; /* what is done to a text before its tokens: "speech-1", or "" for nothing */
 } slu_info;
 
 /* One slot: text[byte_start, byte_end) is its value. */
@@ -109,6 +111,8 @@ typedef struct slu_result {
   uint32_t token_count;  /* computed, [CLS] and [SEP] counted */
   uint32_t slot_count;
   const slu_slot *slots; /* [slot_count], in the order of the text */
+  uint32_t
+      pinned; /* 1: slu_model_change_pins or slu_context_change_pins said so, nothing was computed; since 1.2 */
 } slu_result;
 
 /* Token i stands for code points [starts[i], ends[i]) of the text; both are 0 for [CLS] and [SEP]. */
@@ -209,6 +213,26 @@ SLU_API slu_status slu_context_change_lexicon(slu_context *context, slu_lexicon_
                                               slu_error *error);
 SLU_API slu_status slu_context_change_lexicon_file(slu_context *context, slu_lexicon_change change,
                                                    const char *slot, const char *path, slu_error *error);
+
+/* Pinned phrases: texts whose answer the program gives. The whole text is compared as a phrase of a lexicon is. The
+ * network is not asked: `score` is 1, `understood` and `pinned` are 1, `token_count` is 0. What is said for a context
+ * counts before what is said for the model, and the later call before the earlier one. While none is pinned, they
+ * cost nothing.
+ *
+ * `lines` is UTF-8 text, a pinned text a line: an intent, a tab, and the text with its slots, at most 16, in tags:
+ *     navigation.navigation<TAB>take me to <destination>the office</destination>
+ * White space around a line, empty lines and lines that begin with # do not count. To remove a text, it alone is
+ * enough; a removed text is computed, whatever is said for the model. SLU_LEXICON_REPLACE: these texts and no others,
+ * also none that is pinned for the model. SLU_LEXICON_RESET: forget what was said here; no lines. Of a text only a
+ * hash of 64 bits is kept. Threads, errors and copying are as with lexicons. */
+SLU_API slu_status slu_model_change_pins(slu_model *model, slu_lexicon_change change, const char *lines,
+                                         size_t bytes, slu_error *error);
+SLU_API slu_status slu_model_change_pins_file(slu_model *model, slu_lexicon_change change, const char *path,
+                                              slu_error *error);
+SLU_API slu_status slu_context_change_pins(slu_context *context, slu_lexicon_change change, const char *lines,
+                                           size_t bytes, slu_error *error);
+SLU_API slu_status slu_context_change_pins_file(slu_context *context, slu_lexicon_change change,
+                                                const char *path, slu_error *error);
 
 /* Set the previous intent for the following calls of slu_parse, until it is set again: an index into
  * slu_info.intents, such as slu_result.intent_index, or one of these values. For models with

@@ -16,7 +16,7 @@ inline void score_tile(const Attention &a, const float *queries, size_t column, 
   SLU_UNROLL for (size_t q = 0; q < kRows; ++q) sums[q] = v_splat(0.0f);
   const float *key = a.keys + column * a.head_size;
   size_t d = 0;
-  if constexpr (kWidth == 4) {
+  if constexpr (kSplatsLanes) {
     // Queries by the lane: ARM multiplies by one lane of a register for nothing, where x86 loads and spreads it.
     for (; d + 4 <= a.head_size; d += 4) {
       V query[kRows];
@@ -81,7 +81,7 @@ inline void value_tile(const Attention &a, const float *values, const float *sco
     SLU_UNROLL for (size_t i = 0; i < kVectors; ++i) sums[q][i] = v_fma(score, v[i], sums[q][i]);
   };
   size_t t = 0;
-  if constexpr (kWidth == 4) {
+  if constexpr (kSplatsLanes) {
     for (; t + 4 <= a.tokens; t += 4) {  // see score_tile
       V score[kRows];
       SLU_UNROLL for (size_t q = 0; q < kRows; ++q) score[q] = v_load(scores + q * stride + t);

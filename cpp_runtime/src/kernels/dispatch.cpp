@@ -17,6 +17,12 @@ const Kernels *kernels_at(uint32_t index) {
       {cpu.int8_matmul, &kSmmlaKernels},
       {cpu.dot_product, &kSdotKernels},
       {true, &kNeonKernels},
+#elif defined(__wasm_relaxed_simd__)
+      {cpu.relaxed_signed, &kRelaxedSignedKernels},
+      {cpu.relaxed_unsigned, &kRelaxedUnsignedKernels},
+      {true, &kRelaxedKernels},
+#elif defined(__wasm_simd128__)
+      {true, &kSimd128Kernels},
 #endif
       {true, &kPlainKernels},
   };

@@ -2,7 +2,9 @@
 // Included after one of the simd_*.h files.
 #pragma once
 
-#if defined(__clang__)
+#if defined(SLU_UNROLL)
+// Nothing: where size counts, cmake/wasm.cmake.
+#elif defined(__clang__)
 #define SLU_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define SLU_UNROLL _Pragma("GCC unroll 64")

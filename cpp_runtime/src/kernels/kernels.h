@@ -66,6 +66,12 @@ extern const Kernels kAvx512VnniKernels, kAvxVnniKernels, kAvx2Kernels;
 #elif defined(__aarch64__)
 extern const FloatKernels kNeonFloats;
 extern const Kernels kSmmlaKernels, kSdotKernels, kNeonKernels;
+#elif defined(__wasm_relaxed_simd__)
+extern const FloatKernels kWasmFloats;
+extern const Kernels kRelaxedSignedKernels, kRelaxedUnsignedKernels, kRelaxedKernels;
+#elif defined(__wasm_simd128__)
+extern const FloatKernels kWasmFloats;
+extern const Kernels kSimd128Kernels;
 #endif
 extern const FloatKernels kPlainFloats;
 extern const Kernels kPlainKernels;

@@ -9,6 +9,7 @@ namespace slu {
 namespace {
 
 constexpr size_t kWidth = 16;
+constexpr bool kSplatsLanes = false;  // whether v_splat(v_lane(a, i)) is cheaper than a load
 using V = __m512;
 
 inline V v_load(const float *p) { return _mm512_loadu_ps(p); }

@@ -9,6 +9,7 @@ namespace slu {
 namespace {
 
 constexpr size_t kWidth = 4;
+constexpr bool kSplatsLanes = true;  // whether v_splat(v_lane(a, i)) is cheaper than a load
 using V = float32x4_t;
 
 inline V v_load(const float *p) { return vld1q_f32(p); }

@@ -7,6 +7,7 @@ namespace slu {
 namespace {
 
 constexpr size_t kWidth = 4;
+constexpr bool kSplatsLanes = true;  // whether v_splat(v_lane(a, i)) is cheaper than a load
 struct V {
   float lane[kWidth];
 };
@@ -24,10 +25,10 @@ inline float float_of(uint32_t bits) {
 
 // a * b + c with one rounding. Where there is no instruction for it: the product of two floats is exact in double;
 // the sum is rounded to odd (Boldo and Melquiond, 2008) so that rounding to float afterwards is right.
-inline float fused(float a, float b, float c) {
 #if defined(__FMA__) || defined(__aarch64__)
-  return __builtin_fmaf(a, b, c);
+inline float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 #else
+inline __attribute__((noinline)) float fused(float a, float b, float c) {  // size counts here, not time
   const double product = static_cast<double>(a) * static_cast<double>(b), addend = c;
   const double sum = product + addend, part = sum - product;
   const double error = (product - (sum - part)) + (addend - part);
@@ -38,8 +39,8 @@ inline float fused(float a, float b, float c) {
   double odd;
   copy_bytes(&odd, &bits, sizeof odd);
   return static_cast<float>(odd);
-#endif
 }
+#endif
 
 template <class F>
 inline V each(F f) {

@@ -22,6 +22,7 @@ from slu.inputs.flags import FIRST_TURN, FlagColumns
 from slu.runtime.backends import native_api as api
 from slu.runtime.backends.native_api import utf8
 from slu.runtime.backends.native_lexicon import NativeLexicon
+from slu.runtime.backends.native_pins import NativePins
 from slu.runtime.bundle import ModelDirectory
 from slu.runtime.formats import GGUF
 from slu.runtime.parser import ParseResult, intent_number, required
@@ -59,6 +60,7 @@ class NativeBackend:
         uses = (len(labels.slots), info.uses_lexicon), (len(labels.intents), info.uses_previous_intent)
         self.columns = FlagColumns(*(count if used else 0 for count, used in uses))
         self.lexicon = NativeLexicon(self._model.change, self._model.change_file) if info.uses_lexicon else None
+        self.pins = NativePins(labels, self._model.change_pins, self._model.change_pins_file)
         self.kernel = kernel or info.kernel.decode()
         with self.context():  # so that an unknown kernel is reported now
             pass
@@ -129,6 +131,14 @@ class _Model:
         """``slu_model_change_lexicon_file``"""
         return _change_file(self.library.slu_model_change_lexicon_file, self.handle, change, slot, path)
 
+    def change_pins(self, change: int, lines: bytes) -> str:
+        """``slu_model_change_pins``"""
+        return _call(self.library.slu_model_change_pins, self.handle, change, lines, len(lines))
+
+    def change_pins_file(self, change: int, path: Path) -> str:
+        """``slu_model_change_pins_file``"""
+        return _call(self.library.slu_model_change_pins_file, self.handle, change, _file_name(path))
+
 
 class _Context:
     """``slu_context``: working memory of one thread at a time."""
@@ -158,6 +168,14 @@ class _Context:
     def change_file(self, change: int, slot: str, path: Path) -> str:
         """``slu_context_change_lexicon_file``"""
         return _change_file(self._library.slu_context_change_lexicon_file, self.handle, change, slot, path)
+
+    def change_pins(self, change: int, lines: bytes) -> str:
+        """``slu_context_change_pins``"""
+        return _call(self._library.slu_context_change_pins, self.handle, change, lines, len(lines))
+
+    def change_pins_file(self, change: int, path: Path) -> str:
+        """``slu_context_change_pins_file``"""
+        return _call(self._library.slu_context_change_pins_file, self.handle, change, _file_name(path))
 
     def parse(self, text: bytes) -> api.Result:
         """``slu_parse``; the result is overwritten by the next call."""
@@ -200,6 +218,11 @@ class NativeParser:
     def lexicon(self) -> NativeLexicon:
         """The lexicons that texts are matched with. Changes apply to everything that this parser parses."""
         return required(self.backend.lexicon)
+
+    @property
+    def pins(self) -> NativePins:
+        """As for every parser."""
+        return self.backend.pins
 
     def session(self) -> NativeSession:
         """A dialogue, with lexicons of its own on top of this parser's. For one thread at a time."""
@@ -244,7 +267,8 @@ class NativeParser:
             for span in result.slots[: result.slot_count]
         )
         intent, score = self.labels.intents[result.intent_index], result.score
-        return ParseResult(text, intent, score, score >= self.threshold, slots, bool(result.truncated))
+        understood, truncated, pinned = score >= self.threshold, bool(result.truncated), bool(result.pinned)
+        return ParseResult(text, intent, score, understood, slots, truncated, pinned)
 
 
 class NativeSession:
@@ -254,6 +278,7 @@ class NativeSession:
         self._native = parser
         self._context = parser.backend.new_context()
         self._lists = NativeLexicon(self._context.change, self._context.change_file) if parser.columns.slots else None
+        self.pins = NativePins(parser.labels, self._context.change_pins, self._context.change_pins_file)
         self._previous = FIRST_TURN
 
     @property
@@ -320,14 +345,17 @@ def _labels(info: api.Info, path: Path) -> Labels:
 
 def _change(function: Callable[..., int], owner: c_void_p, change: int, slot: str | None, phrases: bytes) -> str:
     """Call one of the functions that change a lexicon; returns what is wrong, "" if nothing is."""
-    error, name = api.Error(), None if slot is None else utf8(slot)
-    status = function(owner, change, name, phrases, len(phrases), byref(error))
-    return error.message.decode("utf-8", "replace") if status != api.OK else ""
+    return _call(function, owner, change, None if slot is None else utf8(slot), phrases, len(phrases))
 
 
 def _change_file(function: Callable[..., int], owner: c_void_p, change: int, slot: str, path: Path) -> str:
+    return _call(function, owner, change, utf8(slot), _file_name(path))
+
+
+def _call(function: Callable[..., int], *arguments: object) -> str:
+    """Call a function of the engine that takes a ``slu_error`` last; returns what is wrong, "" if nothing is."""
     error = api.Error()
-    status = function(owner, change, utf8(slot), _file_name(path), byref(error))
+    status = function(*arguments, byref(error))
     return error.message.decode("utf-8", "replace") if status != api.OK else ""
 
 

@@ -69,6 +69,7 @@ class Info(ctypes.Structure):
         ("manifest_bytes", c_uint64),
         *((name, c_uint32) for name in ("flag_count", "uses_lexicon", "lexicon_entries", "uses_previous_intent")),
         ("slots_of_intents", POINTER(SlotSet)),
+        ("normalisation", c_char_p),
     )
 
 
@@ -90,6 +91,7 @@ class Result(ctypes.Structure):
         ("score", c_float),
         *((name, c_uint32) for name in ("understood", "truncated", "token_count", "slot_count")),
         ("slots", POINTER(SlotSpan)),
+        ("pinned", c_uint32),
     )
 
 
@@ -123,6 +125,8 @@ class Logits(ctypes.Structure):
 
 _CHANGE = (c_void_p, c_int, c_char_p, c_char_p, c_size_t, POINTER(Error))
 _CHANGE_FILE = (c_void_p, c_int, c_char_p, c_char_p, POINTER(Error))
+_CHANGE_PINS = (c_void_p, c_int, c_char_p, c_size_t, POINTER(Error))
+_CHANGE_PINS_FILE = (c_void_p, c_int, c_char_p, POINTER(Error))
 _FUNCTIONS = {
     "slu_status_text": (c_char_p, (c_int,)),
     "slu_kernel_name": (c_char_p, (c_uint32,)),
@@ -138,6 +142,10 @@ _FUNCTIONS = {
     "slu_model_change_lexicon_file": (c_int, _CHANGE_FILE),
     "slu_context_change_lexicon": (c_int, _CHANGE),
     "slu_context_change_lexicon_file": (c_int, _CHANGE_FILE),
+    "slu_model_change_pins": (c_int, _CHANGE_PINS),
+    "slu_model_change_pins_file": (c_int, _CHANGE_PINS_FILE),
+    "slu_context_change_pins": (c_int, _CHANGE_PINS),
+    "slu_context_change_pins_file": (c_int, _CHANGE_PINS_FILE),
     "slu_set_previous_intent": (c_int, (c_void_p, c_int32)),
 }
 

@@ -3,17 +3,25 @@
 //   slu-check digest MODEL      for every kernel a hash of all logits of fixed inputs: the same everywhere
 //   slu-check threads MODEL N   N threads parse with one model; all must find the same
 //   slu-check lexicon MODEL N   N threads match while two others change the lists of the first two slots
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../../cpp_runtime/src/context.h"
 
+#if !defined(__wasm__)  // which has no threads here
+#include <pthread.h>
+#endif
+
 #if defined(__x86_64__)
 namespace slu {
 // kernels_avxvnni.cpp compiled for AVX-512, see CMakeLists.txt.
 extern const Kernels kAvxVnniEvexKernels;
+}  // namespace slu
+#elif defined(__wasm_relaxed_simd__)
+namespace slu {
+// For processors with dot products of bytes, see cmake/wasm.cmake.
+extern const Kernels kEmulatedSignedKernels, kEmulatedUnsignedKernels;
 }  // namespace slu
 #endif
 
@@ -24,11 +32,14 @@ using slu::Kernels;
 uint32_t state = 1;
 uint32_t next_random() { return (state = state * 1664525u + 1013904223u) >> 8; }
 
-// The kernels that run here and one that only differs in its encoding.
+// The kernels that run here and those that need not.
 const Kernels *kernels_to_check(uint32_t index) {
   const Kernels *kernels = slu::kernels_at(index);
 #if defined(__x86_64__)
   if (!kernels && slu::os_cpu().avx512_vnni && slu::kernels_at(index - 1)) return &slu::kAvxVnniEvexKernels;
+#elif defined(__wasm_relaxed_simd__)
+  if (!kernels && slu::kernels_at(index - 1)) return &slu::kEmulatedSignedKernels;
+  if (!kernels && index > 1 && slu::kernels_at(index - 2)) return &slu::kEmulatedUnsignedKernels;
 #endif
   return kernels;
 }
@@ -151,6 +162,7 @@ int digests(const char *path) {
   return 0;
 }
 
+#if !defined(__wasm__)
 struct Worker {
   pthread_t thread;
   const slu_model *model;
@@ -312,13 +324,17 @@ int lexicons(const char *path, int count) {
   return !good;
 }
 
+#endif
+
 }  // namespace
 
 int main(int count, char **arguments) {
   if (count == 2 && !strcmp(arguments[1], "products")) return products();
   if (count == 3 && !strcmp(arguments[1], "digest")) return digests(arguments[2]);
+#if !defined(__wasm__)
   if (count == 4 && !strcmp(arguments[1], "threads")) return threads(arguments[2], atoi(arguments[3]));
   if (count == 4 && !strcmp(arguments[1], "lexicon")) return lexicons(arguments[2], atoi(arguments[3]));
+#endif
   fputs("usage: slu-check products | digest MODEL | threads MODEL N | lexicon MODEL N\n", stderr);
   return 2;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../../../cpp_runtime/src/context.h"
+#include "../../../cpp_runtime/src/utf8.h"
 
 #define HOOK extern "C" __attribute__((visibility("default")))
 
@@ -73,6 +74,23 @@ HOOK void hook_normalise(uint32_t code, uint8_t *kind, uint8_t *bytes, uint8_t *
   *bytes = normalised.bytes;
   *characters = normalised.characters;
   memcpy(text, normalised.text, normalised.bytes);
+}
+
+// Classes [code points] and UTF-8 characters (24 bytes a code point at most) of a text that is UTF-8, normalised as
+// "speech-1". Returns the bytes of the characters.
+HOOK size_t hook_normalise_text(const uint8_t *text, size_t bytes, uint8_t *kinds, uint8_t *characters) {
+  slu::Normaliser normaliser(slu::Normalisation::kSpeech);
+  size_t used = 0;
+  for (size_t at = 0; at < bytes;) {
+    uint32_t code = 0;
+    at += slu::utf8_decode(text + at, bytes - at, &code);
+    slu::Normalised character;
+    normaliser.read(code, text + at, bytes - at, &character);
+    *kinds++ = static_cast<uint8_t>(character.kind);
+    memcpy(characters + used, character.text, character.bytes);
+    used += character.bytes;
+  }
+  return used;
 }
 
 // Decodes logits (which it overwrites); returns the intent, fills tags [tokens] and the score.

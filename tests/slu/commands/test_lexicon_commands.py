@@ -55,7 +55,7 @@ def test_problems_of_lists_are_named(model: Path, tmp_path: Path, capsys: pytest
     assert slu("lexicon", "check", f"song={good}", f"x={bad}") == 1
     assert capsys.readouterr().out.splitlines()[2:] == [
         f"{bad}:2: error: not UTF-8 at byte 0 of the entry",
-        f"{bad}:3: error: 63 characters, at most 62 fit",
+        f"{bad}:3: error: 63 characters, at most 62 fit; shorten it",
         f"{bad}: 2 errors, 0 warnings",
     ]
     for arguments, words in (

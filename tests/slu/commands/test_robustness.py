@@ -71,6 +71,8 @@ def test_without_the_options_only_the_score_is_judged(
     ("options", "says"),
     [
         (["--noise", "echo=0.1"], "--noise echo=0.1: write KIND=RATE"),
+        (["--noise", "polite", "--speech", "nowhere"], "polite.txt: cannot be read"),
+        (["--commands", "nowhere"], "nowhere: holds no commands"),
         (["--keep", "0"], "--keep 0: must be a percentage"),
         (["--reject", "nowhere.txt"], "nowhere.txt: cannot be read"),
     ],
@@ -81,3 +83,21 @@ def test_a_wrong_option_is_one_line(
     assert main(["eval", str(checkpoint_directory), "--data", str(few), "--backend", "dygraph", *options]) == 2
     error = capsys.readouterr().err
     assert error.startswith("slu: error: ") and error.count("\n") == 1 and says in error
+
+
+def test_commands_are_listed_without_a_corpus(
+    checkpoint_directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "commands").mkdir()
+    (tmp_path / "commands/music.next.txt").write_text("下一首\n[check]\n切歌\n", encoding="utf-8")
+    command = ["eval", str(checkpoint_directory), "--commands", str(tmp_path / "commands"), "--backend", "dygraph"]
+    assert main([*command, "--json", str(tmp_path / "r.json")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4 and "下一首: trained with, " in lines[0] and lines[-1].startswith("1 commands that are not")
+    parts = json.loads((tmp_path / "r.json").read_text("utf-8"))["commands"]["parts"]
+    assert parts["training"]["commands"] == parts["check"]["commands"] == 1
+
+
+def test_there_must_be_something_to_measure(checkpoint_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", str(checkpoint_directory)]) == 2
+    assert "give --data FILE, --commands DIR, or both" in capsys.readouterr().err

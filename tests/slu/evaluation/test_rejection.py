@@ -7,17 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from slu.corpus.speech import read_phrases
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.evaluation.evaluate import evaluate
-from slu.evaluation.rejection import OTHER_DOMAINS, keep_threshold, measure_rejection, negatives
+from slu.evaluation.rejection import JOINERS, OTHER_DOMAINS, keep_threshold, measure_rejection, negatives
 from slu.runtime.parser import Parser
 
 
 def test_nonsense_is_made_of_the_utterances(sample: list[Utterance]) -> None:
     utterances = sample[:200]
     groups = negatives(utterances, OTHER_DOMAINS, seed=1)
-    assert list(groups) == ["random", "shuffled", "other_domain", "empty"]
+    assert list(groups) == ["random", "shuffled", "other_domain", "empty", "two_commands", "rubbish"]
     assert groups == negatives(utterances, OTHER_DOMAINS, seed=1) != negatives(utterances, OTHER_DOMAINS, seed=2)
     assert [len(text) for text in groups["random"]] == [len(utterance.text) for utterance in utterances]
     assert set("".join(groups["random"])) <= {char for utterance in utterances for char in utterance.text}
@@ -76,3 +77,22 @@ def test_a_file_without_sentences(sample: list[Utterance], tmp_path: Path, conte
         (tmp_path / "mine.txt").write_bytes(content)
     with pytest.raises(CorpusError, match=says):
         negatives(sample[:5], tmp_path / "mine.txt")
+
+
+def test_half_of_it_is_a_command(sample: list[Utterance]) -> None:
+    utterances = sample[:300]
+    commands = [utterance for utterance in utterances if utterance.intent != "OTHERS"]
+    groups = negatives(utterances, OTHER_DOMAINS, seed=1)
+    assert len(groups["rubbish"]) == len(commands) > len(groups["two_commands"]) > len(commands) / 2
+    assert all(text.startswith(u.text) and len(text) > len(u.text) for text, u in zip(groups["rubbish"], commands))
+    intents = {}
+    for utterance in commands:
+        intents.setdefault(utterance.text, set()).add(utterance.intent)
+    for text in groups["two_commands"]:
+        halves = [(text[: text.index(j)], text[text.index(j) + len(j) :]) for j in JOINERS if j in text]
+        assert any(a in intents and b in intents for a, b in halves) or len(halves) != 1
+
+
+def test_the_words_between_two_commands_are_not_those_of_training() -> None:
+    phrases = read_phrases(OTHER_DOMAINS.parents[2] / "data/speech", "training")
+    assert not set(JOINERS) & set(phrases.joiners)

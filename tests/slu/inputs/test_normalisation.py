@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -9,11 +11,12 @@ from hypothesis import strategies as st
 
 from slu.inputs.lexicon import compile_lexicon, find_matches
 from slu.inputs.normalisation import (
-    DROPPED,
+    COMBINING,
     MARK,
     PLAIN,
     SPACE,
     SPEECH,
+    UNHEARD,
     normalise_character,
     normalise_text,
     simplified,
@@ -56,7 +59,7 @@ def words(text: str) -> str:
     """The characters that are left, with a space where a word ends."""
     found, previous = "", SPACE
     for kind, replacement in normalise_text(text, SPEECH):
-        if kind == DROPPED:
+        if kind in UNHEARD:
             continue
         if found and (kind != previous or not replacement) and not found.endswith(" "):
             found += " "
@@ -116,7 +119,7 @@ def test_every_code_point_keeps_its_place(text: str) -> None:
     found = normalise_text(text, SPEECH)
     assert len(found) == len(text)
     for kind, replacement in found:
-        assert kind != MARK and bool(replacement) == (kind not in (SPACE, DROPPED))
+        assert kind != MARK and bool(replacement) == (kind not in (SPACE, *UNHEARD))
     assert normalise_text(text) == [normalise_character(char) for char in text]
 
 
@@ -130,7 +133,9 @@ def test_offsets_cut_tokens_out_of_the_text(text: str) -> None:
     for token, start, stop in zip(encoding.ids[1:-1], encoding.starts[1:-1], encoding.ends[1:-1]):
         assert end <= start < stop <= len(text), "in order, apart, not empty"
         end = int(stop)
-        assert found[start][1] and found[stop - 1][1], "a token begins and ends with a character that it has"
+        assert found[start][1], "a token begins with a character that it has"
+        assert found[stop - 1][1] or found[stop - 1][0] == COMBINING, "and ends with one, or what is combined with it"
+        assert stop == len(text) or found[stop][0] != COMBINING
         covered[start:stop] = True
         characters = "".join(replacement for _, replacement in found[start:stop])
         if token != TOKENIZER.unk_id:
@@ -169,9 +174,27 @@ def test_traditional_characters_are_read_as_simplified_ones() -> None:
 @settings(max_examples=100)
 @given(st.text(st.sampled_from("听一首花心打电话给小明abc Jay12"), max_size=20))
 def test_what_a_corpus_has_is_not_changed(text: str) -> None:
-    plain = Tokenizer(VOCAB)
-    if not any(a.isdigit() and c.isdigit() for a, b, c in zip(text, text[1:], text[2:]) if b == " "):
-        assert plain.encode(text, 50).ids.tolist() == TOKENIZER.encode(text, 50).ids.tolist()
+    vocab = [*VOCAB, *(f"##{char}" for char in "cjy12"), "j", "y"]
+    if not re.search(r"\d +\d", text):
+        plain, other = (Tokenizer(vocab, normalisation=name).encode(text, 50) for name in (PLAIN, SPEECH))
+        assert (plain.ids.tolist(), plain.ends.tolist()) == (other.ids.tolist(), other.ends.tolist())
+
+
+def test_what_the_vocabulary_lacks_is_unknown_a_character_at_a_time() -> None:
+    assert TOKENIZER.tokens("花ラピュabラ") == ["花", "[UNK]", "[UNK]", "[UNK]", "##a", "##b", "[UNK]"]
+    assert Tokenizer(VOCAB).tokens("ラピュab") == ["[UNK]"]
+    lexicon = compile_lexicon({"song": ["ラピュ", "사랑"]}, ["song"], SPEECH)
+    text = "aラヒ\u309aュ 사랑"
+    encoding = TOKENIZER.encode(text, 12)
+    values = [text[encoding.starts[m.first] : encoding.ends[m.end - 1]] for m in find_matches(lexicon, text, encoding)]
+    assert values == ["ラヒ\u309aュ", "사랑"]
+
+
+@pytest.mark.parametrize("text", ["cafe\u0301", "花\u0301\u0302", "ピヒ\u309a", "สวัสดี"])
+def test_combining_marks_belong_to_the_character_before_them(text: str) -> None:
+    for around in (text, f"{text}。", f"a {text} b", f"{text}\u200d"):
+        ends = TOKENIZER.encode(around, 30).ends.tolist()
+        assert around.index(text) + len(text) in ends
 
 
 def test_it_is_linear() -> None:

@@ -362,5 +362,5 @@ def test_state_survives_saving_and_loading(run: Callable[..., Run], tmp_path: Pa
 
 def test_shards_must_suit_the_processes(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
-    with pytest.raises(ConfigError, match=r"^shards is 3; it must be a multiple of the 2 processes$"):
+    with pytest.raises(ConfigError, match=r"^shards is 3; it must be a multiple of the number of processes, 2$"):
         run(shards=3).go()

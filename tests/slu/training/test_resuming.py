@@ -247,5 +247,5 @@ def test_an_error_ends_all_processes(recipe_path: Path, place: Path) -> None:
     )
     output, _ = process.communicate(timeout=120)
     assert process.returncode != 0
-    assert "slu: error: shards is 3; it must be a multiple of the 2 processes" in output
+    assert "slu: error: shards is 3; it must be a multiple of the number of processes, 2" in output
     assert "Traceback" not in output and not (place / "a").exists()

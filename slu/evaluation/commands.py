@@ -1,0 +1,91 @@
+"""Everyday commands, one by one: which of them a model answers, and understands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slu.corpus.commands import Command, read_commands
+from slu.corpus.phrase_files import CHECK, PARTS
+from slu.corpus.tagged import format_tagged
+from slu.corpus.utterance import Utterance
+from slu.errors import CorpusError
+from slu.heads.joint_measures import percent
+from slu.runtime.parser import Parser, ParseResult
+
+
+@dataclass(frozen=True)
+class Answered:
+    """``right``: intent and slots are. ``done``: right, and understood."""
+
+    command: Command
+    answer: ParseResult
+    right: bool
+
+    @property
+    def done(self) -> bool:
+        return self.right and self.answer.understood
+
+
+def answer_commands(parser: Parser, directory: Path) -> list[Answered]:
+    """Ask about every command of a directory (`slu.corpus.commands`), each by itself: nothing is said before it."""
+    commands = read_commands(directory, parser.labels)
+    answers = parser.parse_batch([command.utterance.text for command in commands])
+    return [Answered(c, a, parser.head.right(c.utterance, a, parser.labels)) for c, a in zip(commands, answers)]
+
+
+def command_shares(answered: Sequence[Answered]) -> dict[str, Any]:
+    """Percentages by part of the files, and every command that is not right and understood."""
+    shares: dict[str, Any] = {}
+    for part in PARTS:
+        of_part = [one for one in answered if one.command.part == part]
+        if of_part:
+            shares[part] = {
+                "commands": len(of_part),
+                "right": percent(sum(one.right for one in of_part), len(of_part)),
+                "right_and_understood": percent(sum(one.done for one in of_part), len(of_part)),
+            }
+    wrong = [one for one in answered if not one.done]
+    return {
+        "parts": shares,
+        "not_done": [
+            {
+                "part": one.command.part,
+                "command": tagged(one.command.utterance),
+                "intent": one.command.utterance.intent,
+                "answer": one.answer.to_dict(),
+            }
+            for one in wrong
+        ],
+    }
+
+
+def command_lines(answered: Sequence[Answered], only_wrong: bool = False) -> list[str]:
+    """A line a command with its answer, and a line a part. ``only_wrong``: of those right and understood, none."""
+    lines = []
+    for one in answered:
+        if not only_wrong or not one.done:
+            verdict = "right" if one.done else "not understood" if one.right else "wrong"
+            got = Utterance(one.answer.text, one.answer.intent, one.answer.slots, "")
+            seen = "" if one.command.part == CHECK else "trained with, "
+            answer = f"{got.intent} {tagged(got)} ({one.answer.score:.2f})"
+            lines.append(
+                f"{verdict:<14} {one.command.utterance.intent:<30} {tagged(one.command.utterance)}: {seen}{answer}"
+            )
+    for part, row in command_shares(answered)["parts"].items():
+        what = "commands that are not for training" if part == CHECK else "commands for training"
+        lines.append(
+            f"{row['commands']} {what}: {row['right']:.2f} % right, "
+            f"{row['right_and_understood']:.2f} % right and understood"
+        )
+    return lines
+
+
+def tagged(utterance: Utterance) -> str:
+    """Tagged text, or a list of the slots where the answer is one that tagged text cannot hold."""
+    try:
+        return format_tagged(utterance)
+    except CorpusError:
+        return " ".join([utterance.text, *(f"{slot.name}[{slot.start}:{slot.end}]" for slot in utterance.slots)])

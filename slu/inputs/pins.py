@@ -1,0 +1,162 @@
+"""Pinned phrases: texts whose answer is given, not computed.
+
+A text is compared as a whole by its normalised characters, as an entry of a lexicon is. Its answer is an intent, and
+slots where the text was given with tags (see `slu.corpus.tagged`). A file of them is UTF-8 with a line
+``intent<TAB>tagged text`` each; as in files of lexicons, white space around a line, empty lines and lines that begin
+with ``#`` do not matter. The C++ runtime does the same, and keeps hashes only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from slu.corpus.labels import Labels
+from slu.corpus.tagged import parse_tagged
+from slu.corpus.utterance import Slot
+from slu.errors import CorpusError, PinError
+from slu.inputs.normalisation import COMBINING, PLAIN, normalise_text
+from slu.inputs.phrases import MAX_PHRASE, normalise, phrase_lines
+
+PINS = "pins.txt"
+"""Name of the file in the directory of a model whose texts are pinned when it is opened."""
+MAX_SLOTS = 16
+
+
+@dataclass(frozen=True)
+class Pin:
+    """``intent``, and the ``spans`` of its slots: (name, begin, end) of normalised characters."""
+
+    intent: str
+    spans: tuple[tuple[str, int, int], ...]
+
+
+class Pins:
+    """Pinned texts that can be changed while a model is in use.
+
+    ``below``: what counts where this layer says nothing about a text: a session's layer is above its parser's. Later
+    changes win over earlier ones. Every change is made as a whole or, on a `PinError`, not at all.
+    """
+
+    def __init__(self, labels: Labels, normalisation: str = PLAIN, below: Pins | None = None):
+        self._labels, self._normalisation, self._below = labels, normalisation, below
+        self._replaced = False  # what is below does not count
+        self._pins: dict[str, Pin | None] = {}  # None: not pinned, whatever is said below
+
+    def add(self, intent: str, texts: Iterable[str]) -> None:
+        """Let ``intent`` be the answer to these texts, with their slots in tags."""
+        self._pins.update(self._read(intent, texts))
+
+    def remove(self, texts: Iterable[str]) -> None:
+        """Let these texts be computed, also those that are pinned below; others do no harm."""
+        read = [self._read_text(text)[0] for text in _several("remove", texts)]
+        self._pins.update(dict.fromkeys(read, None))
+
+    def replace(self, texts: Mapping[str, Iterable[str]]) -> None:
+        """Let these texts, by their intent, be pinned and no others."""
+        pins: dict[str, Pin | None] = {}
+        for intent, given in texts.items():
+            pins.update(self._read(intent, given))
+        self._pins, self._replaced = pins, True
+
+    def reset(self) -> None:
+        """Forget what was said here."""
+        self._pins, self._replaced = {}, False
+
+    def add_file(self, path: str | Path) -> None:
+        """Add the texts of a file."""
+        pins: dict[str, Pin | None] = {}
+        for number, line in _lines(path):
+            intent, tab, text = line.partition("\t")
+            try:
+                if not tab:
+                    raise PinError("an intent, a tab and a text are expected")
+                pins.update(self._read(intent, [text]))
+            except PinError as error:
+                raise PinError(f"{path}:{number}: {error}") from error
+        self._pins.update(pins)
+
+    def find(self, text: str) -> tuple[str, tuple[Slot, ...]] | None:
+        """Intent and slots of a pinned text; None for any other."""
+        if not self.any:
+            return None
+        characters = normalise(text, self._normalisation)
+        pin = self._find(characters) if len(characters) <= MAX_PHRASE else None
+        return None if pin is None else (pin.intent, tuple(self._slots(pin, text)))
+
+    @property
+    def any(self) -> bool:
+        """Whether a text may be pinned."""
+        return bool(self._pins) or (self._below is not None and not self._replaced and self._below.any)
+
+    def _find(self, characters: str) -> Pin | None:
+        if characters in self._pins or self._replaced or self._below is None:
+            return self._pins.get(characters)
+        return self._below._find(characters)
+
+    def _slots(self, pin: Pin, text: str) -> Iterable[Slot]:
+        characters = normalise_text(text, self._normalisation)
+        owners = [i for i, (_, replacement) in enumerate(characters) for _ in replacement]
+        for name, begin, end in pin.spans:
+            start, stop = owners[begin], owners[end - 1] + 1
+            while self._normalisation != PLAIN and stop < len(text) and characters[stop][0] == COMBINING:
+                stop += 1
+            yield Slot(name, text[start:stop], start, stop)
+
+    def _read(self, intent: str, texts: Iterable[str]) -> dict[str, Pin]:
+        """The entries of these texts."""
+        if intent not in self._labels.intents:
+            raise PinError(f"the model has no intent {intent!r}; it has {', '.join(self._labels.intents)}")
+        pins = {}
+        for tagged in _several(intent, texts):
+            characters, spans = self._read_text(tagged)
+            for name, _, _ in spans:
+                if name not in self._labels.slots_of_intent[intent]:
+                    raise PinError(f"{tagged!r}: {intent} cannot have the slot {name!r}")
+            pins[characters] = Pin(intent, spans)
+        return pins
+
+    def _read_text(self, tagged: str) -> tuple[str, tuple[tuple[str, int, int], ...]]:
+        """Normalised characters of a text, and its slots in them."""
+        try:
+            text, slots = parse_tagged(tagged)
+        except CorpusError as error:
+            raise PinError(str(error)) from error
+        parts = [replacement for _, replacement in normalise_text(text, self._normalisation)]
+        spans = tuple((slot.name, len("".join(parts[: slot.start])), len("".join(parts[: slot.end]))) for slot in slots)
+        characters = "".join(parts)
+        problem = (
+            "no character of it is compared"
+            if not characters
+            else f"{len(characters)} characters; at most {MAX_PHRASE} can be"
+            if len(characters) > MAX_PHRASE
+            else f"{len(slots)} slots; at most {MAX_SLOTS} can be"
+            if len(slots) > MAX_SLOTS
+            else "a pinned text has no corrections"
+            if any(slot.correction is not None for slot in slots)
+            else "no character of a slot is compared"
+            if any(begin == end for _, begin, end in spans)
+            else ""
+        )
+        if problem:
+            raise PinError(f"{tagged[:80]!r}: {problem}")
+        return characters, spans
+
+
+def _several(what: str, texts: Iterable[str]) -> Iterable[str]:
+    if isinstance(texts, str):
+        raise PinError(f"{what}: one text, {texts[:20]!r}; give a list of texts")
+    return texts
+
+
+def _lines(path: str | Path) -> Iterable[tuple[int, str]]:
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise PinError(f"{path}: cannot be read ({error.strerror or error})") from error
+    for number, raw in phrase_lines(content):
+        try:
+            yield number, raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise PinError(f"{path}:{number}: not UTF-8 at byte {error.start} of the line") from error

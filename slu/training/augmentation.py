@@ -1,0 +1,293 @@
+"""What a model is trained on beside the corpus.
+
+* ``[speech]``: copies of utterances as people say them and recognisers write them (`slu.corpus.speech`).
+* ``[commands]``: everyday commands (`slu.corpus.commands`), the first copy as it stands, others with other names.
+* ``[balance]``: more copies of the utterances of rare intents, each after the turn that it had before it.
+* ``[unclear]``: two commands in one sentence, and commands with rubbish behind them. No answer is right for them, so
+  they are labelled with several wrong ones by chance: the model learns to be sure of none, and the score stays low.
+
+The same arguments give the same utterances.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from random import Random
+
+from slu.corpus.commands import read_commands
+from slu.corpus.labels import OTHERS, Labels
+from slu.corpus.phrase_files import CHECK, TRAINING, read_parts
+from slu.corpus.speech import (
+    KINDS,
+    Phrases,
+    filled,
+    framed,
+    grouped,
+    joined,
+    one_of,
+    punctuated,
+    read_phrases,
+    shuffled,
+    spaced,
+    spoken_numbers,
+    with_value,
+)
+from slu.corpus.utterance import Utterance
+from slu.errors import ConfigError
+from slu.training.identity import canonical, file_hash
+from slu.training.name_lists import TrainingLists
+from slu.training.recipe import Recipe
+
+OTHER_NAME = 0.75
+"""Probability that a name of a command is replaced in a copy."""
+COMMA = 0.3
+"""Probability of a comma between a phrase and the command, in copies with punctuation."""
+ANOTHER_ANSWER = 0.5
+"""Share of unclear utterances that are labelled with some intent by chance; the others with one that is half right."""
+SHORTEST_RUBBISH = 3
+
+
+@dataclass(frozen=True)
+class SpeechSettings:
+    """``phrases``: a directory with polite.txt, filler.txt, wake.txt and joiner.txt; of them ``[training]`` is used.
+
+    ``share``: copies, for each utterance. The others: how often a copy has phrases of a kind, punctuation, spaces, or
+    numbers in Chinese numerals; one that has none of them gets a phrase.
+    """
+
+    phrases: str
+    share: float = 0.5
+    polite: float = 0.35
+    filler: float = 0.35
+    wake: float = 0.3
+    punctuation: float = 0.3
+    spacing: float = 0.1
+    numbers: float = 0.1
+
+    def __post_init__(self) -> None:
+        _check_shares(self, "phrases")
+
+
+@dataclass(frozen=True)
+class CommandSettings:
+    """``phrases``: a directory of commands, of which ``[training]`` is used. ``copies``: of each of them.
+
+    ``alike``: slots whose names may stand for each other's, such as ["origin", "destination"].
+    """
+
+    phrases: str
+    copies: int = 4
+    alike: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.copies < 1:
+            raise ConfigError(f"copies is {self.copies}; it must be at least 1")
+
+
+@dataclass(frozen=True)
+class BalanceSettings:
+    """Intents of fewer than ``below`` utterances in the training part have each of them ``copies`` more times."""
+
+    below: int = 50
+    copies: int = 4
+
+    def __post_init__(self) -> None:
+        if self.below < 0 or self.copies < 0:
+            raise ConfigError("below and copies must not be negative")
+
+
+@dataclass(frozen=True)
+class UnclearSettings:
+    """How many there are of two commands, and of commands with rubbish behind, for each utterance."""
+
+    two_commands: float = 0.05
+    rubbish: float = 0.05
+
+    def __post_init__(self) -> None:
+        _check_shares(self)
+
+
+def _check_shares(settings: SpeechSettings | UnclearSettings, *others: str) -> None:
+    for field in fields(settings):
+        if field.name not in others and not 0 <= getattr(settings, field.name) <= 1:
+            raise ConfigError(f"{field.name} is {getattr(settings, field.name)}; it must be 0 to 1")
+
+
+@dataclass(frozen=True)
+class Added:
+    """``source``: index of the utterance that it was made of, whose previous intent it has; None: it has none.
+
+    ``strange``: it has a name that was made of any characters at all: no reason to put them into a vocabulary.
+    """
+
+    utterance: Utterance
+    source: int | None
+    strange: bool = False
+
+
+def added_utterances(
+    recipe: Recipe, train: Sequence[Utterance], lists: TrainingLists | None
+) -> tuple[list[Added], dict[str, str]]:
+    """What the recipe's sections add to the training part, and what identifies it."""
+    labels = Labels.from_corpus(train)
+    identity: dict[str, str] = {}
+    names = _names(train, lists)
+    added: list[Added] = []
+    if recipe.has("balance"):
+        balance = recipe.section("balance", BalanceSettings)
+        identity["balance"] = canonical(asdict(balance))
+        added += rare_copies(train, balance)
+    if recipe.has("commands"):
+        commands = recipe.section("commands", CommandSettings)
+        identity["commands"] = _identity(recipe, commands)
+        added += command_copies(recipe, commands, labels, names)
+    phrases = None
+    if recipe.has("speech"):
+        speech = recipe.section("speech", SpeechSettings)
+        identity["speech"] = _identity(recipe, speech)
+        phrases = read_phrases(recipe.resolve(speech.phrases), TRAINING)
+        new_names = lists.with_new_names(train) if lists else []
+        pool = [*(Added(utterance, i) for i, utterance in enumerate(train)), *added]
+        pool += [Added(utterance, i, strange=True) for i, utterance in new_names]
+        files = [recipe.resolve(speech.phrases) / f"{kind}.txt" for kind in KINDS]
+        kept_apart = {char for path in files for _, phrase in read_parts(path)[CHECK] for char in phrase}
+        added += spoken_copies(pool, speech, phrases, kept_apart)
+    if recipe.has("unclear"):
+        if phrases is None:
+            raise ConfigError(
+                f"{recipe.path}: [unclear] needs the words between two commands; add the section [speech]"
+            )
+        unclear = recipe.section("unclear", UnclearSettings)
+        identity["unclear"] = canonical(asdict(unclear))
+        added += unclear_utterances(train, unclear, phrases.joiners, labels)
+    return added, identity
+
+
+def rare_copies(train: Sequence[Utterance], settings: BalanceSettings) -> list[Added]:
+    """The utterances of rare intents, again."""
+    counts = Counter(utterance.intent for utterance in train)
+    rare = [Added(u, i) for i, u in enumerate(train) if counts[u.intent] < settings.below]
+    return rare * settings.copies
+
+
+def command_copies(
+    recipe: Recipe, settings: CommandSettings, labels: Labels, names: dict[str, list[str]]
+) -> list[Added]:
+    """The commands for training whose slots the corpus has in their intent; ``names``: by slot, to draw from."""
+    random = Random(1)
+    for alike in settings.alike:
+        together = [name for slot in alike for name in names.get(slot, ())]
+        names = {**names, **{slot: together for slot in alike}}
+    found = []
+    for command in read_commands(recipe.resolve(settings.phrases), labels):
+        utterance = command.utterance
+        possible = all(slot.name in labels.slots_of_intent[utterance.intent] for slot in utterance.slots)
+        if command.part == TRAINING and possible:
+            found.append(Added(utterance, None))
+            found += [Added(_renamed(random, utterance, names), None) for _ in range(settings.copies - 1)]
+    return found
+
+
+def spoken_copies(
+    pool: Sequence[Added], settings: SpeechSettings, phrases: Phrases, kept_apart: set[str]
+) -> list[Added]:
+    """Copies of a share of ``pool``. ``kept_apart``: characters of phrases that are measured on: no name has them."""
+    random = Random(2)
+    drawn = [one for one in pool if random.random() < settings.share]
+    seen = {char for one in pool if not one.strange for char in one.utterance.text}
+    alphabet = sorted(char for char in seen - kept_apart if "\u4e00" <= char <= "\u9fff")
+    return [replace(one, utterance=spoken(random, one.utterance, settings, phrases, alphabet)) for one in drawn]
+
+
+def spoken(
+    random: Random, utterance: Utterance, settings: SpeechSettings, phrases: Phrases, alphabet: Sequence[str]
+) -> Utterance:
+    """One copy. ``alphabet``: characters of names in phrases.
+
+    Phrases stand around each other as people say them: the wake word outside.
+    """
+    rates = {kind: getattr(settings, kind) for kind in ("filler", "polite", "wake")}
+    chosen = [kind for kind, rate in rates.items() if random.random() < rate]
+    marks, spaces = random.random() < settings.punctuation, random.random() < settings.spacing
+    if not chosen and not marks and not spaces:
+        chosen = [one_of(random, KINDS)]
+    if random.random() < settings.numbers:
+        utterance = spoken_numbers(random, utterance)
+    if marks:
+        utterance = punctuated(random, utterance)
+    if spaces:
+        utterance = spaced(random, utterance)
+    elif random.random() < settings.numbers:
+        utterance = grouped(random, utterance)
+    for kind in chosen:
+        comma = one_of(random, "，，， ,") if random.random() < (COMMA if not marks else 1 - COMMA) else ""
+        utterance = framed(utterance, filled(random, one_of(random, phrases.frames[kind]), alphabet), comma)
+    return utterance
+
+
+def unclear_utterances(
+    train: Sequence[Utterance], settings: UnclearSettings, joiners: Sequence[str], labels: Labels
+) -> list[Added]:
+    """Two commands of different intents, or a command and rubbish, with labels that are not to be believed."""
+    random = Random(3)
+    commands = [i for i, utterance in enumerate(train) if utterance.intent != OTHERS]
+    chatter = [u.text for u in train if u.intent == OTHERS and len(u.text) >= SHORTEST_RUBBISH]
+    longer = [u.text for u in train if len(u.text) > SHORTEST_RUBBISH]
+    found: list[Added] = []
+    if len({train[i].intent for i in commands}) > 1:
+        for _ in range(round(settings.two_commands * len(train))):
+            first, second = one_of(random, commands), one_of(random, commands)
+            if train[first].intent != train[second].intent:
+                joiner = one_of(random, joiners)
+                both = [joined(train[first], joiner, train[second]), _behind(train[first], joiner, train[second])]
+                found.append(Added(_mislabelled(random, both, labels), first))
+    if commands and longer:
+        for _ in range(round(settings.rubbish * len(train))):
+            first = one_of(random, commands)
+            source = one_of(random, chatter) if chatter and random.random() < 0.5 else ""
+            rubbish = source or shuffled(random, one_of(random, longer))
+            command = joined(train[first], "", replace(train[first], text=rubbish))
+            halves = [command, replace(command, intent=OTHERS, slots=())] if chatter else [command]
+            found.append(Added(_mislabelled(random, halves, labels), first))
+    return found
+
+
+def _mislabelled(random: Random, halves: Sequence[Utterance], labels: Labels) -> Utterance:
+    if random.random() < ANOTHER_ANSWER:
+        return replace(halves[0], intent=one_of(random, labels.intents), slots=())
+    return one_of(random, halves)
+
+
+def _behind(first: Utterance, joiner: str, second: Utterance) -> Utterance:
+    """Two utterances in one, with intent and slots of the second one."""
+    return framed(second, (first.text + joiner, ""))
+
+
+def _renamed(random: Random, utterance: Utterance, names: dict[str, list[str]]) -> Utterance:
+    for place, slot in enumerate(utterance.slots):
+        if names.get(slot.name) and random.random() < OTHER_NAME:
+            utterance = with_value(utterance, place, one_of(random, names[slot.name]))
+    return utterance
+
+
+def _names(train: Sequence[Utterance], lists: TrainingLists | None) -> dict[str, list[str]]:
+    """The names of each slot: its values in the training part, and those of its list."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for utterance in train:
+        for slot in utterance.slots:
+            found[slot.name].append(slot.value)
+    for name, phrases in (lists.files if lists else {}).items():
+        found[name] += phrases
+    return dict(found)
+
+
+def _identity(recipe: Recipe, settings: SpeechSettings | CommandSettings) -> str:
+    """Settings and the files' contents; where these lay is nobody's concern."""
+    return canonical({**asdict(settings), "phrases": file_hash(recipe.resolve(settings.phrases))})
+
+
+def texts_of(added: Sequence[Added]) -> Iterator[Utterance]:
+    """The utterances whose characters belong into a vocabulary."""
+    return (one.utterance for one in added if not one.strange)

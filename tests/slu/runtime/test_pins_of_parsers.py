@@ -1,0 +1,83 @@
+"""Pinned phrases of a model in use: the same by the engine and in Python, from a file beside the model, in commands."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import slu
+from export_lite.gguf import write_gguf
+from slu.cli import main
+from slu.corpus.utterance import Slot
+from slu.errors import PinError
+from slu.inputs.normalisation import SPEECH
+from slu.inputs.pins import PINS
+from slu.model.checkpoint import load_checkpoint, save_checkpoint
+from slu.runtime.formats import FORMATS
+
+GGUF = FORMATS["gguf"].files[0]
+TEXTS = ("上一首。", "带我回《家》！", "随便听听", "来一首周华健的花心")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory, _whole_checkpoint: Path) -> Path:
+    """A checkpoint that normalises text, with its GGUF file and pinned texts beside it."""
+    directory = tmp_path_factory.mktemp("pins") / "model"
+    checkpoint = load_checkpoint(_whole_checkpoint)
+    checkpoint.config = checkpoint.config.replace(normalisation=SPEECH)
+    save_checkpoint(checkpoint, directory)
+    write_gguf(load_checkpoint(directory), directory / GGUF)
+    (directory / PINS).write_text("music.prev\t上一首\n", encoding="utf-8")
+    return directory
+
+
+@pytest.mark.parametrize("backend", ["native", "dygraph"])
+def test_pins_of_a_parser_and_a_session(model: Path, backend: str) -> None:
+    parser = slu.load(model, backend)
+    assert [parser.parse(text).pinned for text in TEXTS] == [True, False, False, False], "those of the file"
+    parser.pins.add("navigation.navigation", ["带我回<destination>家</destination>"])
+    parsed = parser.parse_batch(TEXTS)
+    assert [result.pinned for result in parsed] == [True, True, False, False]
+    first, second = parsed[:2]
+    assert (first.intent, first.score, first.understood, first.slots) == ("music.prev", 1.0, True, ())
+    assert second.slots == (Slot("destination", "家", 4, 5),)
+    assert first.to_dict()["pinned"] is True and "pinned" not in parsed[2].to_dict()
+    session = parser.session()
+    session.pins.replace({"OTHERS": ["随便 听听"]})
+    assert [session.parse(text).pinned for text in TEXTS] == [False, False, True, False]
+    assert not parser.parse(TEXTS[2]).pinned
+    session.pins.reset()
+    session.pins.remove(["上一首"])
+    assert [session.parse(text).pinned for text in TEXTS] == [False, True, False, False]
+    parser.pins.reset()
+    assert not any(result.pinned for result in parser.parse_batch(TEXTS))
+    for intent, text in (("stop", "a"), ("music.prev", "<song>"), ("music.prev", "。")):
+        with pytest.raises(PinError):
+            parser.pins.add(intent, [text])
+    with pytest.raises(PinError, match="give a list"):
+        parser.pins.add("music.prev", "上一首")
+    with pytest.raises(PinError, match="nowhere"):
+        parser.pins.add_file("nowhere/pins.txt")
+
+
+def test_both_parsers_answer_alike(model: Path) -> None:
+    texts = [*TEXTS, "１３９ ００００-1111", "播放ラピュタ", "周華健", "G.E.M.", "", "e\u0301🎵"]
+    native, python = (slu.load(model, backend).parse_batch(texts) for backend in ("native", "dygraph"))
+    for one, other in zip(native, python, strict=True):
+        assert (one.text, one.intent, one.slots, one.pinned) == (other.text, other.intent, other.slots, other.pinned)
+        assert abs(one.score - other.score) < 1e-4
+
+
+def test_commands_pin(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = shutil.copyfile(model / PINS, tmp_path / "own.txt")
+    arguments = ["--pins", str(file), "--pin", "OTHERS=随便听听"]
+    assert main(["parse", str(model / GGUF), *arguments, *TEXTS]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line.get("pinned", False) for line in lines] == [True, False, True, False]
+    assert main(["parse", str(model / GGUF), "--pin", "随便听听", "a"]) == 2
+    assert "INTENT=TEXT" in capsys.readouterr().err
+    assert main(["parse", str(model / GGUF), "--pin", "stop=a", "a"]) == 2
+    assert "no intent 'stop'" in capsys.readouterr().err

@@ -1,0 +1,2 @@
+export { SluError } from "./error.js";
+export { SluModel } from "./model.js";

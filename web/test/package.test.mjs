@@ -1,0 +1,130 @@
+// The JavaScript package, as a program uses it.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { SluModel } from "../../build/web/package/index.js";
+import { BUILT, ROOT, fails, model } from "./support.mjs";
+
+const pico = await SluModel.load(model("pico"));
+const SENTENCE = "来一首周华健的花心";
+const SLOTS = [{ name: "singer", value: "周华健", start: 3, end: 6 }, { name: "song", value: "花心", start: 7, end: 9 }];
+
+test("a sentence is understood, whatever the model is loaded from", async () => {
+  const bytes = readFileSync(model("pico"));
+  const whole = new ArrayBuffer(bytes.length);
+  new Uint8Array(whole).set(bytes);
+  const sources = [model("pico"), pathToFileURL(model("pico")), String(pathToFileURL(model("pico"))), bytes, whole, new Blob([bytes]), new Response(bytes)];
+  for (const source of sources) {
+    const loaded = await SluModel.load(source);
+    const { score, ...rest } = loaded.parse(SENTENCE);
+    assert.deepEqual(rest, { text: SENTENCE, intent: "music.play", understood: true, truncated: false, slots: SLOTS });
+    assert.ok(score > 0.98 && score < 1);
+    loaded.close();
+  }
+});
+
+test("a model says what it is", () => {
+  const { info } = pico;
+  assert.deepEqual([info.name, info.layers, info.hiddenSize, info.quantised], ["nlpcc2018-pico", 2, 48, true]);
+  assert.ok(info.intents.includes("music.play") && info.slots.includes("contact_name"));
+  assert.equal(info.modelBytes, readFileSync(model("pico")).length);
+  assert.ok(info.usesLexicon && info.usesPreviousIntent && info.lexiconEntries > 10000 && info.threshold > 0.4);
+  assert.match(info.kernel, /^(simd128|relaxed.*)$/);
+  assert.equal(info.engine, JSON.parse(readFileSync(join(BUILT, "package/package.json"))).version);
+});
+
+test("slots are offsets of JavaScript's strings", () => {
+  for (const before of ["", "😀", "😀 𠮷", "e\u0301", "\ud800", "\0"]) {
+    const text = `${before}${SENTENCE}🎵`;
+    const { slots } = pico.parse(text);
+    assert.ok(slots.length > 0, text);
+    for (const slot of slots) assert.equal(text.slice(slot.start, slot.end), slot.value);
+    assert.ok(slots.some((slot) => slot.value === "周华健" && slot.start === before.length + 3));
+  }
+});
+
+test("no text, a long text, a kernel by name", async () => {
+  assert.deepEqual(pico.parse("").slots, []);
+  assert.equal(pico.parse("听".repeat(100000)).truncated, true);
+  const plain = await SluModel.load(model("pico"), { kernel: "plain" });
+  assert.ok(Math.abs(plain.parse(SENTENCE).score - pico.parse(SENTENCE).score) < 1e-4);
+});
+
+test("lists change what is understood, for the model or for a dialogue", () => {
+  const understands = (parser) => {
+    const { understood, slots } = parser.parse("打电话给诸葛小明");
+    return understood && slots.length === 1 && slots[0].name === "contact_name" && slots[0].value === "诸葛小明";
+  };
+  const session = pico.session(), next = () => (session.restart(), understands(session));
+  assert.ok(!understands(pico) && !next());
+  session.lexicon.add("contact_name", ["诸葛小明"]);
+  assert.ok(!understands(pico) && next());
+  pico.lexicon.replace("contact_name", new Set(["# 一", "诸葛小明"]));
+  assert.ok(understands(pico));
+  pico.lexicon.remove("contact_name", ["诸葛小明"]);
+  assert.ok(!understands(pico) && next());
+  pico.lexicon.add("contact_name", ["诸葛小明"]);
+  assert.ok(understands(pico));
+  pico.lexicon.reset("contact_name");
+  assert.ok(!understands(pico));
+  session.lexicon.reset();
+  assert.ok(!next());
+  session.close();
+});
+
+test("a dialogue knows the intent before", () => {
+  const session = pico.session();
+  assert.equal(session.parse("取消").intent, pico.parse("取消", { previousIntent: null }).intent);
+  session.restart();
+  session.parse("导航到人民广场");
+  assert.equal(session.parse("取消").intent, "navigation.cancel_navigation");
+  assert.equal(pico.parse("取消", { previousIntent: "navigation.navigation" }).intent, "navigation.cancel_navigation");
+  session.close();
+});
+
+test("what is wrong is an SluError that says so", async () => {
+  await fails(() => SluModel.load("/nowhere/model.gguf"), "file", /\/nowhere\/model.gguf.*ENOENT/);
+  await fails(() => SluModel.load(new ArrayBuffer(100)), "format", /not a GGUF file/);
+  await fails(() => SluModel.load(new ArrayBuffer(0)), "format");
+  await fails(() => SluModel.load(7), "argument", /URL/);
+  await fails(() => SluModel.load(model("pico"), { kernel: "avx2" }), "kernel", /avx2/);
+  await fails(() => SluModel.load(model("pico"), { engine: { simd128: join(BUILT, "package/none.wasm") } }), "file", /none.wasm/);
+  await fails(() => pico.parse(undefined), "argument", /not a string/);
+  await fails(() => pico.parse("取消", { previousIntent: "music" }), "argument", /music.play/);
+  await fails(() => pico.lexicon.add("name", ["a"]), "argument", /no slot name; it has age/);
+  await fails(() => pico.lexicon.add("song", "花心"), "argument", /array/);
+  await fails(() => pico.lexicon.add("song", ["花心", "花".repeat(63)]), "argument", /line 2: 63 characters/);
+  const closed = await SluModel.load(model("pico")), session = closed.session();
+  closed.close();
+  closed.close();
+  await fails(() => closed.parse("a"), "argument", /closed/);
+  await fails(() => session.parse("a"), "argument", /closed/);
+  await fails(() => closed.lexicon.reset(), "argument", /closed/);
+});
+
+test("a trap becomes an error, and the model is not used again", async () => {
+  const { Engine } = await import("../../build/web/package/engine.js");
+  const trap = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 127, 1, 127, 3, 3, 2, 0, 0, 5, 3, 1, 0, 1, 7, 49, 3,
+    6, ...Buffer.from("memory"), 2, 0, 17, ...Buffer.from("slu_wasm_allocate"), 0, 0, 16, ...Buffer.from("slu_version_trap"), 0, 1,
+    10, 11, 2, 5, 0, 65, 128, 8, 11, 3, 0, 0, 11);
+  const engine = new Engine(new WebAssembly.Module(trap));
+  await fails(() => engine.call("slu_version_trap", 0), "stopped", /slu_version_trap: unreachable/);
+  await fails(() => engine.call("slu_wasm_allocate", 1), "stopped", /load the model again/);
+});
+
+test("it works in a worker", async () => {
+  const code = `import { parentPort } from "node:worker_threads";
+    const { SluModel } = await import(${JSON.stringify(pathToFileURL(join(BUILT, "package/index.js")))});
+    parentPort.postMessage((await SluModel.load(${JSON.stringify(model("pico"))})).parse("下一首").intent);`;
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
+  assert.equal(await new Promise((done, failed) => worker.on("message", done).on("error", failed)), "music.next");
+});
+
+test("the types describe it", () => {
+  const tsc = join(ROOT, "web/node_modules/typescript/bin/tsc");
+  execFileSync(process.execPath, [tsc, "--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom", "--skipLibCheck", join(ROOT, "web/test/usage.mts")], { stdio: "inherit" });
+});
