@@ -57,7 +57,7 @@ def _entries(base: Path, code: Path, natives: dict[str, Path], model: Path) -> l
 
 def _sign(tools: Toolchain, unsigned: Path, target: Path) -> Path:
     key = signing_key(tools)
-    schemes = [word for version in (1, 2, 3) for word in (f"--v{version}-signing-enabled", "true")]
+    schemes = [word for n in (1, 2, 3, 4) for word in (f"--v{n}-signing-enabled", str(n < 4).lower())]
     store = ["--ks", key.keystore, "--ks-pass", key.password, "--ks-key-alias", key.alias]
     target.parent.mkdir(parents=True, exist_ok=True)
     run([*tools.apksigner, "sign", *store, *schemes, "--out", target, unsigned], env=key.environment)

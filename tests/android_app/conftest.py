@@ -98,9 +98,20 @@ def run_junit(test_classes: Path, junit: list[Path], classes: Path) -> Callable[
 @pytest.fixture(scope="session")
 def arm64(tools: Toolchain, properties: list[str]) -> Machine:
     """A JVM for ARM64, run by qemu, with the library of the APK."""
-    root = unpack("jre-arm64", BUILD / "jre-arm64")
-    qemu = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
-    assert qemu, "qemu-aarch64 is missing: install Debian's qemu-user"
-    java = root / "usr/lib/jvm/java-17-openjdk-arm64/bin/java"
-    options = ["-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xcheck:jni", *properties]
-    return Machine([qemu, "-L", str(root), str(java), *options], build_native("arm64-v8a", tools).parent)
+    return emulated("aarch64", "arm64", "-XX:TieredStopAtLevel=1", build_native("arm64-v8a", tools), properties)
+
+
+@pytest.fixture(scope="session")
+def arm32(tools: Toolchain, properties: list[str]) -> Machine:
+    """The same for ARM of 32 bits."""
+    return emulated("arm", "armhf", "-Xint", build_native("armeabi-v7a", tools), properties)
+
+
+def emulated(processor: str, debian: str, compiler: str, library: Path, properties: list[str]) -> Machine:
+    """Debian's JVM for another processor. ``debian``: its name for the architecture."""
+    root = unpack(f"jre-{debian}", BUILD / f"jre-{debian}")
+    qemu = shutil.which(f"qemu-{processor}") or shutil.which(f"qemu-{processor}-static")
+    assert qemu, f"qemu-{processor} is missing: install Debian's qemu-user"
+    java = root / f"usr/lib/jvm/java-17-openjdk-{debian}/bin/java"
+    options = ["-Xshare:auto", "-XX:+UseSerialGC", compiler, "-Xcheck:jni", *properties]
+    return Machine([qemu, "-L", str(root), str(java), *options], library.parent)

@@ -75,7 +75,7 @@ def compare(
     assert any(":" in line for line in found), "some slots are found"
 
 
-@pytest.mark.parametrize("where", ["host", "arm64"])
+@pytest.mark.parametrize("where", ["host", "arm64", "arm32"])
 def test_golden_files(
     where: str,
     request: pytest.FixtureRequest,
