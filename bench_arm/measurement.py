@@ -8,6 +8,10 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from compress.steps import STEPS
+from slu.manifest import Manifest
+from slu.runtime.formats import AS_CHECKPOINT, FLOAT32, INT8, Format
+
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 SELF = Path("/proc/self")
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -77,3 +81,11 @@ def _field(path: Path, name: str) -> int:
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     raise OSError(f"{path}: has no {name}")
+
+
+def precision(form: Format, manifest: Manifest) -> str:
+    """The precision that a format computes in, of a model with this history."""
+    if form.precision != AS_CHECKPOINT:
+        return form.precision
+    stages = {manifest.stage, *(past.get("stage") for past in manifest.history)}
+    return INT8 if any(step.quantises and step.name in stages for step in STEPS.values()) else FLOAT32

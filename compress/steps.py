@@ -25,6 +25,7 @@ class Step:
     dataclass, ``function``: from a `Work` to what was made, both as ``module:name``. ``marker``: in plots, as
     matplotlib calls it. ``yields_to``: a step that makes the same of the same checkpoint in another way; if a
     recipe has both, this one is made for comparison only, and the following steps start from the other.
+    ``quantises``: whether linear layers are INT8 after it.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Step:
     function: str
     marker: str
     yields_to: str = ""
+    quantises: bool = False
 
 
 STEPS: dict[str, Step] = {
@@ -40,8 +42,8 @@ STEPS: dict[str, Step] = {
         Step("student", "compress.student:StudentSettings", "compress.student:step", "*"),
         Step("vocab", "compress.vocab:VocabSettings", "compress.vocab:step", "s"),
         Step("width", "compress.width:WidthSettings", "compress.width:step", "^"),
-        Step("ptq", "compress.ptq:PtqSettings", "compress.ptq:step", "X", yields_to="qat"),
-        Step("qat", "compress.qat:QatSettings", "compress.qat:step", "D"),
+        Step("ptq", "compress.ptq:PtqSettings", "compress.ptq:step", "X", yields_to="qat", quantises=True),
+        Step("qat", "compress.qat:QatSettings", "compress.qat:step", "D", quantises=True),
         Step("embeddings", "compress.embeddings:EmbeddingSettings", "compress.embeddings:step", "v"),
         Step("calibration", "compress.calibration:CalibrationSettings", "compress.calibration:step", "P"),
     )

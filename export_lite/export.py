@@ -23,7 +23,7 @@ from slu.model.checkpoint import CONFIG, LABELS, LISTS, VOCAB, WEIGHTS, Checkpoi
 from slu.runtime.bundle import graph_inputs
 from slu.runtime.formats import BACKENDS, FORMATS, INT8, resolve
 
-STAGE = "export"
+EXPORT_STAGE = "export"
 
 
 def export_bundle(
@@ -52,7 +52,7 @@ def export_bundle(
         raise BundleError(f"{target}: is the checkpoint itself; choose another --out")
     _load_frameworks()
     manifest = Manifest(
-        stage=STAGE,
+        stage=EXPORT_STAGE,
         inputs=_inputs(source),
         config=_config(formats, length, checkpoint),
         versions=_versions(formats),
@@ -91,7 +91,7 @@ def check_bundle(
     source, directory = Path(checkpoint_dir), Path(bundle)
     checkpoint = load_checkpoint(source)
     manifest = Manifest.load(directory, BundleError)
-    if manifest.stage != STAGE:
+    if manifest.stage != EXPORT_STAGE:
         raise BundleError(f"{directory}: not a bundle; slu export CHECKPOINT --out DIR makes one")
     made_of, given = ({**inputs, MARK: ""} for inputs in (manifest.inputs, _inputs(source)))
     if made_of != given:
@@ -116,7 +116,7 @@ def export_up_to_date(
             checkpoint = load_checkpoint(source)
             formats_ = default_formats(checkpoint) if formats is None else formats
             config = _config(formats_, _checked(formats_, length, checkpoint), checkpoint)
-            wanted = (STAGE, _inputs(source), config, _versions(formats_))
+            wanted = (EXPORT_STAGE, _inputs(source), config, _versions(formats_))
             settings = {key: value for key, value in manifest.config.items() if key != "files"}
             files = manifest.config.get("files", {})
             whole = all((target / name).is_file() and sha256(target / name) == e["sha256"] for name, e in files.items())

@@ -19,6 +19,7 @@ from slu.errors import CheckpointError
 from slu.files import write_file
 from slu.model.checkpoint import Checkpoint
 from slu.model.quantization import dequantise
+from slu.runtime.formats import GGUF
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
@@ -54,7 +55,7 @@ def write_gguf(checkpoint: Checkpoint, path: str | Path, name: str = "") -> None
     import gguf
 
     with tempfile.TemporaryDirectory() as directory:
-        temporary = Path(directory) / "model.gguf"
+        temporary = Path(directory) / GGUF.files[0]
         writer = gguf.GGUFWriter(temporary, ARCHITECTURE)
         writer.add_custom_alignment(ALIGNMENT)
         if name:
@@ -226,7 +227,6 @@ def main() -> None:
     import sys
 
     from slu.model.checkpoint import load_checkpoint
-    from slu.runtime.formats import GGUF
 
     directory = Path(sys.argv[1])
     [file] = GGUF.files

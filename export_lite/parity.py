@@ -17,7 +17,7 @@ import numpy as np
 from export_lite.process import TIMEOUT_SECONDS, run_python
 from slu.corpus.utterance import Utterance
 from slu.errors import BundleError
-from slu.heads.joint_measures import percent
+from slu.heads.measures import percent
 from slu.inputs.flags import FlagColumns
 from slu.inputs.lexicon import Lexicon, find_matches
 from slu.inputs.tokenizer import Encoding

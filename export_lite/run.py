@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from compress.steps import chain, run_step, settings_of
     from export_lite.export import check_formats, export_up_to_date
     from slu.corpus.tagged import write_corpus
-    from slu.evaluation.commands import answer_commands, command_lines, command_shares
+    from slu.evaluation.command_check import answer_commands, command_lines, command_shares
     from slu.files import write_file
     from slu.runtime.loading import load
     from slu.training.augmentation import CommandSettings

@@ -50,12 +50,13 @@ class Manifest:
             ("history", list),
         ):
             if not isinstance(data.get(name, kind()), kind):
-                raise error(f"{path}: {name} is not what a manifest holds there")
+                what = "an object" if kind is dict else "a list"
+                raise error(f"{path}: {name} must be {what}, not {type(data[name]).__name__}; make the directory again")
         threshold = data.get("threshold", 0.0)
         if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
-            raise error(f"{path}: threshold is {threshold!r}, which is no probability")
+            raise error(f"{path}: threshold is {threshold!r}; it must be a number from 0 to 1")
         if not isinstance(data.get("stage", ""), str):
-            raise error(f"{path}: stage is not the name of one")
+            raise error(f"{path}: stage must be the name of a stage, as text")
         return cls(**data)
 
     def save(self, directory: str | Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench_arm.measurement import precision
 from slu.corpus.labels import Labels
 from slu.errors import BundleError, ConfigError
 from slu.files import MARK
 from slu.runtime.bundle import ModelDirectory, open_directory
-from slu.runtime.formats import AS_CHECKPOINT, FORMATS, Format
+from slu.runtime.formats import FORMATS, Format
 
 CLI = "slu-cli"
 BUILT = Path("build/linux-arm64") / CLI
@@ -60,7 +61,7 @@ def entries(
                 raise ConfigError(f"{cli}: no such program; build it with make arm, or say where it is with --cli")
             files = ((CLI, cli), (form.files[0], bundle / form.files[0]))
             size = files[1][1].stat().st_size
-            found.append(Entry("native", form.name, _precision(form, directory), CLI, files[1][0], files, size))
+            found.append(Entry("native", form.name, precision(form, directory.manifest), CLI, files[1][0], files, size))
         elif is_lite and lite:
             found.append(_other("lite", form, "slu-cli-lite", lite, directory))
         elif kernel and fastdeploy:
@@ -85,13 +86,6 @@ def _other(
     files = [(program, place / program), *((path.name, path) for path in libraries)]
     files += [(name, directory.path / name) for name in (*form.files, *beside)]
     size = sum((directory.path / name).stat().st_size for name in form.files)
-    precision = _precision(form, directory)
+    computes = precision(form, directory.manifest)
     padded = directory.length or 0
-    return Entry(backend, form.name, precision, program, form.files[0], tuple(files), size, arguments, padded)
-
-
-def _precision(form: Format, directory: ModelDirectory) -> str:
-    if form.precision != AS_CHECKPOINT:
-        return form.precision
-    stages = [directory.manifest.stage, *(past.get("stage") for past in directory.manifest.history)]
-    return "int8" if {"qat", "ptq"} & set(stages) else "fp32"
+    return Entry(backend, form.name, computes, program, form.files[0], tuple(files), size, arguments, padded)

@@ -22,7 +22,8 @@ from bench_arm.measurement import commit
 from slu.corpus.labels import Labels
 from slu.corpus.tagged import Slot, Utterance
 from slu.files import sha256
-from slu.heads.joint_measures import compare, percent
+from slu.heads.joint_measures import compare
+from slu.heads.measures import percent
 from slu.progress import Progress
 
 TEXTS, ONE_TEXT = "texts.txt", "one.txt"

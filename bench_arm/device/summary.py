@@ -9,6 +9,7 @@ from typing import Any
 from bench_arm.device.results import select
 from bench_arm.plots import PUBLISHED
 from bench_arm.statistics import summary
+from slu.tables import text_table
 
 EMULATED = "emulation time: compare instructions, not these"
 FIRST_SECONDS = 60
@@ -125,8 +126,7 @@ def table(result: dict[str, Any]) -> list[str]:
         memory = (f"{published.pss_mb:.2f}", "-", f"{published.size_mb:.2f}", "-", "-")
         accuracy = f"seed {published.seed_accuracy:.2f}"
         cells.append(["published", published.name, "", "Kirin 985", *times, *memory, accuracy, "-"])
-    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in cells]
+    lines = text_table(cells, left=range(len(head)))
     lines += [f"times are {result['times_are']}"] if emulated else []
     lines += [f"warning: {text}" for text in result["warnings"]]
     lines += [f"left out: {name}: {reason}" for name, reason in result["left_out"].items()]

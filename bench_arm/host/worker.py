@@ -28,14 +28,14 @@ from bench_arm.host.target import WARM_UP, Target
 from slu.corpus.dialogues import turns_before
 from slu.corpus.tagged import read_corpus
 from slu.errors import BundleError, SluError
-from slu.heads.joint_measures import compare, percent
+from slu.heads.measures import percent
 from slu.inputs.flags import FIRST_TURN
 from slu.platform import prepare_paddle
 from slu.runtime.backends import native_api
 from slu.runtime.backends.fixed_length import FixedLengthBackend
 from slu.runtime.backends.native import NativeBackend, utf8
 from slu.runtime.bundle import ModelDirectory, open_directory
-from slu.runtime.formats import AS_CHECKPOINT, BACKENDS, FLOAT32, FORMATS, INT8
+from slu.runtime.formats import BACKENDS, FLOAT32, FORMATS, GGUF, INT8
 from slu.runtime.loading import open_backend, parser_of
 from slu.runtime.parser import Backend, Parser
 
@@ -62,7 +62,7 @@ def serve(target: Target) -> None:
     right, intents = [], list[str]()
     for utterance, before_it in zip(selected, turns_before(selected)):
         answer = parser.parse(utterance.text, FIRST_TURN if before_it is None else intents[before_it])
-        right.append(compare(utterance, answer, parser.labels).exact)
+        right.append(parser.head.right(utterance, answer, parser.labels))
         intents.append(answer.intent)
     facts |= {
         "precision": _precision(target, directory),
@@ -107,12 +107,8 @@ def _open(target: Target, directory: ModelDirectory) -> Backend:
 def _precision(target: Target, directory: ModelDirectory) -> str:
     """The precision of the computation: some graphs of a quantised model simulate INT8 in floats."""
     form = FORMATS[BACKENDS[target.backend].format or ""]
-    if form.precision not in (AS_CHECKPOINT, FLOAT32):
-        return form.precision
-    stages = [directory.manifest.stage, *(past.get("stage") for past in directory.manifest.history)]
-    if not {"qat", "ptq"} & set(stages):
-        return FLOAT32
-    return INT8 if form.precision == AS_CHECKPOINT else "fp32 simulating int8"
+    own, model = (measurement.precision(each, directory.manifest) for each in (form, GGUF))
+    return "fp32 simulating int8" if (own, model) == (FLOAT32, INT8) else own
 
 
 def _libraries(target: Target, backend: Backend) -> dict[str, str]:

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-STAGE = "data split"
+SPLIT_STAGE = "data split"
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -83,7 +83,7 @@ def _split(args: argparse.Namespace) -> int:
     from slu.manifest import Manifest
 
     check_output_directory(args.out)
-    if (args.out / MARK).exists() and Manifest.load(args.out, OutputError).stage != STAGE:
+    if (args.out / MARK).exists() and Manifest.load(args.out, OutputError).stage != SPLIT_STAGE:
         raise OutputError(f"{args.out}: contains files that are not a split; choose another --out")
     if args.out.resolve() in args.file.resolve().parents:
         raise OutputError(f"{args.out}: contains the corpus that is to be split; choose another --out")
@@ -92,7 +92,7 @@ def _split(args: argparse.Namespace) -> int:
         write_corpus(train, directory / "train.txt")
         write_corpus(dev, directory / "dev.txt")
         Manifest(
-            stage=STAGE,
+            stage=SPLIT_STAGE,
             inputs={args.file.name: sha256(args.file)},
             config={"by": args.by, "seed": args.seed, "dev_fraction": args.dev_fraction},
         ).save(directory)

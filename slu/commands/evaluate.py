@@ -47,7 +47,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     from slu.corpus.tagged import read_corpus
     from slu.errors import ConfigError
-    from slu.evaluation.commands import answer_commands, command_lines, command_shares
+    from slu.evaluation.command_check import answer_commands, command_lines, command_shares
     from slu.evaluation.evaluate import error_lines, evaluate, write_evaluation
     from slu.files import write_file
     from slu.runtime.loading import load
@@ -96,6 +96,7 @@ def _python_parser(parser: Parser, model: Path) -> PythonParser:
     """A parser that computes the same and can ignore a part of its entries."""
     from slu.errors import ConfigError
     from slu.runtime.bundle import open_directory
+    from slu.runtime.loading import python_parser_of
     from slu.runtime.python_parser import PythonParser
 
     if isinstance(parser, PythonParser):
@@ -104,7 +105,7 @@ def _python_parser(parser: Parser, model: Path) -> PythonParser:
         raise ConfigError(
             f"--lexicon-share: the lexicons of {model} cannot be divided; give the directory of the model instead"
         )
-    return PythonParser(parser.backend, open_directory(model))
+    return python_parser_of(parser.backend, open_directory(model))
 
 
 def class_table(result: dict[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.evaluation.reliability import calibration
 from slu.files import write_file
-from slu.heads.joint_measures import percent
+from slu.heads.measures import percent
 from slu.heads.table import HEADS
 from slu.inputs.flags import FIRST_TURN
 from slu.runtime.parser import Parser, ParseResult

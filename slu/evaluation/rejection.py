@@ -14,7 +14,7 @@ from slu.corpus.speech import one_of
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.evaluation.reliability import auroc
-from slu.heads.joint_measures import compare, percent
+from slu.heads.measures import percent
 from slu.runtime.parser import Parser, ParseResult
 from slu.tables import text_table
 
@@ -86,7 +86,7 @@ def measure_rejection(
     }
     kinds = {kind: found for kind, found in kinds.items() if found}
     kinds |= {kind: parser.parse_batch(texts) for kind, texts in groups.items()}
-    right = np.array([compare(u, a, parser.labels).exact for u, a in zip(utterances, answers)])
+    right = np.array([parser.head.right(u, a, parser.labels) for u, a in zip(utterances, answers)])
     thresholds = {"model": parser.threshold, "kept": keep_threshold(scores, keep / 100)}
     table = []
     for name, threshold in thresholds.items():

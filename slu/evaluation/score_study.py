@@ -126,7 +126,7 @@ def compare_scores(path: Path, data: Path, other_domains: Path) -> list[str]:
     from slu.evaluation.evaluate import KEPT, evaluate
     from slu.evaluation.rejection import keep_threshold, negatives
     from slu.evaluation.reliability import auroc
-    from slu.heads.joint_measures import compare, percent
+    from slu.heads.measures import percent
     from slu.model.checkpoint import load_checkpoint
     from slu.platform import prepare_paddle
     from slu.runtime.loading import checkpoint_parser
@@ -134,7 +134,7 @@ def compare_scores(path: Path, data: Path, other_domains: Path) -> list[str]:
     prepare_paddle()
     parser, utterances = checkpoint_parser(load_checkpoint(path)), read_corpus(data)
     answers, evidence = collect_evidence(parser, lambda: evaluate(parser, utterances)[1])
-    right = np.array([compare(u, a, parser.labels).exact for u, a in zip(utterances, answers)])
+    right = np.array([parser.head.right(u, a, parser.labels) for u, a in zip(utterances, answers)])
     real = Scorer(evidence, parser.labels).alternatives()
     groups = {}
     for kind, texts in negatives(utterances, other_domains).items():

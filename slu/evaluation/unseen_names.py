@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slu.errors import LexiconError
-from slu.heads.joint_measures import percent
+from slu.heads.measures import percent
 from slu.runtime.parser import Parser
 
 PLACE = "{}"

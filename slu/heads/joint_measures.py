@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from slu.corpus.labels import OTHERS, Labels
 from slu.corpus.utterance import Slot, Utterance
+from slu.heads.measures import percent
 from slu.inputs.normalisation import SPACE, normalise_character
 
 MEASURES = (
@@ -85,10 +86,6 @@ def measure(utterances: Sequence[Utterance], answers: Sequence[Answer], labels: 
         "classes": {"intents": intents, "slots": slots},
         "confusion": _confusion(utterances, answers, labels),
     }
-
-
-def percent(part: float, whole: float) -> float:
-    return 100.0 * part / whole if whole else 0.0
 
 
 def _spans(slots: Sequence[Slot]) -> set[tuple[str, int, int]]:

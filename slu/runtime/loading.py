@@ -33,14 +33,23 @@ def load(path: str | Path, backend: str | None = None, threads: int = 1) -> Pars
 
 def parser_of(opened: Backend, directory: ModelDirectory, threads: int = 1) -> Parser:
     """The parser over a backend that runs the model of ``directory``, with its lexicons, pinned texts and threshold."""
-    parser: Parser
-    if isinstance(opened, NativeBackend):
-        parser = NativeParser(opened, directory.labels, directory.manifest.threshold, threads)
-    else:
-        parser = PythonParser(opened, directory)
+    if not isinstance(opened, NativeBackend):
+        return python_parser_of(opened, directory)
+    parser = NativeParser(opened, directory.labels, directory.manifest.threshold, threads)
+    _add_pins(parser, directory)
+    return parser
+
+
+def python_parser_of(opened: Backend, directory: ModelDirectory) -> PythonParser:
+    """The same with tokens, matches and decoding in Python for every backend, also for the native engine."""
+    parser = PythonParser(opened, directory)
+    _add_pins(parser, directory)
+    return parser
+
+
+def _add_pins(parser: Parser, directory: ModelDirectory) -> None:
     if (directory.path / PINS).is_file():
         parser.pins.add_file(directory.path / PINS)
-    return parser
 
 
 def open_backend(model: ModelDirectory, name: str, threads: int = 1) -> Backend:

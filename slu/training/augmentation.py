@@ -1,7 +1,8 @@
 """What a model is trained on beside the corpus.
 
 * ``[speech]``: copies of utterances as people say them and recognisers write them (`slu.corpus.speech`).
-* ``[commands]``: everyday commands (`slu.corpus.commands`), the first copy as it stands, others with other names.
+* ``[commands]``: everyday commands (`slu.corpus.everyday_commands`), the first copy as it stands, others with other
+names.
 * ``[balance]``: more copies of the utterances of rare intents, each after the turn that it had before it.
 * ``[unclear]``: two commands in one sentence, and commands with rubbish behind them. No answer is right for them, so
   they are labelled with several wrong ones by chance: the model learns to be sure of none, and the score stays low.
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from random import Random
 
-from slu.corpus.commands import read_commands
+from slu.corpus.everyday_commands import read_commands
 from slu.corpus.labels import OTHERS, Labels
 from slu.corpus.phrase_files import CHECK, TRAINING, read_parts
 from slu.corpus.speech import (

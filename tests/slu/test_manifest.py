@@ -43,13 +43,13 @@ def test_history_grows_by_one_stage() -> None:
         ({"format_version": 7}, f"format version 7, this program reads {FORMAT_VERSION}"),
         ({"format_version": None}, "format version None"),
         ({"author": "x"}, "unknown field 'author'"),
-        ({"metrics": []}, "metrics is not what"),
-        ({"history": {}}, "history is not what"),
+        ({"metrics": []}, "metrics must be an object"),
+        ({"history": {}}, "history must be a list"),
         ({"threshold": "high"}, "threshold is 'high'"),
         ({"threshold": True}, "threshold is True"),
         ({"threshold": float("nan")}, "threshold is nan"),
         ({"threshold": 1.5}, "threshold is 1.5"),
-        ({"stage": 3}, "stage is not"),
+        ({"stage": 3}, "stage must be"),
     ],
 )
 def test_what_does_not_fit_is_refused(change: dict[str, Any], words: str, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ export class SluModel {
   readonly lexicon: Lexicon;
   /** Memory of the engine and the model, in bytes. */
   readonly memoryBytes: number;
-  /** Parse one text. `previousIntent`: that of the turn before, null when this is the first one, left out when it is not known. */
+  /** Parse one text. `previousIntent`: the intent of the previous turn, null when this is the first one, left out when it is not known. */
   parse(text: string, options?: { previousIntent?: string | null }): ParseResult;
   session(): Session;
   /** Free the model and its sessions. */

@@ -256,7 +256,7 @@ def test_split_command(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").touch()
     for taken in (out, tmp_path / "other"):
-        with pytest.raises(OutputError, match="holds something else"):
+        with pytest.raises(OutputError, match="choose another --out"):
             slu_data("split", SAMPLE, "--out", taken)
     assert read_corpus(out / "dev.txt") == dev
 

@@ -8,7 +8,7 @@ import pytest
 
 from slu.corpus.tagged import format_tagged
 from slu.corpus.utterance import Utterance
-from slu.evaluation.commands import answer_commands, command_lines, command_shares
+from slu.evaluation.command_check import answer_commands, command_lines, command_shares
 from slu.runtime.parser import Parser
 
 

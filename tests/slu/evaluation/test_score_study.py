@@ -43,4 +43,4 @@ def test_scores_are_compared(checkpoint_directory: Path, sample: list[Utterance]
     result, _ = evaluate(parser, half)
     assert 50 <= result["exact"] < 70 and result["calibration"]["auroc"] != 50
     assert float(numbers[0]) == pytest.approx(result["calibration"]["auroc"], abs=0.006)
-    assert len(numbers) == 6 and all(0 <= float(number) <= 100 for number in numbers)
+    assert len(numbers) == 8 and all(0 <= float(number) <= 100 for number in numbers)

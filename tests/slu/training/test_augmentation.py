@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slu.corpus.commands import read_commands
+from slu.corpus.everyday_commands import read_commands
 from slu.corpus.phrase_files import CHECK
 from slu.corpus.speech import KINDS, read_phrases
 from slu.corpus.utterance import Utterance

@@ -1,4 +1,4 @@
-"""Copies of training utterances with new names: right labels, names in the lists, the turn before kept."""
+"""Copies of training utterances with new names: right labels, names in the lists, the previous intent kept."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ public final class ModelInfo {
   }
 
   /**
-   * Whether the intent of the turn before counts. If not, a {@link Session} is of no use, and does no harm.
+   * Whether the previous intent counts. If not, a {@link Session} is of no use, and does no harm.
    *
    * @return false for models that were trained without dialogues
    */

@@ -50,7 +50,7 @@ public final class Parser implements AutoCloseable {
    * the previous intent give the same result as without it. {@link Session} does this for whole dialogues.
    *
    * @param text as for {@link #parse(CharSequence)}
-   * @param previousIntent intent of the turn before, or null when it is not known
+   * @param previousIntent previous intent, or null when it is not known
    * @return never null
    * @throws SluException ARGUMENT for a null text or an intent that the model does not have; CLOSED, BUSY, MEMORY
    */

@@ -4,7 +4,7 @@ package org.slu.demo;
 final class Turn {
   final Answer answer;
 
-  /** Intent of the turn before, which the model knew; null for the first turn. */
+  /** Previous intent, which the model knew; null for the first turn. */
   final String previousIntent;
 
   Turn(Answer answer, String previousIntent) {

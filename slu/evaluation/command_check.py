@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slu.corpus.commands import Command, read_commands
+from slu.corpus.everyday_commands import Command, read_commands
 from slu.corpus.phrase_files import CHECK, PARTS
 from slu.corpus.tagged import format_tagged
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
-from slu.heads.joint_measures import percent
+from slu.heads.measures import percent
 from slu.runtime.parser import Parser, ParseResult
 
 
@@ -30,7 +30,8 @@ class Answered:
 
 
 def answer_commands(parser: Parser, directory: Path) -> list[Answered]:
-    """Ask about every command of a directory (`slu.corpus.commands`), each by itself: nothing is said before it."""
+    """Ask about every command of a directory (`slu.corpus.everyday_commands`), each by itself: nothing is said before
+    it."""
     commands = read_commands(directory, parser.labels)
     answers = parser.parse_batch([command.utterance.text for command in commands])
     return [Answered(c, a, parser.head.right(c.utterance, a, parser.labels)) for c, a in zip(commands, answers)]

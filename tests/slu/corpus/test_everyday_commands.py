@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slu.corpus.commands import read_commands
+from slu.corpus.everyday_commands import read_commands
 from slu.corpus.labels import Labels
 from slu.corpus.phrase_files import PARTS
 from slu.errors import ConfigError
