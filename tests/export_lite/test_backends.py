@@ -77,7 +77,7 @@ def test_a_batch_is_answered_as_its_parts_and_stays_as_it_was(exported: Exported
         path = exported.bundle.parent / f"{backend}.npz"
         command = [sys.executable, "-c", code, str(exported.bundle), backend, str(path)]
         done = subprocess.run(command, capture_output=True, check=False, timeout=120)
-        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), (backend, done.stderr.decode())
         with np.load(path) as arrays:
             for i in range(2):
                 np.testing.assert_allclose(arrays[f"arr_{i}"], expected[i], rtol=0, atol=2e-5)

@@ -95,11 +95,11 @@ def test_every_engine_is_measured(
         assert row["threads"] == 1 and row["utterances"] == 9 * 2
         assert row["padded_to"] == (0 if row["backend"] == "native" else LENGTH)
         for times in (row["end_to_end_ms"], row["model_ms"]):
-            assert set(times) == {*TIMES, "p50_interval"}
-            low, high = times["p50_interval"]
-            assert 0 < low <= times["p50"] <= high
+            assert set(times) - {"p50_interval"} == set(TIMES)
             assert 0 < times["p50"] <= times["p90"] <= times["p99"]
             assert 0 < times["mean"] <= times["p99"]  # of 18 values, p99 is the largest
+        low, high = row["end_to_end_ms"]["p50_interval"]
+        assert 0 < low <= row["end_to_end_ms"]["p50"] <= high
         assert row["model_ms"]["p50"] < row["end_to_end_ms"]["p99"]
         assert row["load_ms"] > 0 and row["size_bytes"] > 10_000
         assert row["pss_bytes"] > row["pss_before_bytes"] > 1_000_000
