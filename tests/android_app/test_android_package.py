@@ -50,7 +50,7 @@ def test_the_same_sources_give_the_same_bytes(built: dict[str, Path]) -> None:
 
 def test_sizes(built: dict[str, Path]) -> None:
     assert built["slu-demo.apk"].stat().st_size <= MODEL.stat().st_size + 350_000
-    assert built["slu-core.aar"].stat().st_size <= 300_000
+    assert built["slu-core.aar"].stat().st_size <= 325_000  # it was 276,354 before the tables of normalisation
 
 
 def test_what_the_manifest_says(app: Path, tools: Toolchain) -> None:
@@ -116,7 +116,7 @@ def test_native_libraries_need_nothing(built: dict[str, Path], abi: str, tmp_pat
     segments = [line.split() for line in run(["readelf", "-lW", str(library)]).splitlines() if " LOAD " in line]
     assert segments and all(int(words[-1], 16) >= PAGE for words in segments)
     assert ".symtab" not in run(["readelf", "-SW", str(library)]), "stripped"
-    assert library.stat().st_size <= 250_000
+    assert library.stat().st_size <= 260_000
 
 
 def test_code(app: Path, checks: Path, tmp_path: Path) -> None:
