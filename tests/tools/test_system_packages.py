@@ -22,6 +22,9 @@ for name in "$@"; do
     qemu-user) commands=qemu-aarch64 ;;
     chromium) commands=chromium ;;
     npm) commands="node npm" ;;
+    openjdk-17-jdk-headless) commands=javac ;;
+    adb) commands=adb ;;
+    iproute2) commands=ip ;;
     libclang-rt-dev) touch {runtime}; continue ;;
     libgl1) commands=ldconfig says=libGL.so.1 ;;
     *) continue ;;
@@ -84,7 +87,9 @@ def test_root_installs_what_is_missing(system: System) -> None:
     done = system.run("test")
     assert done.returncode == 0, done.stderr
     [_, install] = system.log.read_text().splitlines()
-    assert install.endswith("--no-install-recommends make g++ libgl1 clang libclang-rt-dev qemu-user chromium npm")
+    assert install.endswith(
+        "--no-install-recommends make g++ libgl1 clang libclang-rt-dev qemu-user chromium npm openjdk-17-jdk-headless adb iproute2"
+    )
     assert system.run("test").stdout == ""
     assert len(system.log.read_text().splitlines()) == 2  # there is nothing more to do
 
@@ -104,7 +109,7 @@ def test_others_are_told_the_line_to_type(system: System) -> None:
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         "Missing system packages. Install them with: sudo apt-get install --no-install-recommends "
-        "g++ libgl1 clang libclang-rt-dev qemu-user chromium npm"
+        "g++ libgl1 clang libclang-rt-dev qemu-user chromium npm openjdk-17-jdk-headless adb iproute2"
     ]
     assert system.log.read_text() == ""
 
