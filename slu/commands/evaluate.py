@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from slu.commands.arguments import add_lexicon_argument, add_lists
 from slu.commands.robustness import add_arguments, check_arguments, measure_robustness
-from slu.evaluation.evaluate import check_labels
 
 if TYPE_CHECKING:
     from slu.runtime.parser import Parser
@@ -48,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from slu.corpus.tagged import read_corpus
     from slu.errors import ConfigError
     from slu.evaluation.command_check import answer_commands, command_lines, command_shares
-    from slu.evaluation.evaluate import error_lines, evaluate, write_evaluation
+    from slu.evaluation.evaluate import check_labels, error_lines, evaluate, write_evaluation
     from slu.files import write_file
     from slu.runtime.loading import load
 

@@ -37,7 +37,7 @@ def web(node: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def check_module(node: str) -> dict[str, Path]:
+def check_module(node: str, web: Path) -> dict[str, Path]:
     """slu-check for WASI, of each variant."""
     return {
         variant: build_wasm(f"wasm-check/{variant}", relaxed=variant == "relaxed", hosted=True) / "slu-check.wasm"

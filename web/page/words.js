@@ -42,7 +42,7 @@ export const WORDS = {
     addSong: "加一首歌",
     add: "添加",
     remove: (name) => `删除${name}`,
-    tryName: "试试：打电话给诸葛小明，再把诸葛小明加入联系人",
+    tryName: "试试：打电话给慕容吹雪，再把慕容吹雪加入联系人",
     loading: "正在打开…",
     loadFailed: "没有打开：",
     facts: (engine, model, names) => `引擎${engine}（压缩后），模型${model}，自带名单${names}条。`,
@@ -91,7 +91,7 @@ export const WORDS = {
     addSong: "Add a song",
     add: "Add",
     remove: (name) => `Remove ${name}`,
-    tryName: "Try it: call 诸葛小明, then add 诸葛小明 to the contacts",
+    tryName: "Try it: call 慕容吹雪, then add 慕容吹雪 to the contacts",
     loading: "Opening…",
     loadFailed: "Could not be opened: ",
     facts: (engine, model, names) => `Engine ${engine} compressed, model ${model}, with ${names} names built in.`,
@@ -152,10 +152,10 @@ export const EXAMPLES = [
   ["播放一首伤感的情歌", "Play a sad love song"],
   ["下一首", "Next song"],
   ["去最近的加油站", "To the nearest petrol station"],
-  ["打电话给诸葛小明", "Call 诸葛小明"],
+  ["打电话给慕容吹雪", "Call 慕容吹雪"],
   ["从虹桥机场到外滩怎么走", "The way from the airport to the Bund"],
   ["今天天气怎么样", "What is the weather like?"],
 ];
 export const DIALOGUE = ["导航到人民广场", "取消", "来一首周杰伦的稻香", "下一首"];
 export const FIRST_LISTS = { contact_name: ["欧阳小满", "司马一诺"], song: ["南窗听雪", "月亮来信"] };
-export const NEW_NAME = { sentence: "打电话给诸葛小明", name: "诸葛小明" };
+export const NEW_NAME = { sentence: "打电话给慕容吹雪", name: "慕容吹雪" };

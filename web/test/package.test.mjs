@@ -56,18 +56,18 @@ test("no text, a long text, a kernel by name", async () => {
 
 test("lists change what is understood, for the model or for a dialogue", () => {
   const understands = (parser) => {
-    const { understood, slots } = parser.parse("打电话给诸葛小明");
-    return understood && slots.length === 1 && slots[0].name === "contact_name" && slots[0].value === "诸葛小明";
+    const { understood, slots } = parser.parse("打电话给慕容吹雪");
+    return understood && slots.length === 1 && slots[0].name === "contact_name" && slots[0].value === "慕容吹雪";
   };
   const session = pico.session(), next = () => (session.restart(), understands(session));
   assert.ok(!understands(pico) && !next());
-  session.lexicon.add("contact_name", ["诸葛小明"]);
+  session.lexicon.add("contact_name", ["慕容吹雪"]);
   assert.ok(!understands(pico) && next());
-  pico.lexicon.replace("contact_name", new Set(["# 一", "诸葛小明"]));
+  pico.lexicon.replace("contact_name", new Set(["# 一", "慕容吹雪"]));
   assert.ok(understands(pico));
-  pico.lexicon.remove("contact_name", ["诸葛小明"]);
+  pico.lexicon.remove("contact_name", ["慕容吹雪"]);
   assert.ok(!understands(pico) && next());
-  pico.lexicon.add("contact_name", ["诸葛小明"]);
+  pico.lexicon.add("contact_name", ["慕容吹雪"]);
   assert.ok(understands(pico));
   pico.lexicon.reset("contact_name");
   assert.ok(!understands(pico));

@@ -166,7 +166,7 @@ def test_a_wrong_argument_is_one_line(
     one_line(capsys.readouterr().err, words)
 
 
-@pytest.mark.parametrize("arguments", [[], ["parse"], ["eval", "x"], ["sing"], ["parse", "--loud", "x"]])
+@pytest.mark.parametrize("arguments", [[], ["parse"], ["eval"], ["sing"], ["parse", "--loud", "x"]])
 def test_a_wrong_call_is_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)

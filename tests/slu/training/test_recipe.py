@@ -85,7 +85,7 @@ def test_settings_can_be_changed_from_outside(path: Path, monkeypatch: pytest.Mo
         ("width.ratios=['x']", r"\[width\] ratios is 'x'; float"),
         ("width.training=3", "training must be a table"),
         ("width.training.epochs=0", r"training: epochs is 0"),
-        ("network.x=1", r"\[network\] is not a section of a recipe; the sections are data, lexicon, model"),
+        ("network.x=1", r"\[network\] is not a section of a recipe; the sections are data, lexicon, speech"),
         ("model", "write it as section.name=value"),
         ("model.=1", "write it as section.name=value"),
         ("seed=1", "write it as section.name=value"),
