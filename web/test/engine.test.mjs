@@ -10,7 +10,7 @@ import { BUILT, fails, golden, model, numbers, opened, randomNumbers, tiny } fro
 const CODES = { 3: "format", 4: "version" };
 const PARSES = Number(process.env.SLU_PARSES ?? 30000);
 
-for (const [name, most] of [["slu.wasm", 60000], ["slu-relaxed.wasm", 62000]])
+for (const [name, most] of [["slu.wasm", 77000], ["slu-relaxed.wasm", 78000]])
   test(`${name} is small and imports nothing`, () => {
     const bytes = readFileSync(join(BUILT, "package", name));
     assert.ok(gzipSync(bytes, { level: 9 }).length <= most);
