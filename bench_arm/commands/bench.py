@@ -34,7 +34,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     host.set_defaults(func=run_host)
 
-    from bench_arm.device import command as device
+    from bench_arm.commands import device
 
     device.register(places)
 
