@@ -16,12 +16,11 @@ from export_lite.parity import Reference, measure, reference, require_parity
 from slu.corpus.utterance import Utterance
 from slu.errors import BundleError, ConfigError, SluError
 from slu.files import MARK, check_output_directory, new_directory, sha256
-from slu.formats.naive_buffer import read_header
 from slu.inputs.flags import FlagColumns
 from slu.manifest import Manifest, library_versions
 from slu.model.checkpoint import CONFIG, LABELS, LISTS, VOCAB, WEIGHTS, Checkpoint, load_checkpoint
 from slu.runtime.bundle import graph_inputs
-from slu.runtime.formats import BACKENDS, FORMATS, INT8, resolve
+from slu.runtime.formats import BACKENDS, FORMATS, INT8, Format, resolve
 
 EXPORT_STAGE = "export"
 
@@ -65,9 +64,9 @@ def export_bundle(
             if (source / name).is_file():
                 shutil.copyfile(source / name, directory / name)
         _write_formats(checkpoint, length, formats, directory)
-        names = [name for format_ in formats for name in FORMATS[format_].files]
-        add_labels_file(checkpoint, length, directory, names)
-        manifest.config["files"] = {name: _file_entry(directory / name) for name in names}
+        files = {name: form for form in (FORMATS[name] for name in formats) for name in form.files}
+        add_labels_file(checkpoint, length, directory, files)
+        manifest.config["files"] = {name: _file_entry(directory / name, form) for name, form in files.items()}
         manifest.save(directory)
         matrix, problems = _compare(directory, formats, expected, say)
         if problems:
@@ -188,10 +187,10 @@ def _versions(formats: Sequence[str]) -> dict[str, str]:
     return library_versions() | {package: metadata.version(package) for package in packages}
 
 
-def _file_entry(path: Path) -> dict[str, Any]:
-    """What the manifest says of a file; of a ``.nb`` file also which Paddle Lite its header names."""
-    entry = {"bytes": path.stat().st_size, "sha256": sha256(path)}
-    return entry | ({"paddle_lite": read_header(path).version} if path.suffix == ".nb" else {})
+def _file_entry(path: Path, form: Format) -> dict[str, Any]:
+    """What the manifest says of a file."""
+    facts: dict[str, Any] = resolve(form.facts)(path) if form.facts else {}
+    return {"bytes": path.stat().st_size, "sha256": sha256(path), **facts}
 
 
 def _load_frameworks() -> None:

@@ -54,6 +54,13 @@ class ParseResult:
             data["pinned"] = True
         return data
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ParseResult:
+        """The answer in an object of `to_dict`, or of the C++ programs, which may have more members."""
+        slots = tuple(Slot(each["name"], each["value"], each["start"], each["end"]) for each in data["slots"])
+        truncated, pinned = bool(data.get("truncated")), bool(data.get("pinned"))
+        return cls(data["text"], data["intent"], data["score"], data["understood"], slots, truncated, pinned)
+
 
 class Backend(Protocol):
     """Something that computes logits. ``name``: as in ``--backend``. ``max_length``: most tokens of a text."""

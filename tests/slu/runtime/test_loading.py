@@ -85,7 +85,7 @@ def test_a_backend_that_cannot_be_says_what_to_do(
     for file in runner.files if runner.format else ():
         (good / file).touch()
     uninstall(monkeypatch, runner.module)
-    monkeypatch.setattr("slu.runtime.formats.find_library", lambda: None)
+    monkeypatch.setattr("slu.runtime.backends.native_api.find_library", lambda: None)
     if name == "native":
         assert "`pip install .` builds it" in refused(good, name)
         return
