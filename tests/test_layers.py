@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from slu.heads.table import HEADS
+
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("slu.errors", "slu.files", "slu.manifest", "slu.platform", "slu.progress", "slu.tables", "slu.cli"),
@@ -13,12 +15,15 @@ LAYERS = (
     ("slu.inputs",),
     ("slu.heads",),
     ("slu.model", "slu.formats"),
+    ("slu.runtime.formats", "slu.runtime.bundle", "slu.runtime.parser", "slu.runtime.python_parser"),
+    ("slu.runtime.backends",),
     ("slu.runtime",),
     ("slu.evaluation",),
     ("slu.training",),
     ("slu.commands",),
     ("compress",),
     ("export_lite",),
+    ("export_lite.commands",),
     ("bench_arm.measurement", "bench_arm.statistics", "bench_arm.plots", "bench_arm.accuracy_plot"),
     ("bench_arm.host", "bench_arm.device"),
     ("bench_arm.emulated",),
@@ -46,12 +51,15 @@ def imported(path: Path, known: dict[str, Path]) -> Iterator[str]:
 
 
 def place(module: str) -> tuple[int, str]:
-    """The number of a module's layer, and its part of it."""
-    for number, parts in enumerate(LAYERS):
-        for part in parts:
-            if module == part or module.startswith(f"{part}."):
-                return number, part
-    raise AssertionError(f"{module} is in no layer; add its package to LAYERS")
+    """The number of a module's layer, and its part of it: the longest name that fits."""
+    found = [
+        (len(part), number, part)
+        for number, parts in enumerate(LAYERS)
+        for part in parts
+        if module == part or module.startswith(f"{part}.")
+    ]
+    assert found, f"{module} is in no layer; add its package to LAYERS"
+    return max(found)[1:]
 
 
 def test_every_import_points_down() -> None:
@@ -85,6 +93,29 @@ def test_no_modules_import_each_other() -> None:
     for module in graph:
         if module not in PACKAGES:
             visit(module, ())
+
+
+def test_nothing_outside_names_a_head_or_its_tensors() -> None:
+    known = modules()
+    outside = {module: path for module, path in known.items() if not module.startswith("slu.heads")}
+    names = {name for head in HEADS.values() for name in (*head.layers, *head.logits)}
+    for module, path in outside.items():
+        own = {f"slu.heads.{name}" for name in ("head", "table", "examples", "measures")}
+        heads = {other for other in imported(path, known) if other.startswith("slu.heads.")} - own
+        assert not heads, f"{module} imports {min(heads)}; what it needs belongs into Head"
+        found = {name for name in names if name in path.read_text(encoding="utf-8")}
+        assert not found, f"{module} names {min(found)}"
+
+
+def test_only_commands_read_arguments() -> None:
+    """Modules of the command line, and programs that nothing imports."""
+    known = modules()
+    used = {other for path in known.values() for other in imported(path, known)}
+    for module, path in known.items():
+        package, _, name = module.rpartition(".")
+        if "import argparse" in path.read_text(encoding="utf-8") and module != "slu.cli":
+            is_command = name == "command" or package.endswith("commands")
+            assert is_command or module not in used, f"{module} is imported, and reads arguments"
 
 
 def test_the_ground_floor_of_slu_is_small() -> None:

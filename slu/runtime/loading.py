@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slu.errors import BundleError, ConfigError
 from slu.inputs.pins import PINS
@@ -11,6 +12,9 @@ from slu.runtime.bundle import ModelDirectory, open_directory
 from slu.runtime.formats import BACKENDS, resolve
 from slu.runtime.parser import Backend, Parser
 from slu.runtime.python_parser import PythonParser
+
+if TYPE_CHECKING:
+    from slu.model.network import ErnieWithHead
 
 
 def load(path: str | Path, backend: str | None = None, threads: int = 1) -> Parser:
@@ -67,12 +71,15 @@ def open_backend(model: ModelDirectory, name: str, threads: int = 1) -> Backend:
     return opened
 
 
-def checkpoint_parser(checkpoint: Checkpoint) -> PythonParser:
-    """A parser that runs a checkpoint by Paddle, with its built-in lexicons."""
+def checkpoint_parser(checkpoint: Checkpoint, network: ErnieWithHead | None = None) -> PythonParser:
+    """A parser that runs a checkpoint by Paddle, with its built-in lexicons.
+
+    ``network``: made of the checkpoint already, and perhaps being trained; its parameters of the moment are used.
+    """
     from slu.model.network import load_model
     from slu.runtime.backends.dygraph import DygraphBackend
 
-    return PythonParser(DygraphBackend(load_model(checkpoint)), checkpoint)
+    return PythonParser(DygraphBackend(load_model(checkpoint) if network is None else network), checkpoint)
 
 
 def _load_file(path: Path, backend: str | None, threads: int) -> Parser:

@@ -131,10 +131,9 @@ def json_rows(rows: list[dict[str, Any]]) -> str:
 
 def _evaluator(model: Any, checkpoint: Checkpoint, dev: Sequence[Utterance]) -> Callable[[], dict[str, float]]:
     from slu.evaluation.evaluate import evaluate as measure_parser
-    from slu.runtime.backends.dygraph import DygraphBackend
-    from slu.runtime.python_parser import PythonParser
+    from slu.runtime.loading import checkpoint_parser
 
-    parser = PythonParser(DygraphBackend(model), checkpoint)
+    parser = checkpoint_parser(checkpoint, model)
 
     def evaluate() -> dict[str, float]:
         result, _ = measure_parser(parser, dev)
