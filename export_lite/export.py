@@ -18,7 +18,7 @@ from slu.errors import BundleError, ConfigError, SluError
 from slu.files import MARK, check_output_directory, new_directory, sha256
 from slu.inputs.flags import FlagColumns
 from slu.manifest import Manifest, library_versions
-from slu.model.checkpoint import CONFIG, LABELS, LISTS, VOCAB, WEIGHTS, Checkpoint, load_checkpoint
+from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, VOCAB, WEIGHTS, Checkpoint, load_checkpoint
 from slu.runtime.bundle import graph_inputs
 from slu.runtime.formats import BACKENDS, FORMATS, INT8, Format, resolve
 
@@ -60,7 +60,7 @@ def export_bundle(
     )
     expected = reference(checkpoint, length, data)
     with new_directory(target) as directory:
-        for name in (VOCAB, LABELS, CONFIG, LISTS):
+        for name in (VOCAB, LABELS, CONFIG, LEXICONS):
             if (source / name).is_file():
                 shutil.copyfile(source / name, directory / name)
         _write_formats(checkpoint, length, formats, directory)
@@ -171,7 +171,7 @@ def _why_not(name: str, quantised: bool) -> str | None:
 
 
 def _inputs(source: Path) -> dict[str, str]:
-    names = (WEIGHTS, CONFIG, VOCAB, LABELS, LISTS, MARK)
+    names = (WEIGHTS, CONFIG, VOCAB, LABELS, LEXICONS, MARK)
     return {name: sha256(source / name) for name in names if (source / name).is_file()}
 
 

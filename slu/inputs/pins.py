@@ -16,8 +16,8 @@ from slu.corpus.labels import Labels
 from slu.corpus.tagged import parse_tagged
 from slu.corpus.utterance import Slot
 from slu.errors import CorpusError, PinError
+from slu.inputs.entries import MAX_CHARACTERS, normalise, numbered_lines
 from slu.inputs.normalisation import COMBINING, PLAIN, normalise_text
-from slu.inputs.phrases import MAX_PHRASE, normalise, phrase_lines
 
 PINS = "pins.txt"
 """Name of the file in the directory of a model whose texts are pinned when it is opened."""
@@ -82,7 +82,7 @@ class Pins:
         if not self.any:
             return None
         characters = normalise(text, self._normalisation)
-        pin = self._find(characters) if len(characters) <= MAX_PHRASE else None
+        pin = self._find(characters) if len(characters) <= MAX_CHARACTERS else None
         return None if pin is None else (pin.intent, tuple(self._slots(pin, text)))
 
     @property
@@ -129,8 +129,8 @@ class Pins:
         problem = (
             "no character of it is compared"
             if not characters
-            else f"{len(characters)} characters; at most {MAX_PHRASE} can be"
-            if len(characters) > MAX_PHRASE
+            else f"{len(characters)} characters; at most {MAX_CHARACTERS} can be"
+            if len(characters) > MAX_CHARACTERS
             else f"{len(slots)} slots; at most {MAX_SLOTS} can be"
             if len(slots) > MAX_SLOTS
             else "a pinned text has no corrections"
@@ -155,7 +155,7 @@ def _lines(path: str | Path) -> Iterable[tuple[int, str]]:
         content = Path(path).read_bytes()
     except OSError as error:
         raise PinError(f"{path}: cannot be read ({error.strerror or error})") from error
-    for number, raw in phrase_lines(content):
+    for number, raw in numbered_lines(content):
         try:
             yield number, raw.decode("utf-8")
         except UnicodeDecodeError as error:

@@ -80,15 +80,15 @@ class Backend(Protocol):
 class ChangeableLexicon(Protocol):
     """Lexicons, one a slot, that can be changed while a model is in use. A change is made as a whole or not at all."""
 
-    def add(self, slot: str, phrases: Iterable[str]) -> None:
+    def add(self, slot: str, entries: Iterable[str]) -> None:
         """Add entries to the lexicon of ``slot``."""
         ...
 
-    def remove(self, slot: str, phrases: Iterable[str]) -> None:
+    def remove(self, slot: str, entries: Iterable[str]) -> None:
         """Remove entries, also those of the layers below. Entries that are in no lexicon are ignored."""
         ...
 
-    def replace(self, slot: str, phrases: Iterable[str]) -> None:
+    def replace(self, slot: str, entries: Iterable[str]) -> None:
         """Let ``slot`` have these entries and no others."""
         ...
 
@@ -97,7 +97,7 @@ class ChangeableLexicon(Protocol):
         ...
 
     def add_file(self, slot: str, path: str | Path) -> None:
-        """Add the entries of a file (see `slu.inputs.phrases`)."""
+        """Add the entries of a file (see `slu.inputs.entries`)."""
         ...
 
 

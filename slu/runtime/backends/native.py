@@ -123,9 +123,9 @@ class _Model:
         info: api.Info = self.library.slu_model_info(self.handle).contents
         return info
 
-    def change(self, change: int, slot: str | None, phrases: bytes) -> str:
+    def change(self, change: int, slot: str | None, entries: bytes) -> str:
         """``slu_model_change_lexicon``"""
-        return _change(self.library.slu_model_change_lexicon, self.handle, change, slot, phrases)
+        return _change(self.library.slu_model_change_lexicon, self.handle, change, slot, entries)
 
     def change_file(self, change: int, slot: str, path: Path) -> str:
         """``slu_model_change_lexicon_file``"""
@@ -161,9 +161,9 @@ class _Context:
                 self._fail(status)
             self._previous_intent = number
 
-    def change(self, change: int, slot: str | None, phrases: bytes) -> str:
+    def change(self, change: int, slot: str | None, entries: bytes) -> str:
         """``slu_context_change_lexicon``"""
-        return _change(self._library.slu_context_change_lexicon, self.handle, change, slot, phrases)
+        return _change(self._library.slu_context_change_lexicon, self.handle, change, slot, entries)
 
     def change_file(self, change: int, slot: str, path: Path) -> str:
         """``slu_context_change_lexicon_file``"""
@@ -277,14 +277,14 @@ class NativeSession:
     def __init__(self, parser: NativeParser):
         self._native = parser
         self._context = parser.backend.new_context()
-        self._lists = NativeLexicon(self._context.change, self._context.change_file) if parser.columns.slots else None
+        self._lexicon = NativeLexicon(self._context.change, self._context.change_file) if parser.columns.slots else None
         self.pins = NativePins(parser.labels, self._context.change_pins, self._context.change_pins_file)
         self._previous = FIRST_TURN
 
     @property
     def lexicon(self) -> NativeLexicon:
         """Lexicons for this dialogue only, on top of the parser's."""
-        return required(self._lists)
+        return required(self._lexicon)
 
     def parse(self, text: str) -> ParseResult:
         """Parse the next utterance of the dialogue."""
@@ -348,9 +348,9 @@ def _labels(info: api.Info, path: Path) -> Labels:
         raise BundleError(f"{path}: its labels cannot be used ({error}); export it again") from error
 
 
-def _change(function: Callable[..., int], owner: c_void_p, change: int, slot: str | None, phrases: bytes) -> str:
+def _change(function: Callable[..., int], owner: c_void_p, change: int, slot: str | None, entries: bytes) -> str:
     """Call one of the functions that change a lexicon; returns what is wrong, "" if nothing is."""
-    return _call(function, owner, change, None if slot is None else utf8(slot), phrases, len(phrases))
+    return _call(function, owner, change, None if slot is None else utf8(slot), entries, len(entries))
 
 
 def _change_file(function: Callable[..., int], owner: c_void_p, change: int, slot: str, path: Path) -> str:
