@@ -182,13 +182,13 @@ def _config(formats: Sequence[str], length: int, checkpoint: Checkpoint) -> dict
 
 
 def _versions(formats: Sequence[str]) -> dict[str, str]:
-    """Of the libraries that decide what is written."""
+    """Versions of the libraries that decide what is written."""
     packages = dict.fromkeys(package for name in formats for package in FORMATS[name].packages)
     return library_versions() | {package: metadata.version(package) for package in packages}
 
 
 def _file_entry(path: Path, form: Format) -> dict[str, Any]:
-    """What the manifest says of a file."""
+    """What the manifest says of a file: size, hash, and the facts of its format."""
     facts: dict[str, Any] = resolve(form.facts)(path) if form.facts else {}
     return {"bytes": path.stat().st_size, "sha256": sha256(path), **facts}
 

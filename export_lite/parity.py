@@ -85,7 +85,7 @@ class Reference:
 
     @property
     def exact(self) -> float | None:
-        """Of the checkpoint, as `Parity.exact`."""
+        """Percent of the labelled texts that the checkpoint answers right; None without any."""
         return _exact(self, _decisions(self, self.outputs))
 
 

@@ -98,11 +98,11 @@ class Loss(Protocol):
         ...
 
     def of_teachers(self, logits: Sequence[paddle.Tensor], soft: Sequence[np.ndarray], batch: Batch) -> paddle.Tensor:
-        """From the probabilities of teachers."""
+        """From the probabilities of teachers, those of `probabilities`."""
         ...
 
     def probabilities(self, logits: Sequence[paddle.Tensor], batch: Batch) -> tuple[np.ndarray, ...]:
-        """What a network says as a teacher."""
+        """The probabilities that a network gives as a teacher, an array an output."""
         ...
 
 

@@ -61,11 +61,11 @@ class Pins:
         self._pins, self._replaced = pins, True
 
     def reset(self) -> None:
-        """Forget what was said here."""
+        """Undo all changes of this layer."""
         self._pins, self._replaced = {}, False
 
     def add_file(self, path: str | Path) -> None:
-        """Add the texts of a file."""
+        """Pin the texts of a file, whose format is that of `slu.inputs.pins`."""
         pins: dict[str, Pin | None] = {}
         for number, line in _lines(path):
             intent, tab, text = line.partition("\t")
@@ -87,7 +87,7 @@ class Pins:
 
     @property
     def any(self) -> bool:
-        """Whether a text may be pinned."""
+        """Whether any text may be pinned, here or below."""
         return bool(self._pins) or (self._below is not None and not self._replaced and self._below.any)
 
     def _find(self, characters: str) -> Pin | None:
@@ -105,7 +105,7 @@ class Pins:
             yield Slot(name, text[start:stop], start, stop)
 
     def _read(self, intent: str, texts: Iterable[str]) -> dict[str, Pin]:
-        """The entries of these texts."""
+        """The pins of these texts by their normalised characters."""
         if intent not in self._labels.intents:
             raise PinError(f"the model has no intent {intent!r}; it has {', '.join(self._labels.intents)}")
         pins = {}

@@ -117,7 +117,7 @@ class ChangeablePins(Protocol):
         ...
 
     def reset(self) -> None:
-        """Forget what was said here."""
+        """Undo all changes of this layer."""
         ...
 
     def add_file(self, path: str | Path) -> None:

@@ -221,7 +221,7 @@ class NativeParser:
 
     @property
     def pins(self) -> NativePins:
-        """As for every parser."""
+        """Texts whose answer is given: change them here, for all that this parser parses."""
         return self.backend.pins
 
     def session(self) -> NativeSession:
