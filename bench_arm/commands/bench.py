@@ -58,7 +58,7 @@ def run_host(args: argparse.Namespace) -> int:
 
         write_file(args.plot, draw(result, args.plot.suffix[1:]))
     if args.curve:
-        from bench_arm.accuracy_plot import draw as draw_accuracy
+        from bench_arm.host.accuracy_plot import draw as draw_accuracy
 
         write_file(args.curve, draw_accuracy(result, args.curve.suffix[1:]))
     return 0
