@@ -13,7 +13,7 @@ from importlib import metadata
 from typing import NoReturn
 
 from slu.errors import SluError
-from slu.platform import prepare_paddle
+from slu.platform import entry_points, prepare_paddle
 
 ORDER = ("data", "lexicon", "train", "compress", "export", "eval", "parse", "run", "bench", "report", "inspect")
 """Commands as they are listed; others follow."""
@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"slu {metadata.version('slu')}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-    found = metadata.entry_points(group="slu.commands")
+    found = entry_points("slu.commands")
     rank = {name: i for i, name in enumerate(ORDER)}
     for entry in sorted(found, key=lambda e: (rank.get(e.name, len(rank)), e.name)):
         entry.load()(subparsers)

@@ -8,8 +8,14 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 CPUINFO = Path("/proc/cpuinfo")
+SLOTS: dict[str, bool] = {"slots": True} if sys.version_info >= (3, 10) else {}
+"""For `dataclass`: objects of which there are many take half of the memory. Python 3.9 cannot."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Numbers of these settings in <malloc.h>."""
 
@@ -83,6 +89,15 @@ def native_output_on_stderr() -> Iterator[None]:
         flush(None)  # C's own buffer must be written while it still goes the other way
         os.dup2(saved, 1)
         os.close(saved)
+
+
+def entry_points(group: str) -> list[EntryPoint]:
+    """What the installed packages have registered in ``group``, each once."""
+    from importlib import metadata
+
+    if sys.version_info >= (3, 10):
+        return list(metadata.entry_points(group=group))
+    return list(dict.fromkeys(metadata.entry_points().get(group, ())))
 
 
 def _first_processor() -> str:
