@@ -6,10 +6,13 @@ import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slu.commands.arguments import add_set_argument
 from slu.tables import markdown_table
+
+if TYPE_CHECKING:
+    from slu.model.config import ModelConfig
 
 SECTIONS = ("export",)
 """The section [export] of a recipe."""
@@ -43,8 +46,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    from compress.steps import chain, run_step, settings_of
-    from export_lite.export import check_formats, export_up_to_date
+    from compress.steps import chain, run_step, settings_of, shapes
+    from export_lite.export import check_formats, check_length, export_up_to_date
     from slu.corpus.tagged import write_corpus
     from slu.evaluation.command_check import answer_commands, command_lines, command_shares
     from slu.files import write_file
@@ -63,7 +66,12 @@ def run(args: argparse.Namespace) -> int:
     check_formats(export.formats)
     for step in stages[1:]:
         settings_of(step, recipe)  # so that a wrong setting of the last step is reported before the training
-    train_stage(recipe, data, out / "fp32", resume=True)
+
+    def check(config: ModelConfig) -> None:
+        """Before the training, what the steps and the export after it would stop at."""
+        check_length(export.length or None, shapes(recipe, config).max_length)
+
+    train_stage(recipe, data, out / "fp32", resume=True, check=check)
     write_corpus(data.dev, out / "dev.txt")
     for step, before in steps:
         run_step(step, recipe, data, out / (before or "fp32"), out / step)
