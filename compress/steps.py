@@ -42,7 +42,13 @@ class Step:
 STEPS: dict[str, Step] = {
     step.name: step
     for step in (
-        Step("student", "compress.student:StudentSettings", "compress.student:step", "*", shape="compress.student:shape_after"),
+        Step(
+            "student",
+            "compress.student:StudentSettings",
+            "compress.student:step",
+            "*",
+            shape="compress.student:shape_after",
+        ),
         Step("vocab", "compress.vocab:VocabSettings", "compress.vocab:step", "s", shape="compress.vocab:shape_after"),
         Step("width", "compress.width:WidthSettings", "compress.width:step", "^", shape="compress.width:shape_after"),
         Step("ptq", "compress.ptq:PtqSettings", "compress.ptq:step", "X", yields_to="qat", quantises=True),

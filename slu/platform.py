@@ -125,7 +125,7 @@ def missing_extra(module: str) -> str | None:
     for extra, modules in EXTRAS.items():
         if module.partition(".")[0] in modules:
             message = f'{module.partition(".")[0]} is not installed; pip install "slu[{extra}]" brings it'
-            if sys.version_info[:2] == TRAINING_PYTHON:
+            if sys.version_info[:2] == TRAINING_PYTHON or extra in ("noise", "device"):
                 return message
             return f"{message}, for Python 3.10 only (this is {sys.version_info[0]}.{sys.version_info[1]})"
     return None
