@@ -2,11 +2,11 @@ import { variant } from "../src/engine.js";
 import { SluError } from "../src/error.js";
 import { SluModel } from "../src/model.js";
 import { Composer } from "./composer.js";
-import { NameList } from "./lists.js";
+import { EntryList, PinList } from "./lists.js";
 import { at, element } from "./marks.js";
 import { showResult, showTime, timeOf, turnOf } from "./result.js";
 import { prepareSpeech } from "./speech.js";
-import { DIALOGUE, EXAMPLES, FIRST_LISTS, NEW_NAME, WORDS } from "./words.js";
+import { DIALOGUE, EXAMPLES, FIRST_LISTS, NEW_NAME, NEW_PIN, WORDS } from "./words.js";
 
 const params = new URLSearchParams(location.search);
 let language = params.get("lang") ?? (/^zh\b/i.test(navigator.language) ? "zh" : "en");
@@ -35,16 +35,27 @@ const openers = {
 
 const composer = new Composer({ onText: understand, onSay: say });
 const lists = {
-  contact_name: new NameList("contacts", FIRST_LISTS.contact_name, (names) => changeList("contact_name", names)),
-  song: new NameList("songs", FIRST_LISTS.song, (names) => changeList("song", names)),
+  contact_name: new EntryList("contacts", FIRST_LISTS.contact_name, (names) => changeList("contact_name", names)),
+  song: new EntryList("songs", FIRST_LISTS.song, (names) => changeList("song", names)),
 };
+const pins = new PinList("pins", [], changePins);
 
 /** The names in a list are those of the model's file and these. Returns what is wrong with them, if anything is. */
 function changeList(slot, names) {
-  if (!model) return undefined;
-  try {
+  return change(() => {
     model.lexicon.reset(slot);
     if (names.length) model.lexicon.add(slot, names);
+  });
+}
+
+function changePins() {
+  return change(() => model.pins.replace(pins.byIntent));
+}
+
+function change(make) {
+  if (!model) return undefined;
+  try {
+    make();
   } catch (error) {
     if (error instanceof SluError) return error.message;
     throw error;
@@ -110,7 +121,8 @@ async function choose(name) {
     session?.close();
     model = opened.get(name);
     session = model.session();
-    for (const [slot, list] of Object.entries(lists)) changeList(slot, list.names);
+    for (const [slot, list] of Object.entries(lists)) changeList(slot, list.entries);
+    changePins();
     const said = turns.map(({ turn }) => turn.text);
     turns = [];
     said.forEach(takeTurn);
@@ -143,6 +155,7 @@ function translate() {
     ),
   );
   for (const list of Object.values(lists)) list.show(words);
+  pins.show(words, language);
   showDialogue();
   at("note").textContent = speaking ? words.listening : notice;
   if (!model) return;
@@ -170,6 +183,12 @@ at("try-name").onclick = () => {
   composer.write(NEW_NAME.sentence);
   lists.contact_name.input.value = NEW_NAME.name;
   lists.contact_name.input.focus();
+};
+at("try-pin").onclick = () => {
+  composer.write(NEW_PIN.sentence);
+  pins.input.value = NEW_PIN.sentence;
+  pins.choose(NEW_PIN.intent);
+  pins.input.focus();
 };
 if (location.protocol.startsWith("http")) {
   at("models").hidden = false;

@@ -30,7 +30,7 @@ export function showResult(result, threshold, words, language) {
   at("meter").style.setProperty("--score", `${percent}%`);
   at("meter").style.setProperty("--threshold", `${100 * threshold}%`);
   at("meter").setAttribute("aria-valuenow", percent.toFixed(1));
-  at("threshold").textContent = words.threshold(`${(100 * threshold).toFixed(0)}%`);
+  at("threshold").textContent = result?.pinned ? words.pinned : words.threshold(`${(100 * threshold).toFixed(0)}%`);
   at("slots").replaceChildren(...(result?.slots.length ? slotRows(result, language) : [element("li", { class: "none" }, words.noSlots)]));
   at("json").textContent = result ? JSON.stringify({ ...result, score: Number(result.score.toFixed(6)) }, null, 2) : "";
   clearTimeout(announcing);

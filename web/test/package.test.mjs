@@ -21,7 +21,7 @@ test("a sentence is understood, whatever the model is loaded from", async () => 
   for (const source of sources) {
     const loaded = await SluModel.load(source);
     const { score, ...rest } = loaded.parse(SENTENCE);
-    assert.deepEqual(rest, { text: SENTENCE, intent: "music.play", understood: true, truncated: false, slots: SLOTS });
+    assert.deepEqual(rest, { text: SENTENCE, intent: "music.play", understood: true, truncated: false, pinned: false, slots: SLOTS });
     assert.ok(score > 0.98 && score < 1);
     loaded.close();
   }
@@ -76,6 +76,42 @@ test("lists change what is understood, for the model or for a dialogue", () => {
   session.close();
 });
 
+test("a pinned phrase has the answer that was given, for the model or for a dialogue", () => {
+  const session = pico.session();
+  const answers = (text) => [pico, session].map((parser) => {
+    const { pinned, understood, score, intent, slots } = parser.parse(text);
+    return pinned && understood && score === 1 ? [intent, ...slots.map(({ value, start, end }) => `${value} ${start} ${end}`)].join(" ") : null;
+  });
+  const none = [null, null];
+  assert.deepEqual(answers("老地方"), none);
+  pico.pins.add("navigation.navigation", new Set(["去<destination>老地方</destination>", "老地方"]));
+  assert.deepEqual(answers("老地方"), Array(2).fill("navigation.navigation"));
+  assert.deepEqual(answers("😀去「老地方」！"), Array(2).fill("navigation.navigation 老地方 4 7")); // UTF-16, of the text as it is
+  assert.deepEqual(answers("不去老地方"), none);
+  session.pins.add("music.prev", ["老地方"]);
+  session.pins.remove(["去老地方", "# 从来没有\t过", ""]);
+  assert.deepEqual(answers("老地方"), ["navigation.navigation", "music.prev"]);
+  assert.deepEqual(answers("去老地方"), ["navigation.navigation 老地方 1 4", null]);
+  session.pins.reset();
+  pico.pins.add("music.next", ["老地方"]); // later changes win
+  assert.deepEqual(answers("老地方"), Array(2).fill("music.next"));
+  session.pins.replace({ OTHERS: ["停"], "music.pause": ["先停\n一下"] });
+  assert.deepEqual(answers("老地方"), ["music.next", null]);
+  assert.deepEqual(answers("先停一下"), [null, "music.pause"]);
+  assert.equal(session.parse("停").intent, "OTHERS");
+  pico.pins.replace({});
+  assert.deepEqual(answers("老地方"), none);
+  session.close();
+});
+
+test("the intent of a pinned phrase is the previous one of the next", () => {
+  const session = pico.session();
+  session.pins.add("navigation.navigation", ["开嗨"]);
+  session.parse("开嗨");
+  assert.equal(session.parse("取消").intent, pico.parse("取消", { previousIntent: "navigation.navigation" }).intent);
+  session.close();
+});
+
 test("a dialogue knows the intent before", () => {
   const session = pico.session();
   assert.equal(session.parse("取消").intent, pico.parse("取消", { previousIntent: null }).intent);
@@ -98,12 +134,21 @@ test("what is wrong is an SluError that says so", async () => {
   await fails(() => pico.lexicon.add("name", ["a"]), "argument", /no slot name; it has age/);
   await fails(() => pico.lexicon.add("song", "花心"), "argument", /array/);
   await fails(() => pico.lexicon.add("song", ["花心", "花".repeat(63)]), "argument", /line 2: 63 characters/);
+  await fails(() => pico.pins.add("music", ["a"]), "argument", /no intent music; it has .*music.play/);
+  await fails(() => pico.pins.add("music.play", "花心"), "argument", /array/);
+  await fails(() => pico.pins.remove("花心"), "argument", /array/);
+  await fails(() => pico.pins.add("music.play", ["花心", "<destination>家</destination>"]), "argument", /line 2: .*slot destination/);
+  await fails(() => pico.pins.replace({ OTHERS: ["停"], "music.play": ["听<song>花心"] }), "argument", /line 2: a slot does not end/);
+  await fails(() => pico.pins.add("music.play", ["花".repeat(63)]), "argument", /62 characters/);
+  assert.ok(!pico.parse("花心").pinned && !pico.parse("停").pinned);
   const closed = await SluModel.load(model("pico")), session = closed.session();
   closed.close();
   closed.close();
   await fails(() => closed.parse("a"), "argument", /closed/);
   await fails(() => session.parse("a"), "argument", /closed/);
   await fails(() => closed.lexicon.reset(), "argument", /closed/);
+  await fails(() => closed.pins.reset(), "argument", /closed/);
+  await fails(() => session.pins.add("OTHERS", ["停"]), "argument", /closed/);
 });
 
 test("a trap becomes an error, and the model is not used again", async () => {
