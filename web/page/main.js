@@ -6,12 +6,12 @@ import { EntryList, PinList } from "./lists.js";
 import { at, element } from "./marks.js";
 import { showResult, showTime, timeOf, turnOf } from "./result.js";
 import { prepareSpeech } from "./speech.js";
-import { DIALOGUE, EXAMPLES, FIRST_LISTS, NEW_NAME, NEW_PIN, WORDS } from "./words.js";
+import { DIALOGUE, EXAMPLES, FIRST_LISTS, NEW_NAMES, NEW_PIN, WORDS, sentenceWith } from "./words.js";
 
 const params = new URLSearchParams(location.search);
 let language = params.get("lang") ?? (/^zh\b/i.test(navigator.language) ? "zh" : "en");
 let words = WORDS[language];
-let model = null, session = null, result = null, time = null, timing, turns = [], speaking = false, notice = "";
+let model = null, session = null, result = null, time = null, timing, turns = [], speaking = false, notice = "", newName = NEW_NAMES[0];
 
 /** What the page carries, unpacked. */
 async function carried(id) {
@@ -121,6 +121,8 @@ async function choose(name) {
     session?.close();
     model = opened.get(name);
     session = model.session();
+    model.lexicon.reset("contact_name");
+    newName = nameToAdd();
     for (const [slot, list] of Object.entries(lists)) changeList(slot, list.entries);
     changePins();
     const said = turns.map(({ turn }) => turn.text);
@@ -133,6 +135,15 @@ async function choose(name) {
     if (before) at("pico-choice").checked = true;
   }
   translate();
+}
+
+/** A name that this model does not find in a sentence unless it is in the list. */
+function nameToAdd() {
+  const found = (name) => {
+    const { understood, slots } = model.parse(sentenceWith(name), { previousIntent: null });
+    return understood && slots.some(({ value }) => value === name);
+  };
+  return NEW_NAMES.find((name) => !found(name)) ?? NEW_NAMES[0];
 }
 
 const kilobytes = (bytes) => `${Math.round(bytes / 1000).toLocaleString("en")} KB`;
@@ -160,6 +171,7 @@ function translate() {
   at("note").textContent = speaking ? words.listening : notice;
   if (!model) return;
   const { modelBytes, lexiconEntries, kernel, engine: version } = model.info;
+  at("try-name").textContent = words.tryName(newName);
   at("facts").textContent = words.facts(kilobytes(Number(document.body.dataset.engineBytes)), kilobytes(modelBytes), lexiconEntries.toLocaleString("en"));
   at("kernel").textContent = `slu ${version} · ${kernel}`;
   understand(composer.text);
@@ -180,8 +192,8 @@ at("theme").onclick = () => {
 at("play").onclick = playExample;
 at("restart").onclick = restart;
 at("try-name").onclick = () => {
-  composer.write(NEW_NAME.sentence);
-  lists.contact_name.input.value = NEW_NAME.name;
+  composer.write(sentenceWith(newName));
+  lists.contact_name.input.value = newName;
   lists.contact_name.input.focus();
 };
 at("try-pin").onclick = () => {

@@ -16,14 +16,14 @@ export function element(tag, attributes = {}, ...children) {
 
 /** A text as nodes, its slots marked in their colours. */
 export function markedText(result, language) {
-  const nodes = [];
+  const nodes = [], plain = (text) => element("span", { class: "plain" }, text);
   let at = 0;
   for (const slot of result.slots) {
     const { label, hue } = slotWords(slot.name, language);
-    if (slot.start > at) nodes.push(result.text.slice(at, slot.start));
+    if (slot.start > at) nodes.push(plain(result.text.slice(at, slot.start)));
     nodes.push(element("mark", { class: "slot", style: `--hue:${hue}`, "data-label": label, "data-slot": slot.name }, slot.value));
     at = slot.end;
   }
-  if (at < result.text.length) nodes.push(result.text.slice(at));
+  if (at < result.text.length) nodes.push(plain(result.text.slice(at)));
   return nodes;
 }
