@@ -118,6 +118,7 @@ test("a pinned phrase means what was chosen, until it is removed", () =>
     await page.click('[aria-label="Remove 老规矩"]');
     assert.doesNotMatch(await page.textContent("#threshold"), /Pinned/);
     await page.fill("#pins input", "听<song>花心");
+    await page.selectOption("#pin-intent", "music.play");
     await page.click("#pins .button");
     assert.match(await page.$eval("#pins input", (input) => input.validationMessage), /does not end/);
     assert.equal(await page.locator("#pins li").count(), 1);
