@@ -3,23 +3,32 @@ import { SluError } from "../src/error.js";
 import { SluModel } from "../src/model.js";
 import { Composer } from "./composer.js";
 import { EntryList, PinList } from "./lists.js";
-import { at, element } from "./marks.js";
+import { at, element, grouped } from "./marks.js";
 import { showResult, showTime, timeOf, turnOf } from "./result.js";
 import { prepareSpeech } from "./speech.js";
 import { DIALOGUE, EXAMPLES, FIRST_LISTS, NEW_NAMES, NEW_PIN, WORDS, sentenceWith } from "./words.js";
 
+performance.mark("script");
 const params = new URLSearchParams(location.search);
 let language = params.get("lang") ?? (/^zh\b/i.test(navigator.language) ? "zh" : "en");
 let words = WORDS[language];
 let model = null, session = null, result = null, time = null, timing, turns = [], speaking = false, notice = "", newName = NEW_NAMES[0];
 
-/** What the page carries, unpacked. */
-async function carried(id) {
-  const text = atob(at(id).textContent.trim());
+function fromBase64(base64) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64); // newer browsers, in a tenth of the time
+  const text = atob(base64);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; ++i) bytes[i] = text.charCodeAt(i);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
+  return bytes;
+}
+
+/** What the page carries, unpacked. */
+async function carried(id) {
+  const { readable, writable } = new DecompressionStream("gzip");
+  const writer = writable.getWriter();
+  writer.write(fromBase64(at(id).textContent));
+  writer.close();
+  return new Response(readable).arrayBuffer();
 }
 
 const opened = new Map();
@@ -146,7 +155,7 @@ function nameToAdd() {
   return NEW_NAMES.find((name) => !found(name)) ?? NEW_NAMES[0];
 }
 
-const kilobytes = (bytes) => `${Math.round(bytes / 1000).toLocaleString("en")} KB`;
+const kilobytes = (bytes) => `${grouped(bytes / 1000)} KB`;
 
 function translate() {
   words = WORDS[language];
@@ -172,7 +181,7 @@ function translate() {
   if (!model) return;
   const { modelBytes, lexiconEntries, kernel, engine: version } = model.info;
   at("try-name").textContent = words.tryName(newName);
-  at("facts").textContent = words.facts(kilobytes(Number(document.body.dataset.engineBytes)), kilobytes(modelBytes), lexiconEntries.toLocaleString("en"));
+  at("facts").textContent = words.facts(kilobytes(Number(document.body.dataset.engineBytes)), kilobytes(modelBytes), grouped(lexiconEntries));
   at("kernel").textContent = `slu ${version} · ${kernel}`;
   understand(composer.text);
   showTime(time, words);

@@ -2,6 +2,9 @@ import { slotWords } from "./words.js";
 
 export const at = (id) => document.getElementById(id);
 
+/** A whole number with its thousands apart. Intl takes 10 ms to get ready, which is long for a first answer. */
+export const grouped = (number) => String(Math.round(number)).replace(/\B(?=(\d{3})+$)/g, ",");
+
 /** An element with attributes (or properties, or listeners as onclick) and children. */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);

@@ -1,4 +1,4 @@
-import { at, element, markedText } from "./marks.js";
+import { at, element, grouped, markedText } from "./marks.js";
 import { intentWords, slotWords } from "./words.js";
 
 let announcing;
@@ -42,7 +42,7 @@ export function showResult(result, threshold, words, language) {
 
 /** Show how long a sentence takes; null while that is not known. */
 export function showTime(time, words) {
-  at("microseconds").textContent = time ? (time.microseconds < 100 ? time.microseconds.toFixed(0) : Math.round(time.microseconds).toLocaleString("en")) : "–";
+  at("microseconds").textContent = time ? grouped(time.microseconds) : "–";
   at("time-note").textContent = time ? words.timeNote(time.runs) : "";
 }
 
