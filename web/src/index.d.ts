@@ -59,7 +59,7 @@ export interface Pins {
   /** Let these texts be computed, also when the model has them pinned and this is a session's. */
   remove(texts: Iterable<string>): void;
   /** Let these texts, by their intent, be pinned and no others: `{ "music.prev": ["上一首"] }`. */
-  replace(texts: { readonly [intent: string]: Iterable<string> }): void;
+  replace(texts: { readonly [intent: string]: Iterable<string> } | ReadonlyMap<string, Iterable<string>>): void;
   /** Forget what was said here. */
   reset(): void;
 }

@@ -8,10 +8,13 @@ export function lineOf(phrase) {
   return /^[ \t\r]*[#\ufeff]/.test(line) ? `\u200b${line}` : line;
 }
 
-/** Several phrases; one that is not in a list would be taken apart into its letters. */
+/** An array of the phrases; one that is not in a list would be taken apart into its letters. */
 export function several(what, phrases) {
-  if (typeof phrases === "string") throw new SluError("argument", `${what}: one text; give an array of phrases`);
-  return Array.from(phrases);
+  if (typeof phrases === "string" || typeof phrases?.[Symbol.iterator] !== "function")
+    throw new SluError("argument", `${what}: give an array of phrases`);
+  const list = Array.from(phrases);
+  if (!list.every((phrase) => typeof phrase === "string")) throw new SluError("argument", `${what}: a phrase is not a string`);
+  return list;
 }
 
 /** The lists of phrases of a model or of a session. Every change is made as a whole or, on an error, not at all. */

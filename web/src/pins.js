@@ -27,7 +27,9 @@ export class Pins {
   }
   /** Let these texts, by their intent, be pinned and no others. */
   replace(texts) {
-    this.#change(REPLACE, Object.entries(texts).flatMap(([intent, given]) => this.#lines(intent, given)));
+    if (texts === null || typeof texts !== "object") throw new SluError("argument", "replace: give the texts by their intent, { intent: [text] }");
+    const byIntent = texts instanceof Map ? [...texts] : Object.entries(texts);
+    this.#change(REPLACE, byIntent.flatMap(([intent, given]) => this.#lines(intent, given)));
   }
   /** Forget what was said here. */
   reset() {

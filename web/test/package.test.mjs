@@ -101,6 +101,8 @@ test("a pinned phrase has the answer that was given, for the model or for a dial
   assert.deepEqual(answers("老地方"), ["music.next", null]);
   assert.deepEqual(answers("先停一下"), [null, "music.pause"]);
   assert.equal(session.parse("停").intent, "OTHERS");
+  pico.pins.replace(new Map([["OTHERS", ["停"]]]));
+  assert.equal(pico.parse("停").pinned, true);
   pico.pins.replace({});
   assert.deepEqual(answers("老地方"), none);
   session.close();
@@ -139,6 +141,8 @@ test("what is wrong is an SluError that says so", async () => {
   await fails(() => pico.pins.add("music", ["a"]), "argument", /no intent music; it has .*music.play/);
   await fails(() => pico.pins.add("music.play", "花心"), "argument", /array/);
   await fails(() => pico.pins.remove("花心"), "argument", /array/);
+  for (const change of [() => pico.pins.add("OTHERS", [7]), () => pico.pins.remove(), () => pico.pins.replace(["a"]), () => pico.pins.replace(null), () => pico.lexicon.add("song", [null]), () => pico.lexicon.add("song")])
+    await fails(change, "argument");
   await fails(() => pico.pins.add("music.play", ["花心", "<destination>家</destination>"]), "argument", /line 2: .*slot destination/);
   await fails(() => pico.pins.replace({ OTHERS: ["停"], "music.play": ["听<song>花心"] }), "argument", /line 2: a slot does not end/);
   await fails(() => pico.pins.add("music.play", ["花".repeat(63)]), "argument", /62 characters/);
