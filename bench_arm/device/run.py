@@ -57,7 +57,9 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class _Answer:
+class Answer:
+    """What a program on the phone understood."""
+
     intent: str
     slots: tuple[Slot, ...]
     understood: bool
@@ -182,7 +184,7 @@ class _Runner:
             raise ProtocolError(
                 f"{self._phone.label}: {entry.name}: answered other texts than it was given; run it again"
             )
-        right = [compare(u, _answer(a), labels) for u, a in zip(utterances, answers)]
+        right = [compare(u, read_answer(a), labels) for u, a in zip(utterances, answers)]
         self._results.add(
             "round",
             entry=entry.name,
@@ -192,10 +194,7 @@ class _Runner:
             end_to_end_ms=[answer["end_to_end_ms"][0] for answer in answers],
             model_ms=[answer["model_ms"][0] for answer in answers],
             exact=percent(sum(outcome.exact for outcome in right), len(right)),
-            decisions=[
-                [answer["intent"], *(f"{s['name']}:{s['start']}:{s['end']}" for s in answer["slots"])]
-                for answer in (answers if number == 0 else ())
-            ],
+            decisions=[decision(answer) for answer in (answers if number == 0 else ())],
         )
 
     def instructions(self, entry: Entry, cluster: str, mask: str, utterances: int) -> None:
@@ -353,6 +352,12 @@ def _header(
     }
 
 
-def _answer(fields: dict[str, Any]) -> _Answer:
+def decision(answer: dict[str, Any]) -> list[str]:
+    """Of an answer, what is written down: the intent, then SLOT:START:END of each slot."""
+    return [answer["intent"], *(f"{s['name']}:{s['start']}:{s['end']}" for s in answer["slots"])]
+
+
+def read_answer(fields: dict[str, Any]) -> Answer:
+    """An answer as a line of JSON has it."""
     slots = tuple(Slot(slot["name"], slot["value"], slot["start"], slot["end"]) for slot in fields["slots"])
-    return _Answer(fields["intent"], slots, fields["understood"])
+    return Answer(fields["intent"], slots, fields["understood"])
