@@ -49,6 +49,11 @@ def corpus_script(sample: list[Utterance]) -> list[tuple[str, ...]]:
             lines.append(("model", "add", "contact_name", "诸葛小明\n慕容青川"))
         if i == 600:
             lines.append(("context", "replace", "song", "花心\n忘情水"))
+        if i == 800:
+            lines.append(("pin-model", "add", "OTHERS", "\n".join(u.text for u in sample[800:820])))
+            lines.append(("pin-context", "add", "music.play", "来一首<singer>周华健</singer>的<song>花心</song>"))
+            lines.append(("pin-context", "remove", sample[801].text))
+            lines.append(("turn", "来一首周华健的花心。"))
         lines.append(("turn", utterance.text))
     return lines
 
@@ -106,5 +111,5 @@ def test_sample_corpus(
     machine = request.getfixturevalue(where)
     model = ROOT / "models/nlpcc2018-nano/model.gguf"
     lines = corpus_script(sample)
-    assert sum(line[0] == "turn" for line in lines) == 1000
+    assert sum(line[0] == "turn" for line in lines) == 1001
     compare(machine, [test_classes, classes], engine, model, lines, tmp_path / "script")
