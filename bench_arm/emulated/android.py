@@ -6,6 +6,7 @@ app's benchmark. It logs and writes what docs/android-app.md says, and its resul
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -42,8 +43,10 @@ def pm(context: Context, words: list[str], stdin: bytes) -> int:
     if verb == "list":
         context.say(f"package:{PACKAGE}\n" if apk.is_file() else "")
         return 0
+    if verb == "install" and "-S" in words:
+        return _install(context, io.BytesIO(stdin), apk)
     if verb == "install" and rest:
-        return _install(context, rest[-1], apk)
+        return _install(context, context.machine.path(context.cwd, rest[-1]), apk)
     if verb == "uninstall" and rest == [PACKAGE] and apk.is_file():
         shutil.rmtree(apk.parent)
         context.say("Success\n")
@@ -52,9 +55,16 @@ def pm(context: Context, words: list[str], stdin: bytes) -> int:
     return 1
 
 
-def _install(context: Context, path: str, apk: Path) -> int:
+def cmd(context: Context, words: list[str], stdin: bytes) -> int:
+    """``cmd package``, which adb calls in the place of pm."""
+    if words[:1] == ["package"]:
+        return pm(context, words[1:], stdin)
+    context.complain(f"cmd: Can't find service: {' '.join(words[:1])}")
+    return 20
+
+
+def _install(context: Context, source: Path | io.BytesIO, apk: Path) -> int:
     """Keep an APK that is one of ours for this phone; a signature is not looked at."""
-    source = context.machine.path(context.cwd, path)
     try:
         with zipfile.ZipFile(source) as archive:
             names = set(archive.namelist())
@@ -70,7 +80,7 @@ def _install(context: Context, path: str, apk: Path) -> int:
         context.say(f"Failure [INSTALL_FAILED_INVALID_APK: not {PACKAGE}]\n")
         return 1
     apk.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, apk)
+    apk.write_bytes(source.read_bytes() if isinstance(source, Path) else source.getvalue())
     context.say("Success\n")
     return 0
 
@@ -223,4 +233,4 @@ def _write(machine: Machine, line: str) -> None:
 
 
 Tool = Callable[[Context, list[str], bytes], int]
-ANDROID: dict[str, Tool] = {"am": am, "log": log, "logcat": logcat, "pidof": pidof, "pm": pm}
+ANDROID: dict[str, Tool] = {"cmd": cmd, "am": am, "log": log, "logcat": logcat, "pidof": pidof, "pm": pm}
