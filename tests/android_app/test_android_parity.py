@@ -67,12 +67,18 @@ def engine() -> ctypes.CDLL:
 
 
 def compare(
-    machine: Machine, classpath: list[Path], engine: ctypes.CDLL, model: Path, lines: list, script: Path
+    machine: Machine,
+    classpath: list[Path],
+    engine: ctypes.CDLL,
+    model: Path,
+    lines: list,
+    script: Path,
+    kernel: str = "fastest",
 ) -> None:
     from scripts import answers, write_script
 
     write_script(script, lines)
-    found = machine.run(classpath, "org.slu.tests.Script", model, script, "fastest").splitlines()
+    found = machine.run(classpath, "org.slu.tests.Script", model, script, kernel).splitlines()
     expected = answers(engine, model, lines)
     assert len(found) == len(expected) == len(lines)
     for call, is_, should in zip(lines, found, expected):
@@ -80,9 +86,13 @@ def compare(
     assert any(":" in line for line in found), "some slots are found"
 
 
-@pytest.mark.parametrize("where", ["host", "arm64", "arm32"])
+@pytest.mark.parametrize(
+    ("where", "kernel"),
+    [("host", "fastest"), ("x86_64", "fastest"), ("arm64", "fastest"), ("arm32", "neon"), ("arm32", "plain")],
+)
 def test_golden_files(
     where: str,
+    kernel: str,
     request: pytest.FixtureRequest,
     test_classes: Path,
     classes: Path,
@@ -93,9 +103,9 @@ def test_golden_files(
     machine = request.getfixturevalue(where)
     lines = golden_script()
     assert len(lines) > 100
-    compare(machine, [test_classes, classes], engine, models["flagged"], lines, tmp_path / "script")
+    compare(machine, [test_classes, classes], engine, models["flagged"], lines, tmp_path / "script", kernel)
     parses = [line for line in lines if line[0] == "parse"]
-    compare(machine, [test_classes, classes], engine, models["tiny"], parses, tmp_path / "script")
+    compare(machine, [test_classes, classes], engine, models["tiny"], parses, tmp_path / "script", kernel)
 
 
 @pytest.mark.parametrize("where", ["host", "arm64"])
