@@ -186,10 +186,7 @@ class _Runner:
             end_to_end_ms=[answer["end_to_end_ms"][0] for answer in answers],
             model_ms=[answer["model_ms"][0] for answer in answers],
             exact=percent(sum(right), len(right)),
-            decisions=[
-                [answer["intent"], *(f"{s['name']}:{s['start']}:{s['end']}" for s in answer["slots"])]
-                for answer in (answers if number == 0 else ())
-            ],
+            decisions=[decision(answer) for answer in (answers if number == 0 else ())],
         )
 
     def instructions(self, entry: Entry, cluster: str, mask: str, utterances: int) -> None:
@@ -345,3 +342,8 @@ def _header(
             for entry in entries
         ],
     }
+
+
+def decision(answer: dict[str, Any]) -> list[str]:
+    """Of an answer, what is written down: the intent, then SLOT:START:END of each slot."""
+    return [answer["intent"], *(f"{s['name']}:{s['start']}:{s['end']}" for s in answer["slots"])]
