@@ -18,12 +18,17 @@ from slu.model.checkpoint import Checkpoint, load_checkpoint, write_checkpoint_f
 from slu.runtime.loading import checkpoint_parser
 from slu.training import distributed
 from slu.training.data import Data
-from slu.training.identity import canonical, plain
+from slu.training.identity import canonical, settings_identity
 
 BEING_MADE = "stage.json"
 """In a workspace: the identity of what is being made there."""
 EVALUATION = "evaluation.json"
 """Beside a checkpoint: its measures on the development data, class by class, as ``slu eval --json`` writes them."""
+
+NOTHING_HELD_OUT = (
+    "nothing is held out (dev_fraction = 0): the last epoch is kept, and measures and threshold are of utterances that "
+    "the model was trained with, so they flatter it; data.dev = FILE gives honest ones"
+)
 
 
 def run_stage(
@@ -40,13 +45,14 @@ def run_stage(
     """Make the checkpoint ``out``, unless it exists already, made from the same inputs with the same settings.
 
     ``make(workspace)`` returns the new checkpoint, what it has to report, and files to keep beside it. The result is
-    measured on the development data, and its threshold chosen there; all of that goes into the manifest.
+    measured on the development data, and its threshold chosen there (on utterances that it was trained with where
+    nothing is held out, see `slu.training.data.Data`); all of that goes into the manifest.
     """
     out = Path(os.path.normpath(out.absolute()))  # so that even "." has a name and a parent directory
     identity: dict[str, Any] = {
         "stage": name,
         "inputs": {**data.identity, **inputs},
-        "config": plain(dataclasses.asdict(settings)),
+        "config": settings_identity(settings),
     }
     if is_up_to_date(out, identity):
         say(f"{name}: up to date in {out}")
@@ -72,6 +78,8 @@ def run_stage(
     threshold = choose_threshold(parser, data.dev, answers)
     result["understood"] = understood_at(threshold, answers)
     metrics = {**summary(result), "size_bytes": checkpoint.size_bytes, "seconds": round(seconds, 1), **report}
+    if not data.held_out:
+        metrics["held_out"] = NOTHING_HELD_OUT
     if checkpoint.lexicon:
         metrics["lexicon"] = checkpoint.lexicon.count_of_slot()
     checkpoint.manifest = Manifest(
@@ -89,6 +97,8 @@ def run_stage(
     shutil.rmtree(workspace, ignore_errors=True)
     distributed.barrier()
     say(describe(name, metrics, before.manifest.metrics if before else {}))
+    if not data.held_out:
+        say(f"{name}: {NOTHING_HELD_OUT}")
     return checkpoint
 
 

@@ -1,0 +1,180 @@
+"""From annotated texts of other people's files to utterances, every one checked; and back."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from slu.corpus.formats.annotated import Annotated, Findings, Options, Span, read_lines
+from slu.corpus.formats.table import FORMATS, Format, recognise
+from slu.corpus.tagged import name_problem, utterance_problem
+from slu.corpus.utterance import Slot, Utterance
+from slu.errors import CorpusError, OutputError
+from slu.files import write_file
+
+CODE_POINTS, UTF_16 = OFFSETS = ("code-points", "utf-16")
+_BREAKS = str.maketrans("\t\n\r", "   ")
+
+
+def read_foreign(
+    paths: Sequence[Path], options: Options, name: str = ""
+) -> tuple[list[Utterance], Findings, list[Format]]:
+    """The utterances of files in other formats, what could not be taken over, and the format of each file.
+
+    ``name``: the format of all of them, empty to find out. Raises `CorpusError` for a file that cannot be read, has no
+    usable text, or leaves open what ``options`` would say.
+    """
+    findings = Findings()
+    formats = [FORMATS[name] if name else _known(path) for path in paths]
+    utterances: list[Utterance] = []
+    sessions: dict[tuple[Path, str], str] = {}
+    for path, form in zip(paths, formats):
+        texts = list(form.read(path, options, findings))
+        if options.intents:
+            texts = _with_intents(texts, options.intents)
+        if form.offsets:
+            texts = _in_code_points(texts, options.offsets, path)
+        if not options.intent and texts and not any(one.intents for one in texts):
+            raise CorpusError(f"{path}: its texts have no intents; give --intent NAME for all of them, or --intents FILE")
+        for one in texts:
+            # Sessions of several files may have the same names, and texts without one are sessions of their own.
+            key = (path, one.session or one.where)
+            session = one.session if one.session and len(paths) == 1 else str(len(sessions) + 1)
+            utterance = _utterance(one, options, sessions.setdefault(key, session), findings)
+            if utterance is not None:
+                utterances.append(utterance)
+    if not utterances:
+        why = ", ".join(f"{count} {kind}" for kind, count in findings.counts().items())
+        raise CorpusError(f"{paths[0]}: no text that could be used{f' ({why})' if why else ''}")
+    return utterances, findings, formats
+
+
+def write_foreign(utterances: Sequence[Utterance], form: Format, out: Path) -> Findings:
+    """Write utterances in another format to ``out``, a directory if the format has several files."""
+    findings = Findings()
+    for name, content in form.write(utterances, findings).items():
+        if name and out.is_file():
+            raise OutputError(f"{out}: {form.name} has several files, but this is a file; choose another --out")
+        write_file(out / name if name else out, content)
+    return findings
+
+
+def _known(path: Path) -> Format:
+    form = recognise(path)
+    if form is None:
+        raise CorpusError(f"{path}: none of the formats that could be recognised; name it: --from FORMAT")
+    return form
+
+
+def _with_intents(texts: Iterable[Annotated], path: Path) -> list[Annotated]:
+    """The texts with the intents of a second file, a line each."""
+    found, lines = list(texts), read_lines(path)
+    if len(found) != len(lines):
+        raise CorpusError(f"{path}: {len(lines)} intents for {len(found)} texts; one a line is expected")
+    return [replace(one, intents=(line.strip(),)) for one, line in zip(found, lines)]
+
+
+def _in_code_points(texts: list[Annotated], unit: str, path: Path) -> list[Annotated]:
+    """Spans that count code points, whatever the file counts. Raises `CorpusError` when that cannot be known."""
+    if unit == CODE_POINTS:
+        return texts
+    if not unit:
+        fits = {CODE_POINTS: "", UTF_16: ""}  # a text for which only this unit is right
+        doubtful = []
+        for one in texts:
+            other = _from_utf16(one)
+            if other.spans != one.spans:
+                here, there = _spans_fit(one), _spans_fit(other)
+                if here and there:
+                    doubtful.append(one.where)
+                elif here or there:
+                    fits[CODE_POINTS if here else UTF_16] = one.where
+        if all(fits.values()):
+            raise CorpusError(
+                f"{fits[UTF_16]}: the offsets count UTF-16 units, but in {fits[CODE_POINTS]} code points; "
+                "convert the texts of each kind by themselves"
+            )
+        if doubtful and not any(fits.values()):
+            raise CorpusError(
+                f"{doubtful[0]}: a character beyond U+FFFF stands before a slot, and the offsets may count code points "
+                f"or UTF-16 units ({len(doubtful)} such texts); give --offsets {CODE_POINTS} or --offsets {UTF_16}"
+            )
+        unit = UTF_16 if fits[UTF_16] else CODE_POINTS
+    return [_from_utf16(one) for one in texts] if unit == UTF_16 else texts
+
+
+def _from_utf16(one: Annotated) -> Annotated:
+    """The same with its spans counted in code points; an offset inside a character becomes -1."""
+    if one.text.isascii() or max(one.text) < "\U00010000":
+        return one
+    places: dict[int, int] = {}
+    at = 0
+    for i, char in enumerate(one.text):
+        places[at] = i
+        at += 1 + (char >= "\U00010000")
+    places[at] = len(one.text)
+    spans = (replace(s, start=places.get(s.start, -1), end=places.get(s.end, -1)) for s in one.spans)
+    return replace(one, spans=tuple(spans))
+
+
+def _spans_fit(one: Annotated) -> bool:
+    return all(_span_problem(one.text, span) is None for span in one.spans)
+
+
+def _span_problem(text: str, span: Span) -> tuple[str, str] | None:
+    """What is wrong with one span: the kind and the message."""
+    place = f"{span.name} [{span.start}, {span.end})"
+    if not 0 <= span.start < span.end <= len(text):
+        return "spans outside the text", f"{place} is not inside the {len(text)} characters of {text!r}"
+    value = text[span.start : span.end]
+    if span.value is not None and span.value.translate(_BREAKS) != value.translate(_BREAKS):
+        return "spans that do not match their text", f"{place} is {value!r}, not {span.value!r}, in {text!r}"
+    if not value.strip():
+        return "spans of white space", f"{place} has no value in {text!r}"
+    return None
+
+
+def _utterance(one: Annotated, options: Options, session: str, findings: Findings) -> Utterance | None:
+    """The utterance, or None and a finding."""
+
+    def left_out(kind: str, message: str) -> None:
+        findings.add(one.where, kind, message, left_out=True)
+
+    if not one.text.strip():
+        return left_out("empty texts", "the text is empty")
+    intents = tuple(dict.fromkeys(one.intents)) or ((options.intent,) if options.intent else ())
+    if len(intents) != 1 or not intents[0].strip():
+        kind = "several intents" if len(intents) > 1 else "no intent"
+        return left_out(f"texts with {kind}", f"{one.text!r} has {', '.join(intents) if len(intents) > 1 else kind}")
+    text = one.text.translate(_BREAKS)
+    if text != one.text:
+        findings.add(one.where, "line breaks and tabs", f"{one.text!r}: they are spaces in the corpus")
+    control = next((char for char in text if unicodedata.category(char) in ("Cc", "Cs")), None)
+    if control is not None:
+        return left_out("control characters", f"U+{ord(control):04X} in {text!r}")
+    slots: list[Slot] = []
+    for span in sorted(dict.fromkeys(one.spans), key=lambda span: (span.start, span.end)):
+        problem = _span_problem(text, span)
+        if problem:
+            return left_out(*problem)
+        name = name_problem(span.name)
+        if name:
+            return left_out("names that tags cannot hold", name)
+        if slots and span.start < slots[-1].end:
+            last = slots[-1]
+            both = f"{last.name} [{last.start}, {last.end}) and {span.name} [{span.start}, {span.end}) of {text!r}"
+            return left_out("overlapping spans", f"{both}; slots do not overlap")
+        correction = None if span.correction in (None, text[span.start : span.end]) else span.correction
+        slots.append(Slot(span.name, text[span.start : span.end], span.start, span.end, correction))
+    if len(set(one.spans)) < len(one.spans):
+        findings.add(one.where, "spans given twice", f"in {text!r}; they count once")
+    utterance = Utterance(text, intents[0].strip(), tuple(slots), session)
+    wrong = utterance_problem(utterance)
+    if wrong:
+        return left_out("texts that a corpus cannot hold", f"{text!r}: {wrong}")
+    for slot in slots:
+        if slot.value != slot.value.strip():
+            findings.add(one.where, "white space at the border of a slot", f"{slot.name} is {slot.value!r}; it is kept")
+    return utterance
