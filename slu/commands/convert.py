@@ -16,8 +16,8 @@ SHOWN = 5
 
 def convert(args: argparse.Namespace) -> int:
     """Do what the arguments say; return the exit code. Raises `SluError`."""
-    from slu.corpus.formats.annotated import Options
-    from slu.corpus.formats.convert import OFFSETS, read_foreign, write_foreign
+    from slu.corpus.formats.annotated import OFFSETS, Options
+    from slu.corpus.formats.convert import read_foreign, write_foreign
     from slu.corpus.formats.table import FORMATS
     from slu.corpus.tagged import read_corpus, write_corpus
     from slu.errors import ConfigError, CorpusError

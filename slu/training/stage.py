@@ -12,6 +12,7 @@ from typing import Any
 
 from slu.errors import CheckpointError, OutputError
 from slu.evaluation.evaluate import choose_threshold, evaluate, summary, understood_at, write_evaluation
+from slu.evaluation.unknown_labels import unknown_lines
 from slu.files import MARK, check_output_directory, new_directory, write_file
 from slu.manifest import Manifest, library_versions
 from slu.model.checkpoint import Checkpoint, load_checkpoint, write_checkpoint_files
@@ -78,6 +79,8 @@ def run_stage(
     threshold = choose_threshold(parser, data.dev, answers)
     result["understood"] = understood_at(threshold, answers)
     metrics = {**summary(result), "size_bytes": checkpoint.size_bytes, "seconds": round(seconds, 1), **report}
+    if "unknown_labels" in result:
+        metrics["unknown_labels"] = result["unknown_labels"]
     if not data.held_out:
         metrics["held_out"] = NOTHING_HELD_OUT
     if checkpoint.lexicon:
@@ -97,6 +100,8 @@ def run_stage(
     shutil.rmtree(workspace, ignore_errors=True)
     distributed.barrier()
     say(describe(name, metrics, before.manifest.metrics if before else {}))
+    for line in unknown_lines(result.get("unknown_labels"), len(data.dev)):
+        say(f"{name}: {line}")
     if not data.held_out:
         say(f"{name}: {NOTHING_HELD_OUT}")
     return checkpoint

@@ -11,6 +11,12 @@ from typing import Any
 from slu.errors import CorpusError
 
 
+_HEAD = 1 << 20
+"""Bytes by which a format is recognised."""
+CODE_POINTS, UTF_16 = OFFSETS = ("code-points", "utf-16")
+"""What offsets may count: characters, or the units of JavaScript and Java, of which an emoji has two."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A slot as a file has it, ``[start, end)`` in the units of the file.
@@ -29,7 +35,8 @@ class Span:
 class Annotated:
     """One text of a file. ``intents``: those that the file gives, usually one. ``where``: ``file:line``.
 
-    ``session``: its dialogue, empty if the file does not say.
+    ``session``: its dialogue, empty if the file does not say. ``unit``: what its spans count, see `OFFSETS`, empty if the
+    file does not say.
     """
 
     text: str
@@ -37,6 +44,7 @@ class Annotated:
     spans: tuple[Span, ...]
     where: str
     session: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,26 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise CorpusError(f"{path}:{line}: not UTF-8 at byte {error.start + 1}; save the file as UTF-8") from error
+
+
+def head_of(path: Path) -> str:
+    """The beginning of a file, by which its format is recognised; empty unless it is a readable text file."""
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(_HEAD) if path.is_file() else b""
+    except OSError:
+        return ""
+    return raw.decode("utf-8", "ignore").removeprefix("\ufeff")
+
+
+def first_record(path: Path) -> dict[str, Any]:
+    """The first object of a file that `json_records` reads; empty unless it begins with one."""
+    text = head_of(path).lstrip()
+    try:
+        found, _ = json.JSONDecoder().raw_decode(text.removeprefix("[").lstrip())
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def parse_json(text: str, where: str) -> Any:

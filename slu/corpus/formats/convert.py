@@ -7,14 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from slu.corpus.formats.annotated import Annotated, Findings, Options, Span, read_lines
+from slu.corpus.formats.annotated import CODE_POINTS, UTF_16, Annotated, Findings, Options, Span, read_lines
 from slu.corpus.formats.table import FORMATS, Format, recognise
 from slu.corpus.tagged import name_problem, utterance_problem
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CorpusError, OutputError
 from slu.files import write_file
 
-CODE_POINTS, UTF_16 = OFFSETS = ("code-points", "utf-16")
 _BREAKS = str.maketrans("\t\n\r", "   ")
 
 
@@ -34,8 +33,8 @@ def read_foreign(
         texts = list(form.read(path, options, findings))
         if options.intents:
             texts = _with_intents(texts, options.intents)
-        if form.offsets:
-            texts = _in_code_points(texts, options.offsets, path)
+        if form.offsets is not None:
+            texts = _in_code_points(texts, options.offsets, form.offsets)
         if not options.intent and texts and not any(one.intents for one in texts):
             raise CorpusError(f"{path}: its texts have no intents; give --intent NAME for all of them, or --intents FILE")
         for one in texts:
@@ -76,15 +75,16 @@ def _with_intents(texts: Iterable[Annotated], path: Path) -> list[Annotated]:
     return [replace(one, intents=(line.strip(),)) for one, line in zip(found, lines)]
 
 
-def _in_code_points(texts: list[Annotated], unit: str, path: Path) -> list[Annotated]:
-    """Spans that count code points, whatever the file counts. Raises `CorpusError` when that cannot be known."""
-    if unit == CODE_POINTS:
-        return texts
+def _in_code_points(texts: list[Annotated], unit: str, usual: str) -> list[Annotated]:
+    """Spans that count code points, whatever the file counts.
+
+    ``unit``: what the user says. ``usual``: what counts when the texts do not tell, empty to raise `CorpusError`.
+    """
     if not unit:
         fits = {CODE_POINTS: "", UTF_16: ""}  # a text for which only this unit is right
         doubtful = []
         for one in texts:
-            other = _from_utf16(one)
+            other = one if one.unit else _from_utf16(one)
             if other.spans != one.spans:
                 here, there = _spans_fit(one), _spans_fit(other)
                 if here and there:
@@ -96,13 +96,13 @@ def _in_code_points(texts: list[Annotated], unit: str, path: Path) -> list[Annot
                 f"{fits[UTF_16]}: the offsets count UTF-16 units, but in {fits[CODE_POINTS]} code points; "
                 "convert the texts of each kind by themselves"
             )
-        if doubtful and not any(fits.values()):
+        if doubtful and not usual and not any(fits.values()):
             raise CorpusError(
                 f"{doubtful[0]}: a character beyond U+FFFF stands before a slot, and the offsets may count code points "
                 f"or UTF-16 units ({len(doubtful)} such texts); give --offsets {CODE_POINTS} or --offsets {UTF_16}"
             )
-        unit = UTF_16 if fits[UTF_16] else CODE_POINTS
-    return [_from_utf16(one) for one in texts] if unit == UTF_16 else texts
+        unit = next((name for name, where in fits.items() if where), usual or CODE_POINTS)
+    return [_from_utf16(one) if (one.unit or unit) == UTF_16 else one for one in texts]
 
 
 def _from_utf16(one: Annotated) -> Annotated:

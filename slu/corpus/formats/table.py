@@ -6,8 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slu.corpus.formats.annotated import Annotated, Findings, Options
+from slu.corpus.formats.annotated import UTF_16, Annotated, Findings, Options
+from slu.corpus.formats.brackets import is_massive, read_massive, write_massive
+from slu.corpus.formats.conll import is_conll, read_conll, write_conll
+from slu.corpus.formats.doccano import is_doccano, read_doccano, write_doccano
 from slu.corpus.formats.jointbert import is_jointbert, read_jointbert, write_jointbert
+from slu.corpus.formats.label_studio import is_label_studio, read_label_studio, write_label_studio
+from slu.corpus.formats.paddlenlp import is_paddlenlp, read_paddlenlp, write_paddlenlp
+from slu.corpus.formats.rasa import is_rasa, read_rasa, write_rasa
+from slu.corpus.formats.values import is_values, read_values, write_values
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 
@@ -19,7 +26,8 @@ class Format:
     ``name``: what ``--from`` and ``--to`` call it. ``title``: how it is named in messages. ``recognises``: whether a
     file or directory is one, by its content; may raise `CorpusError`. ``read``: the annotated texts of one. ``write``:
     the contents of its files by their names, the empty name for the only file; what it cannot hold goes into the
-    findings. ``offsets``: whether its slots are offsets, which may count code points or UTF-16 units.
+    findings. ``offsets``: None unless its slots are offsets; else what these count where the texts do not tell (`OFFSETS`),
+    empty to ask.
     """
 
     name: str
@@ -27,13 +35,20 @@ class Format:
     recognises: Callable[[Path], bool]
     read: Callable[[Path, Options, Findings], Iterator[Annotated]]
     write: Callable[[Sequence[Utterance], Findings], dict[str, str]]
-    offsets: bool = False
+    offsets: str | None = None
 
 
 FORMATS: dict[str, Format] = {
     form.name: form
     for form in (
         Format("jointbert", "a directory of JointBERT", is_jointbert, read_jointbert, write_jointbert),
+        Format("label-studio", "JSON of Label Studio", is_label_studio, read_label_studio, write_label_studio, UTF_16),
+        Format("massive", "JSON Lines of MASSIVE", is_massive, read_massive, write_massive),
+        Format("json", "JSON of text, intent and slots", is_values, read_values, write_values, ""),
+        Format("doccano", "JSON Lines of doccano", is_doccano, read_doccano, write_doccano, ""),
+        Format("rasa", "YAML of Rasa", is_rasa, read_rasa, write_rasa),
+        Format("paddlenlp", "tagged tokens of PaddleNLP", is_paddlenlp, read_paddlenlp, write_paddlenlp),
+        Format("conll", "columns of CoNLL", is_conll, read_conll, write_conll),
     )
 }
 """The formats by their names, in the order in which they are tried."""
