@@ -1,4 +1,4 @@
-"""``slu data check|split|sample|convert``: check a corpus, split it, write the sample one, read those of other tools."""
+"""``slu data check|split|sample|convert``: check, split or make a corpus, read and write those of other tools."""
 
 from __future__ import annotations
 
@@ -93,8 +93,13 @@ def _check(args: argparse.Namespace) -> int:
     labels = Labels.load(args.labels, ConfigError) if args.labels else None
     form = recognise(args.file)
     if form is not None:
-        print(f"{args.file}: this is {form.title}; read it into a corpus by")
-        print(f"  slu data convert {shlex.quote(str(args.file))} --from {form.name} --out corpus.txt")
+        command = f"slu data convert {shlex.quote(str(args.file))} --from {form.name} --out corpus.txt"
+        message = f"the format is {form.title}; read it into a corpus: {command}"
+        print(f"{args.file}:1: error: {message}")
+        if args.json:
+            found = {"line": 1, "severity": "error", "message": message}
+            report = {"data": str(args.file), "errors": 1, "warnings": 0, "problems": [found]}
+            write_file(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
         return 1
     problems = check_corpus(args.file, labels)
     counts = Counter(problem.severity for problem in problems)

@@ -257,15 +257,25 @@ def _difference(text: str, tagless: str) -> str:
     return f"text and tagged text differ at character {at + 1}: {left} in the text, {right} in the tagged text"
 
 
-def _tags(tagged: str) -> Iterator[re.Match[str]]:
-    """The tags; one whose name has spaces is a tag only if its other one is there as well."""
-    for match in _TAG.finditer(tagged):
+def _tags(tagged: str) -> list[re.Match[str]]:
+    """The tags; one whose name has spaces is a tag only if its other one is there as well, where it belongs."""
+    matches = list(_TAG.finditer(tagged))
+    if not any(" " in match.group(2) for match in matches):
+        return matches
+    opened: dict[str, int] = {}
+    closed: dict[str, int] = {}
+    for match in matches:
         closing, name = match.groups()
-        if " " in name:
-            other = tagged.find(f"<{name}>", 0, match.start()) if closing else tagged.find(f"</{name}>", match.end())
-            if other < 0:
-                continue
-        yield match
+        if closing:
+            closed[name] = match.start()
+        else:
+            opened.setdefault(name, match.start())
+    return [
+        match
+        for match in matches
+        if " " not in match.group(2)
+        or opened.get(match.group(2), match.start() + 1) <= match.start() <= closed.get(match.group(2), -1)
+    ]
 
 
 def _scan(tagged: str) -> tuple[str, tuple[Slot, ...], list[str]]:

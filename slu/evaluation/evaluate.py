@@ -116,7 +116,8 @@ def check_labels(utterances: Sequence[Utterance], labels: Labels, path: Path) ->
     """Raise `CorpusError` when the file was made for another model: when no utterance has an intent of this one."""
     if not any(utterance.intent in labels.intents for utterance in utterances):
         intents = sorted({utterance.intent for utterance in utterances})
+        some = ", ".join([*intents[:3], *(["..."] if len(intents) > 3 else [])])
         raise CorpusError(
-            f"{path}: the model has none of its intents ({', '.join(intents[:3])}{', ...' if len(intents) > 3 else ''}); give a file with "
+            f"{path}: the model has none of its intents ({some}); give a file with "
             f"labels of the model, such as {', '.join(labels.intents[:3])}"
         )

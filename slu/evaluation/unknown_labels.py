@@ -1,4 +1,4 @@
-"""Labels of a file that the model lacks. Utterances with them are measured like all others: no answer to them is right."""
+"""Labels of a file that the model lacks. Utterances with them are measured: no answer to them is right."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ def unknown_labels(utterances: Sequence[Utterance], labels: Labels) -> dict[str,
     """``utterances``: how many have such a label; ``intents`` and ``slots``: how many have each. None without any."""
     intents = Counter(u.intent for u in utterances if u.intent not in labels.intents)
     slots = Counter(name for u in utterances for name in {s.name for s in u.slots} if name not in labels.slots)
-    affected = sum(
-        u.intent in intents or any(slot.name in slots for slot in u.slots) for u in utterances
-    )
+    affected = sum(u.intent in intents or any(slot.name in slots for slot in u.slots) for u in utterances)
     if not affected:
         return None
     return {"utterances": affected, "intents": dict(sorted(intents.items())), "slots": dict(sorted(slots.items()))}

@@ -18,11 +18,12 @@ WARN_ABOVE = 1.0
 class Coverage:
     """Counts over a corpus, for one tokenizer and one ``max_length``.
 
-    ``texts_truncated``: texts of more tokens than fit. ``slots_behind``: slots of which a part lies behind the last token
-    that fits. ``slots_inside_token``: slots, not behind, that begin or end inside a token. ``slots_uncovered``: slots,
-    neither of both, that begin or end with a character that is in no token. ``characters``: those that are not white
-    space; ``characters_unknown``: of them those that are read as [UNK], ``characters_dropped``: those in no token. ``letter_tokens``: tokens of one ASCII letter inside a longer word.
-    ``longest``: tokens of the longest text, [CLS] and [SEP] counted. ``example``: the first text of each kind.
+    ``texts_truncated``: texts of more tokens than fit. ``slots_behind``: slots of which a part lies behind the last
+    token that fits. ``slots_inside_token``: slots, not behind, that begin or end inside a token. ``slots_uncovered``:
+    slots, neither of both, that begin or end with a character that is in no token. ``characters``: those that are not
+    white space; ``characters_unknown``: of them those that are read as [UNK], ``characters_dropped``: those in no
+    token. ``letter_tokens``: tokens of one ASCII letter inside a longer word. ``longest``: tokens of the longest text,
+    [CLS] and [SEP] counted. ``example``: the first text of each kind.
     """
 
     max_length: int
@@ -52,9 +53,10 @@ class Coverage:
         """A summary, and a line with the setting to change for every share above `WARN_ABOVE`."""
         summary = (
             f"{self.texts} texts with {self.slots} slots: {self.texts_truncated} texts longer than max_length "
-            f"{self.max_length}; slots that cannot be learned: {self.slots_behind} behind it, {self.slots_inside_token} "
-            f"with a border inside a token, {self.slots_uncovered} with a border in no token; of {self.characters} "
-            f"characters {self.characters_unknown} are [UNK] and {self.characters_dropped} in no token"
+            f"{self.max_length}; slots that cannot be learned: {self.slots_behind} behind it, "
+            f"{self.slots_inside_token} with a border inside a token, {self.slots_uncovered} with a border in no "
+            f"token; of {self.characters} characters {self.characters_unknown} are [UNK] and "
+            f"{self.characters_dropped} in no token"
         )
         return [summary, *self._warnings()]
 
@@ -147,4 +149,3 @@ def coverage(utterances: Iterable[Utterance], tokenizer: Tokenizer, max_length: 
         example=example,
         **counts,
     )
-

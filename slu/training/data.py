@@ -22,8 +22,8 @@ class Data:
     """The two parts of a corpus and their hashes; ``lists``: lexicons of the section [lexicon], None without it.
 
     ``added``: what is trained on beside the training part, see `slu.training.augmentation`. ``held_out``: whether
-    ``dev`` is unknown to the model. With ``dev_fraction = 0`` and no ``data.dev`` it is not: ``dev`` is then a sample of
-    the training part, the last epoch is kept, and the threshold is chosen on utterances that the model has seen.
+    ``dev`` is unknown to the model. With ``dev_fraction = 0`` and no ``data.dev`` it is not: ``dev`` is then a sample
+    of the training part, the last epoch is kept, and the threshold is chosen on utterances that the model has seen.
     """
 
     train: list[Utterance]

@@ -149,7 +149,8 @@ def train_stage(
 ) -> Checkpoint:
     """Make the first checkpoint of a recipe, unless it is up to date.
 
-    It begins with what of the corpus cannot be learned (`slu.inputs.coverage`), and ends with the measures. ``number``: 0 for the seed of the recipe, others for models that only differ by the seed.
+    It begins with what of the corpus cannot be learned (`slu.inputs.coverage`), and ends with the measures.
+    ``number``: 0 for the seed of the recipe, others for models that only differ by the seed.
     """
     model = recipe.section("model", ModelSettings)
     model = replace(model, seed=model.seed + number)

@@ -1,7 +1,7 @@
 """A WordPiece vocabulary trained from the corpus: for languages that are written in letters.
 
-The library `tokenizers` learns the pieces. The words that it learns from are cut and normalised by our own tokenizer, so
-that the model, and the engine, cut every text exactly as the pieces were learned.
+The library `tokenizers` learns the pieces. The words that it learns from are cut and normalised by our own tokenizer,
+so that the model, and the engine, cut every text exactly as the pieces were learned.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def train_vocab(texts: Iterable[str], size: int, min_count: int = 2, normalisati
     if size < len(least):
         raise ConfigError(f"vocab_size is {size}; the characters of the corpus alone need {len(least)}: raise it")
     learner = Tokenizer(WordPiece(unk_token=UNK))
-    learner.pre_tokenizer = WhitespaceSplit()  # type: ignore[assignment]
+    learner.pre_tokenizer = WhitespaceSplit()
     # Given as special tokens, the characters have fixed numbers. The trainer would number them as it meets them, in an
     # order that changes from run to run, and between pairs that are equally frequent their numbers decide.
     trainer = WordPieceTrainer(

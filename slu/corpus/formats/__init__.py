@@ -1,1 +1,1 @@
-"""Corpora in the forms that other people's tools write: recognised, read and written. One module a family of formats."""
+"""Corpora in the forms of other people's tools: recognised, read and written. One module a family of formats."""

@@ -10,7 +10,6 @@ from typing import Any
 
 from slu.errors import CorpusError
 
-
 _HEAD = 1 << 20
 """Bytes by which a format is recognised."""
 CODE_POINTS, UTF_16 = OFFSETS = ("code-points", "utf-16")
@@ -35,8 +34,7 @@ class Span:
 class Annotated:
     """One text of a file. ``intents``: those that the file gives, usually one. ``where``: ``file:line``.
 
-    ``session``: its dialogue, empty if the file does not say. ``unit``: what its spans count, see `OFFSETS`, empty if the
-    file does not say.
+    ``session``: its dialogue. ``unit``: what its spans count, see `OFFSETS`. Both are empty if the file does not say.
     """
 
     text: str
@@ -152,7 +150,7 @@ def _is_json_lines(lines: list[tuple[int, str]]) -> bool:
 
 def _array(text: str, path: Path) -> list[tuple[str, Any]]:
     decoder = json.JSONDecoder()
-    records = []
+    records: list[tuple[str, Any]] = []
     at = text.index("[") + 1
     line, counted = 1, 0
     while True:

@@ -7,7 +7,16 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from slu.corpus.formats.annotated import Annotated, Findings, Options, Span, first_record, json_records, record_of, text_of
+from slu.corpus.formats.annotated import (
+    Annotated,
+    Findings,
+    Options,
+    Span,
+    first_record,
+    json_records,
+    record_of,
+    text_of,
+)
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 
@@ -41,7 +50,9 @@ def read_massive(path: Path, options: Options, findings: Findings) -> Iterator[A
         intents = (intent,) if isinstance(intent, str) and intent.strip() else ()
         yield Annotated(text, intents, tuple(spans), where, str(session) if session else "")
     if options.part and options.part not in parts:
-        raise CorpusError(f"{path}: has no part {options.part!r}; its parts are {', '.join(sorted(parts)) or 'not named'}")
+        raise CorpusError(
+            f"{path}: has no part {options.part!r}; its parts are {', '.join(sorted(parts)) or 'not named'}"
+        )
 
 
 def write_massive(utterances: Sequence[Utterance], findings: Findings) -> dict[str, str]:

@@ -52,7 +52,8 @@ def write_conll(utterances: Sequence[Utterance], findings: Findings) -> dict[str
 
 def _text(path: Path, block: list[tuple[int, str]], findings: Findings) -> Annotated | None:
     said: dict[str, str] = {}
-    tokens, tags = [], []
+    tokens: list[str] = []
+    tags: list[str] = []
     where = f"{path}:{block[0][0]}"
     for number, line in block:
         comment = _is_comment(line)

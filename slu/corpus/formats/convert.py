@@ -36,14 +36,17 @@ def read_foreign(
         if form.offsets is not None:
             texts = _in_code_points(texts, options.offsets, form.offsets)
         if not options.intent and texts and not any(one.intents for one in texts):
-            raise CorpusError(f"{path}: its texts have no intents; give --intent NAME for all of them, or --intents FILE")
+            raise CorpusError(
+                f"{path}: its texts have no intents; give --intent NAME for all of them, or --intents FILE"
+            )
         for one in texts:
             # Sessions of several files may have the same names, and texts without one are sessions of their own.
             key = (path, one.session or one.where)
             session = one.session if one.session and len(paths) == 1 else str(len(sessions) + 1)
-            utterance = _utterance(one, options, sessions.setdefault(key, session), findings)
-            if utterance is not None:
-                utterances.append(utterance)
+            try:
+                utterances.append(_utterance(one, options, sessions.setdefault(key, session), findings))
+            except _Unusable as reason:
+                findings.add(one.where, reason.kind, str(reason), left_out=True)
     if not utterances:
         why = ", ".join(f"{count} {kind}" for kind, count in findings.counts().items())
         raise CorpusError(f"{paths[0]}: no text that could be used{f' ({why})' if why else ''}")
@@ -136,45 +139,60 @@ def _span_problem(text: str, span: Span) -> tuple[str, str] | None:
     return None
 
 
-def _utterance(one: Annotated, options: Options, session: str, findings: Findings) -> Utterance | None:
-    """The utterance, or None and a finding."""
+class _Unusable(Exception):
+    """A text that is left out."""
 
-    def left_out(kind: str, message: str) -> None:
-        findings.add(one.where, kind, message, left_out=True)
+    def __init__(self, kind: str, message: str):
+        super().__init__(message)
+        self.kind = kind
 
+
+def _utterance(one: Annotated, options: Options, session: str, findings: Findings) -> Utterance:
+    """The utterance of a text; raises `_Unusable` where there is none."""
     if not one.text.strip():
-        return left_out("empty texts", "the text is empty")
-    intents = tuple(dict.fromkeys(one.intents)) or ((options.intent,) if options.intent else ())
-    if len(intents) != 1 or not intents[0].strip():
-        kind = "several intents" if len(intents) > 1 else "no intent"
-        return left_out(f"texts with {kind}", f"{one.text!r} has {', '.join(intents) if len(intents) > 1 else kind}")
+        raise _Unusable("empty texts", "the text is empty")
     text = one.text.translate(_BREAKS)
     if text != one.text:
         findings.add(one.where, "line breaks and tabs", f"{one.text!r}: they are spaces in the corpus")
     control = next((char for char in text if unicodedata.category(char) in ("Cc", "Cs")), None)
     if control is not None:
-        return left_out("control characters", f"U+{ord(control):04X} in {text!r}")
-    slots: list[Slot] = []
-    for span in sorted(dict.fromkeys(one.spans), key=lambda span: (span.start, span.end)):
-        problem = _span_problem(text, span)
-        if problem:
-            return left_out(*problem)
-        name = name_problem(span.name)
-        if name:
-            return left_out("names that tags cannot hold", name)
-        if slots and span.start < slots[-1].end:
-            last = slots[-1]
-            both = f"{last.name} [{last.start}, {last.end}) and {span.name} [{span.start}, {span.end}) of {text!r}"
-            return left_out("overlapping spans", f"{both}; slots do not overlap")
-        correction = None if span.correction in (None, text[span.start : span.end]) else span.correction
-        slots.append(Slot(span.name, text[span.start : span.end], span.start, span.end, correction))
-    if len(set(one.spans)) < len(one.spans):
-        findings.add(one.where, "spans given twice", f"in {text!r}; they count once")
-    utterance = Utterance(text, intents[0].strip(), tuple(slots), session)
+        raise _Unusable("control characters", f"U+{ord(control):04X} in {text!r}")
+    slots = _slots(one, text, findings)
+    utterance = Utterance(text, _intent(one, options), slots, session)
     wrong = utterance_problem(utterance)
     if wrong:
-        return left_out("texts that a corpus cannot hold", f"{text!r}: {wrong}")
+        raise _Unusable("texts that a corpus cannot hold", f"{text!r}: {wrong}")
     for slot in slots:
         if slot.value != slot.value.strip():
             findings.add(one.where, "white space at the border of a slot", f"{slot.name} is {slot.value!r}; it is kept")
     return utterance
+
+
+def _intent(one: Annotated, options: Options) -> str:
+    intents = tuple(dict.fromkeys(one.intents)) or ((options.intent,) if options.intent else ())
+    if len(intents) > 1:
+        raise _Unusable("texts with several intents", f"{one.text!r} has {', '.join(intents)}")
+    if not intents or not intents[0].strip():
+        raise _Unusable("texts with no intent", f"{one.text!r} has no intent")
+    return intents[0].strip()
+
+
+def _slots(one: Annotated, text: str, findings: Findings) -> tuple[Slot, ...]:
+    slots: list[Slot] = []
+    for span in sorted(dict.fromkeys(one.spans), key=lambda span: (span.start, span.end)):
+        problem = _span_problem(text, span)
+        if problem:
+            raise _Unusable(*problem)
+        name = name_problem(span.name)
+        if name:
+            raise _Unusable("names that tags cannot hold", name)
+        if slots and span.start < slots[-1].end:
+            last = slots[-1]
+            both = f"{last.name} [{last.start}, {last.end}) and {span.name} [{span.start}, {span.end}) of {text!r}"
+            raise _Unusable("overlapping spans", f"{both}; slots do not overlap")
+        value = text[span.start : span.end]
+        correction = None if span.correction == value else span.correction
+        slots.append(Slot(span.name, value, span.start, span.end, correction))
+    if len(set(one.spans)) < len(one.spans):
+        findings.add(one.where, "spans given twice", f"in {text!r}; they count once")
+    return tuple(slots)

@@ -1,4 +1,4 @@
-"""doccano's JSON Lines: ``label`` with ``[start, end, name]`` in version 1, ``entities`` with objects since version 1.5.
+"""doccano's JSON Lines: ``label`` with ``[start, end, name]`` in version 1, later ``entities`` with objects.
 
 The intents are the ``cats`` of a project of intents and slots, or the ``label`` of texts that have ``entities``.
 """
@@ -53,12 +53,12 @@ def read_doccano(path: Path, options: Options, findings: Findings) -> Iterator[A
         if record.get("relations"):
             findings.add(where, "relations", "relations between spans are not read")
         session = record.get("session", "")
-        unit = record.get("offsets") if record.get("offsets") in OFFSETS else ""
+        unit = str(record["offsets"]) if record.get("offsets") in OFFSETS else ""
         yield Annotated(text, tuple(intents), tuple(spans), where, str(session) if session else "", unit)
 
 
 def write_doccano(utterances: Sequence[Utterance], findings: Findings) -> dict[str, str]:
-    """One file in the newer form, offsets in code points; sessions, corrections and what offsets count are fields of ours."""
+    """One file in the newer form. Sessions, corrections and what offsets count (code points) are fields of ours."""
     lines = []
     number = 0
     for i, utterance in enumerate(utterances, 1):

@@ -91,9 +91,7 @@ def _text_name(data: dict[str, Any], where: str) -> str:
     return texts[0]
 
 
-def _add(
-    result: dict[str, Any], where: str, spans: list[Span], intents: list[str], findings: Findings
-) -> None:
+def _add(result: dict[str, Any], where: str, spans: list[Span], intents: list[str], findings: Findings) -> None:
     """Take over one result: a span, or a choice, which is the intent."""
     kind, value = result.get("type"), result.get("value")
     names = value.get(kind) if isinstance(value, dict) and isinstance(kind, str) else None

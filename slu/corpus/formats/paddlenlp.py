@@ -32,7 +32,9 @@ def read_paddlenlp(path: Path, options: Options, findings: Findings) -> Iterator
         fields = line.split("\t")
         tokens, tags = (field.split(_BETWEEN) for field in (fields if len(fields) == 2 else ("", "O")))
         if len(fields) != 2 or len(tokens) != len(tags) or not all(tokens):
-            message = f"{len(fields)} fields, {len(tokens)} tokens and {len(tags)} tags; two of equal length are expected"
+            message = (
+                f"{len(fields)} fields, {len(tokens)} tokens and {len(tags)} tags; two of equal length are expected"
+            )
             findings.add(where, "tokens without tags", message, True)
             continue
         # Every character is a token here, white space included.

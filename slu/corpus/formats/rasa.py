@@ -56,14 +56,20 @@ def write_rasa(utterances: Sequence[Utterance], findings: Findings) -> dict[str,
         example = _bracketed(utterance)
         where = f"utterance {number}"
         if not _same(_annotated(example, utterance.intent, where, Findings()), utterance):
-            findings.add(where, "texts that the format cannot hold", f"{utterance.text!r} looks as if it had slots", True)
+            findings.add(
+                where, "texts that the format cannot hold", f"{utterance.text!r} looks as if it had slots", True
+            )
             continue
         examples.setdefault(utterance.intent, []).append(example)
     if len({utterance.session for utterance in utterances}) < len(utterances):
         findings.add("all utterances", "sessions", "the format has no dialogues; each text becomes one of its own")
     lines = ['version: "3.1"', "nlu:"]
     for intent, texts in examples.items():
-        lines += [f"- intent: {json.dumps(intent, ensure_ascii=False)}", "  examples: |", *(f"    - {t}" for t in texts)]
+        lines += [
+            f"- intent: {json.dumps(intent, ensure_ascii=False)}",
+            "  examples: |",
+            *(f"    - {t}" for t in texts),
+        ]
     return {"": "\n".join(lines) + "\n"}
 
 

@@ -1,4 +1,4 @@
-"""The formats: what each is called, how it is recognised, what reads and what writes it. One entry and one module each."""
+"""The formats: what each is called, how it is recognised, what reads and what writes it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Format:
     ``name``: what ``--from`` and ``--to`` call it. ``title``: how it is named in messages. ``recognises``: whether a
     file or directory is one, by its content; may raise `CorpusError`. ``read``: the annotated texts of one. ``write``:
     the contents of its files by their names, the empty name for the only file; what it cannot hold goes into the
-    findings. ``offsets``: None unless its slots are offsets; else what these count where the texts do not tell (`OFFSETS`),
-    empty to ask.
+    findings. ``offsets``: None unless its slots are offsets; else what these count (`OFFSETS`) where the texts do not
+    tell, empty to ask.
     """
 
     name: str
@@ -41,14 +41,14 @@ class Format:
 FORMATS: dict[str, Format] = {
     form.name: form
     for form in (
-        Format("jointbert", "a directory of JointBERT", is_jointbert, read_jointbert, write_jointbert),
-        Format("label-studio", "JSON of Label Studio", is_label_studio, read_label_studio, write_label_studio, UTF_16),
-        Format("massive", "JSON Lines of MASSIVE", is_massive, read_massive, write_massive),
+        Format("jointbert", "JointBERT's form", is_jointbert, read_jointbert, write_jointbert),
+        Format("label-studio", "Label Studio's JSON", is_label_studio, read_label_studio, write_label_studio, UTF_16),
+        Format("massive", "MASSIVE's JSON Lines", is_massive, read_massive, write_massive),
         Format("json", "JSON of text, intent and slots", is_values, read_values, write_values, ""),
-        Format("doccano", "JSON Lines of doccano", is_doccano, read_doccano, write_doccano, ""),
-        Format("rasa", "YAML of Rasa", is_rasa, read_rasa, write_rasa),
-        Format("paddlenlp", "tagged tokens of PaddleNLP", is_paddlenlp, read_paddlenlp, write_paddlenlp),
-        Format("conll", "columns of CoNLL", is_conll, read_conll, write_conll),
+        Format("doccano", "doccano's JSON Lines", is_doccano, read_doccano, write_doccano, ""),
+        Format("rasa", "Rasa's YAML", is_rasa, read_rasa, write_rasa),
+        Format("paddlenlp", "PaddleNLP's tagged tokens", is_paddlenlp, read_paddlenlp, write_paddlenlp),
+        Format("conll", "CoNLL columns", is_conll, read_conll, write_conll),
     )
 }
 """The formats by their names, in the order in which they are tried."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from slu.corpus.formats.annotated import Annotated, Findings, Span
 from slu.corpus.utterance import Utterance
@@ -48,13 +49,15 @@ def cut(utterance: Utterance) -> tuple[list[str], list[str]]:
             borders |= {i, i + 1}
     places = sorted(borders)
     tokens, tags = [], []
-    for start, end in zip(places, places[1:]):
+    for start, end in pairwise(places):
         token = utterance.text[start:end]
         if token.strip():
-            slot = next((slot for slot in utterance.slots if slot.start <= start and end <= slot.end), None)
-            first = slot is not None and not utterance.text[slot.start : start].strip()
             tokens.append(token)
-            tags.append(OUTSIDE if slot is None else f"{'B' if first else 'I'}-{slot.name}")
+            tags.append(OUTSIDE)
+            for slot in utterance.slots:
+                if slot.start <= start and end <= slot.end:
+                    first = not utterance.text[slot.start : start].strip()
+                    tags[-1] = f"{'B' if first else 'I'}-{slot.name}"
     return tokens, tags
 
 

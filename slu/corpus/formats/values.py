@@ -1,8 +1,8 @@
 """JSON of ``text``, ``intent`` and ``slots``: one array, or an object a line. SMP 2019 has this form.
 
-``slots`` is an object of values, a list of them where a slot occurs twice; or a list of objects with ``name``, ``value``
-and perhaps ``start`` and ``end``. Values without a place are searched in the text. ``domain``, if there is one, is put
-before the intent, as the names of intents are often shared by domains.
+``slots`` is an object of values, a list of them where a slot occurs twice; or a list of objects with ``name``,
+``value`` and perhaps ``start`` and ``end``. Values without a place are searched in the text. ``domain``, if there is
+one, is put before the intent, as the names of intents are often shared by domains.
 """
 
 from __future__ import annotations

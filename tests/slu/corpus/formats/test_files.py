@@ -28,7 +28,8 @@ BMES_INTENTS = Options(intents=FILES / "columns-bmes.intents.txt")
         ),
         (
             "doccano-2.jsonl", "doccano", Options(offsets="code-points"),
-            ["phone.call 😀打电话给<contact>王阿姨</contact>", "home.off 把<room>客厅</room>的<device>灯</device>关掉😀"],
+            ["phone.call 😀打电话给<contact>王阿姨</contact>",
+             "home.off 把<room>客厅</room>的<device>灯</device>关掉😀"],
             {"texts with several intents": 1, "overlapping spans": 1},
         ),
         (
@@ -45,7 +46,8 @@ BMES_INTENTS = Options(intents=FILES / "columns-bmes.intents.txt")
         ),
         (
             "columns-bio.txt", "conll", Options(),
-            ["alarm.set <date>明天</date><time>早上七点</time>叫我起床", "phone.call call my <contact>brother</contact>"], {},
+            ["alarm.set <date>明天</date><time>早上七点</time>叫我起床",
+             "phone.call call my <contact>brother</contact>"], {},
         ),
         (
             "columns-bmes.txt", "conll", BMES_INTENTS,
@@ -94,7 +96,7 @@ def test_a_realistic_file(file: str, name: str, options: Options, wanted: list[s
         ("a.jsonl", '{"text": "花心", "entities": [[0, 2, "song"]]}\n', "give --intent NAME"),
         ("a.json", '[{"text": "x", "intent": "a", "slots": {}},\n{"text": "x" "b"}]', "a.json:2: not JSON"),
         ("a.json", '[{"text": "x", "intent": "a", "slots": {"b": [[1]]}}]', "a.json:1: the value of b is [1]"),
-        ("a.json", "[{\"data\": {\"a\": \"x\", \"b\": \"y\"}, \"annotations\": []}]", "a.json:1: data has no field named text"),
+        ("a.json", '[{"data": {"a": "x", "b": "y"}, "annotations": []}]', "a.json:1: data has no field named text"),
         ("a.yml", "nlu:\n- intent: a\n  examples: |\n    - b\n    c\n", "a.yml:5: 'c': examples begin with '- '"),
         ("a.yml", "nlu:\n- intent: [\n", "a.yml:3: not YAML"),
         ("a.yml", "nlu: 3\n", "a.yml:1: nlu is no list"),
