@@ -16,7 +16,7 @@ CODE_POINTS, UTF_16 = OFFSETS = ("code-points", "utf-16")
 """What offsets may count: characters, or the units of JavaScript and Java, of which an emoji has two."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Span:
     """A slot as a file has it, ``[start, end)`` in the units of the file.
 
@@ -30,7 +30,7 @@ class Span:
     correction: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Annotated:
     """One text of a file. ``intents``: those that the file gives, usually one. ``where``: ``file:line``.
 

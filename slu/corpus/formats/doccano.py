@@ -90,6 +90,6 @@ def _span(item: Any, where: str) -> Span:
         (start, end, label), correction = item, None
     else:
         raise CorpusError(f"{where}: {json.dumps(item)[:60]} is no span; [start, end, name] is expected")
-    if not isinstance(label, str) or not isinstance(correction, str | None):
+    if not isinstance(label, str) or not (correction is None or isinstance(correction, str)):
         raise CorpusError(f"{where}: {json.dumps(label)[:60]} is not the name of a span; a text is expected")
     return Span(label, offset_of(start, where), offset_of(end, where), None, correction)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from slu.corpus.formats.annotated import Annotated, Findings, Span
 from slu.corpus.utterance import Utterance
@@ -49,7 +48,8 @@ def cut(utterance: Utterance) -> tuple[list[str], list[str]]:
             borders |= {i, i + 1}
     places = sorted(borders)
     tokens, tags = [], []
-    for start, end in pairwise(places):
+    for at, start in enumerate(places[:-1]):
+        end = places[at + 1]
         token = utterance.text[start:end]
         if token.strip():
             tokens.append(token)

@@ -34,7 +34,7 @@ _NAMES = ("name", "slot", "entity", "label")
 def is_values(path: Path) -> bool:
     """Whether the first record has a text, an intent and slots."""
     first = first_record(path)
-    return any(isinstance(first.get(name), str) for name in _TEXTS) and isinstance(first.get("slots"), dict | list)
+    return any(isinstance(first.get(name), str) for name in _TEXTS) and type(first.get("slots")) in (dict, list)
 
 
 def read_values(path: Path, options: Options, findings: Findings) -> Iterator[Annotated]:
@@ -107,7 +107,7 @@ def _slots(slots: Any, where: str) -> tuple[list[tuple[str, str]], list[Span]]:
 
 
 def _value(value: Any, name: str, where: str) -> str:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if type(value) in (int, float):
         return str(value)
     if not isinstance(value, str):
         raise CorpusError(f"{where}: the value of {name} is {json.dumps(value)[:40]}; a text is expected")
