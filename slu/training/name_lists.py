@@ -21,6 +21,8 @@ from slu.training.recipe import LexiconSettings, ModelSettings, Recipe
 COPIES = 1000
 """About how many copies with new names a slot gets: enough to learn to trust a lexicon, few compared with the
 corpus."""
+ALL = "*"
+"""In the setting ``own``: every slot of the training part."""
 STRANGE = 0.3
 """Probability that a character of a new name is any ideograph."""
 
@@ -109,7 +111,8 @@ def read_training_lists(recipe: Recipe, slots: Sequence[str], by_session: bool) 
     if not recipe.has("lexicon"):
         return None
     settings = recipe.section("lexicon", LexiconSettings)
-    for setting, names in (("own", settings.own), ("new_names", settings.new_names)):
+    own = tuple(slots) if settings.own == (ALL,) else settings.own
+    for setting, names in (("own", own), ("new_names", settings.new_names)):
         unknown = [name for name in names if name not in slots]
         if unknown:
             raise ConfigError(
@@ -119,4 +122,4 @@ def read_training_lists(recipe: Recipe, slots: Sequence[str], by_session: bool) 
     paths = list_files(recipe.resolve(settings.lists), slots) if settings.lists else []
     normalisation = recipe.section("model", ModelSettings).normalisation
     files = {path.stem: read_list(path, normalisation) for path in paths}
-    return TrainingLists(files, settings.own, by_session, settings.flags, settings, settings.new_names, normalisation)
+    return TrainingLists(files, own, by_session, settings.flags, settings, settings.new_names, normalisation)
