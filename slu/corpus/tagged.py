@@ -33,7 +33,7 @@ _NAME_RULE = "a name begins with a letter, then letters, digits, _ . - / + # : a
 _BAR = "||"
 _BOM = b"\xef\xbb\xbf"
 
-_FIELDS = ("session id", "text", "intent", "tagged text")
+FIELDS = ("session id", "text", "intent", "tagged text")
 
 Severity = Literal["error", "warning"]
 _Found = tuple[Severity, str]
@@ -214,11 +214,13 @@ def _parse_line(raw: bytes, labels: Labels | None = None) -> tuple[Utterance | N
         return None, [*found, ("error", f"not UTF-8 at byte {error.start + 1}; save the file as UTF-8")]
     fields = line.split("\t")
     if len(fields) != 4:
-        expected = "session, text, intent and tagged text, with tabs between, are expected"
+        expected = (
+            "session, text, intent and tagged text, with tabs between, are expected; slu data convert reads others"
+        )
         return None, [*found, ("error", f"{len(fields)} fields instead of 4; {expected}")]
     session, text, intent, tagged = fields
-    errors = [f"the {name} is empty" for name, value in zip(_FIELDS, fields, strict=True) if not value.strip()]
-    for name, value in zip(_FIELDS, fields, strict=True):
+    errors = [f"the {name} is empty" for name, value in zip(FIELDS, fields, strict=True) if not value.strip()]
+    for name, value in zip(FIELDS, fields, strict=True):
         control = _CONTROL.search(value)
         if control:
             code, column = ord(control.group()), control.start() + 1

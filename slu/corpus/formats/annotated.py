@@ -100,8 +100,10 @@ def read_text(path: Path) -> str:
 def head_of(path: Path) -> str:
     """The beginning of a file, by which its format is recognised; empty unless it is a readable text file."""
     try:
+        if not path.is_file():  # a pipe would wait for its other end
+            return ""
         with path.open("rb") as stream:
-            raw = stream.read(_HEAD) if path.is_file() else b""
+            raw = stream.read(_HEAD)
     except OSError:
         return ""
     return raw.decode("utf-8", "ignore").removeprefix("\ufeff")

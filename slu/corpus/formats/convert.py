@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from slu.corpus.formats.annotated import CODE_POINTS, UTF_16, Annotated, Findings, Options, Span, read_lines
+from slu.corpus.formats.annotated import CODE_POINTS, UTF_16, Annotated, Findings, Options, Span, head_of, read_lines
 from slu.corpus.formats.table import FORMATS, Format, recognise
-from slu.corpus.tagged import name_problem, utterance_problem
+from slu.corpus.tagged import FIELDS, name_problem, utterance_problem
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CorpusError, OutputError
 from slu.files import write_file
@@ -65,6 +65,8 @@ def write_foreign(utterances: Sequence[Utterance], form: Format, out: Path) -> F
 
 def _known(path: Path) -> Format:
     form = recognise(path)
+    if form is None and head_of(path).split("\n", 1)[0].count("\t") == len(FIELDS) - 1:
+        raise CorpusError(f"{path}: is a corpus already; --to FORMAT writes it in another format")
     if form is None:
         raise CorpusError(f"{path}: none of the formats that could be recognised; name it: --from FORMAT")
     return form

@@ -1,4 +1,7 @@
-"""Label Studio's JSON: an array of tasks, each with a text and the results of its annotators."""
+"""Label Studio's JSON: an array of tasks, each with a text and the results of its annotators; and its JSON-MIN.
+
+In JSON-MIN the intent is the field ``intent`` or ``choices``.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +33,17 @@ TEXT = "text"
 def is_label_studio(path: Path) -> bool:
     """Whether the first record is a task: data and annotations."""
     first = first_record(path)
-    return isinstance(first.get("data"), dict) and any(name in first for name in _FULL)
+    full = isinstance(first.get("data"), dict) and any(name in first for name in _FULL)
+    return full or bool(_short_results(first))
 
 
 def read_label_studio(path: Path, options: Options, findings: Findings) -> Iterator[Annotated]:
     """The texts of a file. Of several annotations of a task the first that was not cancelled counts."""
     for where, value in json_records(path):
         record = record_of(value, where)
+        if "data" not in record:
+            yield _short(record, where)
+            continue
         data = record_of(record.get("data"), where)
         text = text_of(data, _text_name(data, where), where)
         annotations: list[Any] = next((record[name] for name in _FULL if isinstance(record.get(name), list)), [])
@@ -75,6 +82,25 @@ def write_label_studio(utterances: Sequence[Utterance], findings: Findings) -> d
         data = {TEXT: utterance.text, "session": utterance.session}
         tasks.append({"id": number, "data": data, "annotations": [{"id": number, "result": results}]})
     return {"": "[\n" + ",\n".join(json.dumps(task, ensure_ascii=False) for task in tasks) + "\n]\n"}
+
+
+def _short(record: dict[str, Any], where: str) -> Annotated:
+    """A task of JSON-MIN: its results stand beside the text, spans in a list and the choice as a text."""
+    text = text_of(record, TEXT, where)
+    spans = [
+        Span(name, offset_of(item.get("start"), where), offset_of(item.get("end"), where), item.get("text"))
+        for item in _short_results(record)
+        for name in item["labels"]
+    ]
+    choice = record.get("intent", record.get("choices"))
+    return Annotated(text, (choice,) if isinstance(choice, str) else (), tuple(spans), where)
+
+
+def _short_results(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """The spans of a record of JSON-MIN; empty if it is none."""
+    lists = [value for value in record.values() if isinstance(value, list)]
+    items = [item for items in lists for item in items if isinstance(item, dict)]
+    return [item for item in items if isinstance(item.get("labels"), list) and "start" in item]
 
 
 def _utf16(text: str) -> int:

@@ -112,6 +112,20 @@ def test_errors_name_file_and_line(file: str, content: str, words: str, tmp_path
     assert "\n" not in str(error.value)
 
 
+def test_the_short_form_of_label_studio(tmp_path: Path) -> None:
+    span = {"start": 3, "end": 5, "text": "花心", "labels": ["song"]}
+    path = write(tmp_path / "min.json", [{"id": 1, "text": "🎵放花心", "label": [span], "intent": "music.play"}])
+    assert recognise(path) is FORMATS["label-studio"]
+    (utterance,), _, _ = read_foreign([path], Options())
+    assert f"{utterance.intent} {format_tagged(utterance)}" == "music.play 🎵放<song>花心</song>"
+
+
+def test_a_corpus_needs_no_conversion(tmp_path: Path) -> None:
+    (tmp_path / "corpus.txt").write_text("1\t花心\tplay\t花心\n", "utf-8")
+    with pytest.raises(CorpusError, match="is a corpus already"):
+        read_foreign([tmp_path / "corpus.txt"], Options())
+
+
 def write(path: Path, records: list[object]) -> Path:
     path.write_text("\n".join(json.dumps(record, ensure_ascii=False) for record in records) + "\n", "utf-8")
     return path
