@@ -11,7 +11,10 @@ from slu.corpus.tagged import write_corpus
 from slu.corpus.utterance import Utterance
 from slu.manifest import Manifest
 from slu.training.data import SEEN, load_data
-from slu.training.recipe import load_recipe
+from slu.training.fit import TrainingSettings
+from slu.training.identity import settings_identity
+from slu.training.recipe import ModelSettings, load_recipe
+from slu.training.train import TrainSettings
 from tests.slu.staging import UTTERANCES, make_recipe, train
 
 
@@ -68,3 +71,17 @@ def test_a_vocabulary_of_the_corpus(recipe_path: Path, tmp_path: Path) -> None:
     checkpoint = train(recipe_path, tmp_path / "out", *changes)
     assert 300 < len(checkpoint.vocab) <= 1000
     assert Manifest.load(tmp_path / "out").metrics["coverage"]["characters_unknown"] == 0
+
+
+def test_the_values_of_all_slots_can_be_entries(recipe_path: Path) -> None:
+    data = load_data(load_recipe(recipe_path, ['lexicon.own=["*"]']))
+    assert data.lists is not None
+    assert data.lists.own == tuple(sorted({slot.name for utterance in data.train for slot in utterance.slots}))
+
+
+def test_a_setting_that_is_new_does_not_make_older_results_stale() -> None:
+    identity = settings_identity(TrainSettings(ModelSettings(), TrainingSettings()))
+    assert "vocab_size" not in identity["model"]
+    assert identity["model"]["vocab"] == "ideographs"
+    changed = settings_identity(TrainSettings(ModelSettings(vocab_size=500), TrainingSettings()))
+    assert changed["model"]["vocab_size"] == 500
