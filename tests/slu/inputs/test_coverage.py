@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slu.cli import main
@@ -35,7 +35,7 @@ def utterances(draw: st.DrawFn) -> Utterance:
 
 @pytest.mark.parametrize("normalisation", [PLAIN, SPEECH])
 @given(corpus=st.lists(utterances(), min_size=1, max_size=4), max_length=st.integers(3, 12))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_counts_are_those_of_trying_all(normalisation: str, corpus: list[Utterance], max_length: int) -> None:
     tokenizer = Tokenizer(VOCAB, normalisation=normalisation)
     found = coverage(corpus, tokenizer, max_length)

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slu.corpus.formats.annotated import Options
@@ -53,7 +53,7 @@ def values(utterance: Utterance) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", FORMATS)
 @given(texts=corpora())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_there_and_back(name: str, texts: list[Utterance]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         check_there_and_back(name, texts, Path(directory) / "foreign")
@@ -95,7 +95,7 @@ def check_there_and_back(name: str, texts: list[Utterance], out: Path) -> None:
 
 @pytest.mark.parametrize("tags", ["BIO", "BIOES", "BMES", "BILOU"])
 @given(text=utterances().filter(lambda u: not utterance_problem(u)))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_scheme_of_tags(tags: str, text: Utterance) -> None:
     end, single, inside = {
         "BIO": ("I", "B", "I"), "BIOES": ("E", "S", "I"), "BMES": ("E", "S", "M"), "BILOU": ("L", "U", "I"),
