@@ -69,13 +69,15 @@ long call(Call number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 
 }
 #endif
 
-constexpr long kCurrentDirectory = -100, kReadOnlyCloseOnExec = 02000000, kSeekEnd = 2;
+constexpr long kCurrentDirectory = -100, kSeekEnd = 2;
+// Read-only, to be closed by exec, and without waiting for the writer of a pipe.
+constexpr long kOpenFlags = 02000000 | 04000;
 constexpr long kProtRead = 1, kProtWrite = 2, kPrivate = 2, kAnonymous = 0x20;
 
 bool failed(long result) { return result < 0 && result > -4096; }
 
 long open_file(const char *path) {
-  return call(kOpenat, kCurrentDirectory, reinterpret_cast<long>(path), kReadOnlyCloseOnExec);
+  return call(kOpenat, kCurrentDirectory, reinterpret_cast<long>(path), kOpenFlags);
 }
 
 }  // namespace
