@@ -87,6 +87,9 @@ bool os_map(const char *path, Mapping *mapping) {
   if (failed(file)) return false;
   const long bytes = call(kLseek, file, 0, kSeekEnd);
   long address = bytes ? -1 : 0;
+  char first;
+  // A device is as long as an empty file, and has something to read.
+  if (bytes == 0 && call(kRead, file, reinterpret_cast<long>(&first), 1) != 0) address = -1;
   if (bytes > 0) address = call(kMmap, 0, bytes, kProtRead, kPrivate, file, 0);
   call(kClose, file);
   if (bytes < 0 || failed(address)) return false;

@@ -57,7 +57,7 @@ def _check(args: argparse.Namespace) -> int:
     from slu.corpus.labels import Labels
     from slu.corpus.tagged import check_corpus
     from slu.errors import ConfigError
-    from slu.files import write_file
+    from slu.files import write_result
 
     labels = Labels.load(args.labels, ConfigError) if args.labels else None
     problems = check_corpus(args.file, labels)
@@ -69,7 +69,7 @@ def _check(args: argparse.Namespace) -> int:
             "warnings": counts["warning"],
             "problems": [{"line": p.line, "severity": p.severity, "message": p.message} for p in problems],
         }
-        write_file(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+        write_result(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     for problem in problems:
         print(f"{args.file}:{problem.line}: {problem.severity}: {problem.message}")
     print(f"{args.file}: {counts['error']} errors, {counts['warning']} warnings")
@@ -101,16 +101,21 @@ def _split(args: argparse.Namespace) -> int:
 
 
 def _sample(args: argparse.Namespace) -> int:
+    import tempfile
+
     from slu.corpus.sample import generate_lists, generate_sample
     from slu.corpus.tagged import write_corpus
-    from slu.files import write_file
+    from slu.files import write_new
 
     utterances = generate_sample(args.count, args.seed)
-    write_corpus(utterances, args.out)
+    with tempfile.TemporaryDirectory() as temporary:
+        made = Path(temporary) / "corpus.txt"
+        write_corpus(utterances, made)
+        write_new(args.out, made.read_bytes())
     print(f"{args.out}: {args.count} utterances")
     if args.lists:
         for slot, names in generate_lists(utterances, args.seed).items():
             path = args.lists / f"{slot}.txt"
-            write_file(path, "\n".join(names) + "\n")
+            write_new(path, ("\n".join(names) + "\n").encode())
             print(f"{path}: {len(names)} names")
     return 0

@@ -97,7 +97,7 @@ def test_padding_that_is_not_zero_is_refused(library: ctypes.CDLL, pieces: Piece
 
 
 def test_all_kernels_agree_on_the_largest_values_that_open(library: ctypes.CDLL, pieces: Pieces) -> None:
-    """Every float at a limit, by turns up and down: nothing overflows, so nothing depends on what a kernel does then."""
+    """Every float at a limit, by turns up and down: nothing overflows, in which kernels could differ."""
     for name, shape, kind, offset in pieces.tensors:
         if kind != 0:
             continue
