@@ -39,6 +39,8 @@ def new_directory(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path)
     check_output_directory(target)
+    if target.name in ("", ".."):
+        raise OutputError(f"{target}: is a directory that is in use; give --out a name of its own")
     temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -177,10 +179,8 @@ def write_file(path: str | Path, data: bytes | str) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("wb") as stream:
-                stream.write(raw)
-                stream.flush()
-                os.fsync(stream.fileno())
+            temporary.write_bytes(raw)
+            _sync(temporary)
             os.replace(temporary, target)  # noqa: PTH105
             _sync(target.parent)
         finally:

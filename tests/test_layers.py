@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    ("slu.errors", "slu.files", "slu.manifest", "slu.platform", "slu.progress", "slu.tables", "slu.cli"),
+    ("slu.errors", "slu.files", "slu.lock", "slu.manifest", "slu.platform", "slu.progress", "slu.tables", "slu.cli"),
     ("slu.corpus",),
     ("slu.inputs",),
     ("slu.heads",),
