@@ -13,7 +13,7 @@ from slu.manifest import Manifest
 from slu.model.checkpoint import write_checkpoint_files
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "golden"), str(ROOT / "export_lite")]
+sys.path[:0] = [str(ROOT / "golden"), str(ROOT / "export_lite")]  # as pytest does for the tests beside them
 
 
 def digest(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Pipes, devices, directories and files of a terabyte of nothing, in the place of each kind of file: a line, at once."""
+"""Pipes, devices, directories and sparse files of a terabyte in the place of each kind of file: a line, at once."""
 
 from __future__ import annotations
 
