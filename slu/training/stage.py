@@ -21,6 +21,7 @@ from slu.runtime.loading import checkpoint_parser
 from slu.training import distributed
 from slu.training.data import Data
 from slu.training.identity import canonical, plain
+from slu.training.state import StateError
 
 BEING_MADE = "stage.json"
 """In a workspace: the identity of what is being made there."""
@@ -81,7 +82,14 @@ def _run_stage(
     start = time.monotonic()
     try:
         workspace = prepare_workspace(out, identity, resume)
-        checkpoint, report, keep = make(workspace)
+        try:
+            checkpoint, report, keep = make(workspace)
+        except StateError as error:
+            if distributed.world() > 1:
+                raise
+            say(f"{name}: {error}; it begins again")
+            workspace = prepare_workspace(out, identity, resume=False)
+            checkpoint, report, keep = make(workspace)
     except BaseException:
         if distributed.rank() == 0 and not any(workspace_of(out).glob("*.safetensors")):
             shutil.rmtree(workspace_of(out), ignore_errors=True)  # it holds no state to continue from
