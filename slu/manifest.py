@@ -64,7 +64,7 @@ class Manifest:
         if not all(isinstance(stage, dict) for stage in data.get("history", [])):
             raise error(f"{path}: history must be a list of objects; make the directory again")
         threshold = data.get("threshold", 0.0)
-        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
             raise error(f"{path}: threshold is {threshold!r}; it must be a number from 0 to 1")
         if not isinstance(data.get("stage", ""), str):
             raise error(f"{path}: stage must be the name of a stage, as text")

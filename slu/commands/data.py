@@ -103,7 +103,7 @@ def _split(args: argparse.Namespace) -> int:
 def _sample(args: argparse.Namespace) -> int:
     import tempfile
 
-    from slu.corpus.sample import generate_lists, generate_sample
+    from slu.corpus.sample import generate_lexicons, generate_sample
     from slu.corpus.tagged import write_corpus
     from slu.files import write_new
 
@@ -114,7 +114,7 @@ def _sample(args: argparse.Namespace) -> int:
         write_new(args.out, made.read_bytes())
     print(f"{args.out}: {args.count} utterances")
     if args.lists:
-        for slot, names in generate_lists(utterances, args.seed).items():
+        for slot, names in generate_lexicons(utterances, args.seed).items():
             path = args.lists / f"{slot}.txt"
             write_new(path, ("\n".join(names) + "\n").encode())
             print(f"{path}: {len(names)} names")

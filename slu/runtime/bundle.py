@@ -17,7 +17,7 @@ from slu.files import MARK, sha256
 from slu.inputs.lexicon import CompiledLexicon
 from slu.inputs.tokenizer import Tokenizer, read_vocab
 from slu.manifest import Manifest, read_json
-from slu.model.checkpoint import CONFIG, LABELS, LISTS, VOCAB, WEIGHTS, read_lists
+from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, VOCAB, WEIGHTS, load_lexicons
 from slu.model.config import ModelConfig
 
 EXPORT_STAGE = "export"
@@ -63,7 +63,7 @@ class ModelDirectory:
     @cached_property
     def lexicon(self) -> CompiledLexicon | None:
         """Its built-in lexicons, None without any."""
-        return read_lists(self.path, self.config, self.labels)
+        return load_lexicons(self.path, self.config, self.labels)
 
     def require(self, *names: str) -> None:
         """Raise `BundleError` unless these files are there, as they were when the bundle was made."""
@@ -119,7 +119,7 @@ def open_directory(path: str | Path) -> ModelDirectory:
 def _check_copies(directory: Path, manifest: Manifest) -> None:
     """Raise `BundleError` unless what a bundle has beside its models are the checkpoint's files: of other labels, or of
     the same in another order, nothing else would tell."""
-    for name in (VOCAB, LABELS, CONFIG, LISTS):
+    for name in (VOCAB, LABELS, CONFIG, LEXICONS):
         wanted = manifest.inputs.get(name)
         try:
             found = sha256(directory / name) if (directory / name).exists() else None

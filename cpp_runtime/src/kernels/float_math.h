@@ -3,7 +3,7 @@
 #pragma once
 
 #if defined(SLU_UNROLL)
-// Nothing: where size counts, cmake/wasm.cmake.
+// Nothing: where size counts, CMakeLists.txt.
 #elif defined(__clang__)
 #define SLU_UNROLL _Pragma("clang loop unroll(full)")
 #else

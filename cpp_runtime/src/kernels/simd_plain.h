@@ -25,7 +25,7 @@ inline float float_of(uint32_t bits) {
 
 // a * b + c with one rounding. Where there is no instruction for it: the product of two floats is exact in double;
 // the sum is rounded to odd (Boldo and Melquiond, 2008) so that rounding to float afterwards is right.
-#if defined(__FMA__) || defined(__aarch64__)
+#if defined(__FMA__) || defined(__aarch64__) || defined(__ARM_FEATURE_FMA)
 inline float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 #else
 inline __attribute__((noinline)) float fused(float a, float b, float c) {  // size counts here, not time
