@@ -43,7 +43,7 @@ def run_host(args: argparse.Namespace) -> int:
     """Measure and print the table. Raises `SluError`."""
     from bench_arm.host.bench import bench_host, table
     from slu.errors import ConfigError
-    from slu.files import write_file
+    from slu.files import write_file, write_result
 
     for option, file in (("--plot", args.plot), ("--curve", args.curve)):
         if file and file.suffix not in (".png", ".svg"):
@@ -52,7 +52,7 @@ def run_host(args: argparse.Namespace) -> int:
     result = bench_host([args.bundle, *args.also], args.data, names, args.threads, args.repeat, args.limit, args.cold)
     print("\n" + "\n".join(table(result)))
     if args.json:
-        write_file(args.json, json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+        write_result(args.json, json.dumps(result, ensure_ascii=False, indent=1) + "\n")
     if args.plot:
         from bench_arm.host.plot import draw
 
