@@ -13,7 +13,7 @@ The same arguments give the same utterances.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from random import Random
 
@@ -27,6 +27,7 @@ from slu.corpus.speech import (
     framed,
     grouped,
     joined,
+    known_names,
     one_of,
     punctuated,
     read_phrases,
@@ -37,6 +38,8 @@ from slu.corpus.speech import (
 )
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
+from slu.inputs.normalisation import SPEECH
+from slu.inputs.phrases import normalise
 from slu.training.identity import canonical, file_hash
 from slu.training.name_lists import TrainingLists
 from slu.training.recipe import Recipe
@@ -136,6 +139,7 @@ def added_utterances(
     identity: dict[str, str] = {}
     names = _names(train, lists)
     added: list[Added] = []
+    measured: set[str] = set()
     if recipe.has("balance"):
         balance = recipe.section("balance", BalanceSettings)
         identity["balance"] = canonical(asdict(balance))
@@ -144,6 +148,8 @@ def added_utterances(
         commands = recipe.section("commands", CommandSettings)
         identity["commands"] = _identity(recipe, commands)
         added += command_copies(recipe, commands, labels, names)
+        parts = read_commands(recipe.resolve(commands.phrases), labels)
+        measured = {normalise(command.utterance.text, SPEECH) for command in parts if command.part == CHECK}
     phrases = None
     if recipe.has("speech"):
         speech = recipe.section("speech", SpeechSettings)
@@ -153,8 +159,11 @@ def added_utterances(
         pool = [*(Added(utterance, i) for i, utterance in enumerate(train)), *added]
         pool += [Added(utterance, i, strange=True) for i, utterance in new_names]
         files = [recipe.resolve(speech.phrases) / f"{kind}.txt" for kind in KINDS]
-        kept_apart = {char for path in files for _, phrase in read_parts(path)[CHECK] for char in phrase}
-        added += spoken_copies(pool, speech, phrases, kept_apart)
+        check = [phrase for path in files for _, phrase in read_parts(path)[CHECK]]
+        kept_apart = {phrase[i : i + 2] for phrase in check for i in range(len(phrase) - 1)}
+        words = {word for of_slot in names.values() for word in of_slot}
+        copies = spoken_copies(pool, speech, phrases, kept_apart, words)
+        added += [one for one in copies if normalise(one.utterance.text, SPEECH) not in measured]
     if recipe.has("unclear"):
         if phrases is None:
             raise ConfigError(
@@ -192,20 +201,32 @@ def command_copies(
 
 
 def spoken_copies(
-    pool: Sequence[Added], settings: SpeechSettings, phrases: Phrases, kept_apart: set[str]
+    pool: Sequence[Added], settings: SpeechSettings, phrases: Phrases, kept_apart: set[str], words: set[str]
 ) -> list[Added]:
-    """Copies of a share of ``pool``. ``kept_apart``: characters of phrases that are measured on: no name has them."""
+    """Copies of a share of ``pool``. ``kept_apart``: names that are measured with, and must not be drawn.
+
+    ``words``: entries of lexicons, which are names in phrases as well.
+    """
     random = Random(2)
     drawn = [one for one in pool if random.random() < settings.share]
     seen = {char for one in pool if not one.strange for char in one.utterance.text}
-    alphabet = sorted(char for char in seen - kept_apart if "\u4e00" <= char <= "\u9fff")
-    return [replace(one, utterance=spoken(random, one.utterance, settings, phrases, alphabet)) for one in drawn]
+    alphabet = sorted(char for char in seen if "\u4e00" <= char <= "\u9fff")
+    known = known_names((f for frames in phrases.frames.values() for f in frames), words - kept_apart, set(alphabet))
+
+    def draw(frame: tuple[str, str]) -> tuple[str, str]:
+        return filled(random, frame, alphabet, known, kept_apart)
+
+    return [replace(one, utterance=spoken(random, one.utterance, settings, phrases, draw)) for one in drawn]
 
 
 def spoken(
-    random: Random, utterance: Utterance, settings: SpeechSettings, phrases: Phrases, alphabet: Sequence[str]
+    random: Random,
+    utterance: Utterance,
+    settings: SpeechSettings,
+    phrases: Phrases,
+    draw: Callable[[tuple[str, str]], tuple[str, str]],
 ) -> Utterance:
-    """One copy. ``alphabet``: characters of names in phrases.
+    """One copy. ``draw``: puts a name into a phrase.
 
     Phrases stand around each other as people say them: the wake word outside.
     """
@@ -224,7 +245,7 @@ def spoken(
         utterance = grouped(random, utterance)
     for kind in chosen:
         comma = one_of(random, "，，， ,") if random.random() < (COMMA if not marks else 1 - COMMA) else ""
-        utterance = framed(utterance, filled(random, one_of(random, phrases.frames[kind]), alphabet), comma)
+        utterance = framed(utterance, draw(one_of(random, phrases.frames[kind])), comma)
     return utterance
 
 

@@ -73,6 +73,16 @@ def test_nothing_that_is_measured_on_is_trained_with(sample: list[Utterance]) ->
         assert not whole & {one.utterance.text for one in copies} - of_corpus
 
 
+def test_wake_words_that_are_measured_with_are_never_drawn(sample: list[Utterance]) -> None:
+    only = {"phrases": "data/speech", "share": 1.0, "polite": 0.0, "filler": 0.0, "wake": 1.0}
+    copies = made(sample, speech={**only, "punctuation": 0.0, "spacing": 0.0, "numbers": 0.0})
+    frames = read_phrases(ROOT / "data/speech", CHECK).frames["wake"]
+    assert len(copies) > 1000
+    for one in copies:
+        for before, behind in frames:
+            assert one.utterance.text != before + sample[one.source or 0].text + behind
+
+
 def test_commands_have_names_of_the_corpus(sample: list[Utterance]) -> None:
     added = made(sample, commands=SECTIONS["commands"])
     assert len(added) == 3 * 15 * 11 and all(one.source is None for one in added)
