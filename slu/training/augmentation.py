@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from math import isqrt
 from random import Random
 
 from slu.corpus.everyday_commands import read_commands
@@ -205,13 +206,15 @@ def spoken_copies(
 ) -> list[Added]:
     """Copies of a share of ``pool``. ``kept_apart``: names that are measured with, and must not be drawn.
 
-    ``words``: entries of lexicons, which are names in phrases as well.
+    ``words``: entries of lexicons; they, and what they begin with, are names in phrases as well.
     """
     random = Random(2)
     drawn = [one for one in pool if random.random() < settings.share]
-    seen = {char for one in pool if not one.strange for char in one.utterance.text}
-    alphabet = sorted(char for char in seen if "\u4e00" <= char <= "\u9fff")
-    known = known_names((f for frames in phrases.frames.values() for f in frames), words - kept_apart, set(alphabet))
+    seen = Counter(char for one in pool if not one.strange for char in one.utterance.text)
+    # Frequent characters more often than rare ones, but not as often as they are: they belong to other words as well.
+    alphabet = [char for char in sorted(seen) if "\u4e00" <= char <= "\u9fff" for _ in range(isqrt(seen[char]))]
+    beginnings = {word[:2] for word in words} - kept_apart
+    known = known_names((f for frames in phrases.frames.values() for f in frames), beginnings, set(alphabet))
 
     def draw(frame: tuple[str, str]) -> tuple[str, str]:
         return filled(random, frame, alphabet, known, kept_apart)
