@@ -140,7 +140,6 @@ def added_utterances(
     identity: dict[str, str] = {}
     names = _names(train, lists)
     added: list[Added] = []
-    measured: set[str] = set()
     if recipe.has("balance"):
         balance = recipe.section("balance", BalanceSettings)
         identity["balance"] = canonical(asdict(balance))
@@ -149,8 +148,6 @@ def added_utterances(
         commands = recipe.section("commands", CommandSettings)
         identity["commands"] = _identity(recipe, commands)
         added += command_copies(recipe, commands, labels, names)
-        parts = read_commands(recipe.resolve(commands.phrases), labels)
-        measured = {normalise(command.utterance.text, SPEECH) for command in parts if command.part == CHECK}
     phrases = None
     if recipe.has("speech"):
         speech = recipe.section("speech", SpeechSettings)
@@ -159,12 +156,7 @@ def added_utterances(
         new_names = lists.with_new_names(train) if lists else []
         pool = [*(Added(utterance, i) for i, utterance in enumerate(train)), *added]
         pool += [Added(utterance, i, strange=True) for i, utterance in new_names]
-        files = [recipe.resolve(speech.phrases) / f"{kind}.txt" for kind in KINDS]
-        check = [phrase for path in files for _, phrase in read_parts(path)[CHECK]]
-        kept_apart = {phrase[i : i + 2] for phrase in check for i in range(len(phrase) - 1)}
-        words = {word for of_slot in names.values() for word in of_slot}
-        copies = spoken_copies(pool, speech, phrases, kept_apart, words)
-        added += [one for one in copies if normalise(one.utterance.text, SPEECH) not in measured]
+        added += _spoken(recipe, speech, pool, names, labels, seed=2)
     if recipe.has("unclear"):
         if phrases is None:
             raise ConfigError(
@@ -174,6 +166,37 @@ def added_utterances(
         identity["unclear"] = canonical(asdict(unclear))
         added += unclear_utterances(train, unclear, phrases.joiners, labels)
     return added, identity
+
+
+def more_spoken(recipe: Recipe, train: Sequence[Utterance], lists: TrainingLists | None, copies: int) -> list[Added]:
+    """``copies`` more of each utterance as the section [speech] makes them, for a student of models trained with it."""
+    if not recipe.has("speech"):
+        raise ConfigError(f"{recipe.path}: spoken copies for a student need the section [speech]")
+    speech = replace(recipe.section("speech", SpeechSettings), share=1.0)
+    pool = [Added(utterance, i) for i, utterance in enumerate(train)]
+    names, labels = _names(train, lists), Labels.from_corpus(train)
+    return [one for n in range(copies) for one in _spoken(recipe, speech, pool, names, labels, seed=10 + n)]
+
+
+def _spoken(
+    recipe: Recipe,
+    settings: SpeechSettings,
+    pool: Sequence[Added],
+    names: dict[str, list[str]],
+    labels: Labels,
+    seed: int,
+) -> list[Added]:
+    """Spoken copies without those that are measured with: names in phrases, and commands that came about by chance."""
+    directory = recipe.resolve(settings.phrases)
+    check = [phrase for kind in KINDS for _, phrase in read_parts(directory / f"{kind}.txt")[CHECK]]
+    kept_apart = {phrase[i : i + 2] for phrase in check for i in range(len(phrase) - 1)}
+    measured: set[str] = set()
+    if recipe.has("commands"):
+        commands = read_commands(recipe.resolve(recipe.section("commands", CommandSettings).phrases), labels)
+        measured = {normalise(c.utterance.text, SPEECH) for c in commands if c.part == CHECK}
+    words = {word for of_slot in names.values() for word in of_slot}
+    copies = spoken_copies(pool, settings, read_phrases(directory, TRAINING), kept_apart, words, seed)
+    return [one for one in copies if normalise(one.utterance.text, SPEECH) not in measured]
 
 
 def rare_copies(train: Sequence[Utterance], settings: BalanceSettings) -> list[Added]:
@@ -202,13 +225,18 @@ def command_copies(
 
 
 def spoken_copies(
-    pool: Sequence[Added], settings: SpeechSettings, phrases: Phrases, kept_apart: set[str], words: set[str]
+    pool: Sequence[Added],
+    settings: SpeechSettings,
+    phrases: Phrases,
+    kept_apart: set[str],
+    words: set[str],
+    seed: int,
 ) -> list[Added]:
     """Copies of a share of ``pool``. ``kept_apart``: names that are measured with, and must not be drawn.
 
     ``words``: entries of lexicons; they, and what they begin with, are names in phrases as well.
     """
-    random = Random(2)
+    random = Random(seed)
     drawn = [one for one in pool if random.random() < settings.share]
     seen = Counter(char for one in pool if not one.strange for char in one.utterance.text)
     # Frequent characters more often than rare ones, but not as often as they are: they belong to other words as well.
