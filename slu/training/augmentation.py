@@ -22,6 +22,7 @@ from slu.corpus.everyday_commands import read_commands
 from slu.corpus.labels import OTHERS, Labels
 from slu.corpus.phrase_files import CHECK, TRAINING, read_parts
 from slu.corpus.speech import (
+    ANY,
     KINDS,
     Phrases,
     filled,
@@ -52,6 +53,8 @@ COMMA = 0.3
 ANOTHER_ANSWER = 0.5
 """Share of unclear utterances that are labelled with some intent by chance; the others with one that is half right."""
 SHORTEST_RUBBISH = 3
+OFTENER = 4
+"""A phrase with a name that is drawn stands for many: it is used this many times as often as one without."""
 
 
 @dataclass(frozen=True)
@@ -243,6 +246,12 @@ def spoken_copies(
     alphabet = [char for char in sorted(seen) if "\u4e00" <= char <= "\u9fff" for _ in range(isqrt(seen[char]))]
     beginnings = {word[:2] for word in words} - kept_apart
     known = known_names((f for frames in phrases.frames.values() for f in frames), beginnings, set(alphabet))
+
+    oftener = {
+        kind: [f for f in frames for _ in range(OFTENER if any(mark in f[0] + f[1] for mark in ANY) else 1)]
+        for kind, frames in phrases.frames.items()
+    }
+    phrases = replace(phrases, frames=oftener)
 
     def draw(frame: tuple[str, str]) -> tuple[str, str]:
         return filled(random, frame, alphabet, known, kept_apart)
