@@ -29,7 +29,7 @@ Cut = Callable[[str], list[tuple[str, str]]]
 @dataclass(frozen=True)
 class AugmentSettings:
     """How many texts are made from each utterance of the training part: with another name, with other words, runs of
-    words.
+    words; ``spoken``: copies with phrases around them, as the section [speech] makes them.
 
     Fewer are made from an utterance without a name, or with a single word.
     """
@@ -37,10 +37,11 @@ class AugmentSettings:
     names: int = 1
     words: int = 1
     runs: int = 1
+    spoken: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.names, self.words, self.runs) < 0:
-            raise ConfigError("names, words and runs must not be negative")
+        if min(self.names, self.words, self.runs, self.spoken) < 0:
+            raise ConfigError("names, words, runs and spoken must not be negative")
 
 
 def augment(
