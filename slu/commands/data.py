@@ -88,7 +88,7 @@ def _check(args: argparse.Namespace) -> int:
     from slu.corpus.labels import Labels
     from slu.corpus.tagged import check_corpus
     from slu.errors import ConfigError
-    from slu.files import write_file
+    from slu.files import write_result
 
     labels = Labels.load(args.labels, ConfigError) if args.labels else None
     form = recognise(args.file)
@@ -99,7 +99,7 @@ def _check(args: argparse.Namespace) -> int:
         if args.json:
             found = {"line": 1, "severity": "error", "message": message}
             report = {"data": str(args.file), "errors": 1, "warnings": 0, "problems": [found]}
-            write_file(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+            write_result(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
         return 1
     problems = check_corpus(args.file, labels)
     counts = Counter(problem.severity for problem in problems)
@@ -113,7 +113,7 @@ def _check(args: argparse.Namespace) -> int:
         }
         if covered:
             report["coverage"] = covered.to_json()
-        write_file(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+        write_result(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     for problem in problems:
         print(f"{args.file}:{problem.line}: {problem.severity}: {problem.message}")
     for line in covered.lines() if covered else ():
@@ -166,16 +166,21 @@ def _split(args: argparse.Namespace) -> int:
 
 
 def _sample(args: argparse.Namespace) -> int:
+    import tempfile
+
     from slu.corpus.sample import generate_lexicons, generate_sample
     from slu.corpus.tagged import write_corpus
-    from slu.files import write_file
+    from slu.files import write_new
 
     utterances = generate_sample(args.count, args.seed)
-    write_corpus(utterances, args.out)
+    with tempfile.TemporaryDirectory() as temporary:
+        made = Path(temporary) / "corpus.txt"
+        write_corpus(utterances, made)
+        write_new(args.out, made.read_bytes())
     print(f"{args.out}: {args.count} utterances")
     if args.lists:
         for slot, names in generate_lexicons(utterances, args.seed).items():
             path = args.lists / f"{slot}.txt"
-            write_file(path, "\n".join(names) + "\n")
+            write_new(path, ("\n".join(names) + "\n").encode())
             print(f"{path}: {len(names)} names")
     return 0

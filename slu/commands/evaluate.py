@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from slu.errors import ConfigError
     from slu.evaluation.command_check import answer_commands, command_lines, command_shares
     from slu.evaluation.evaluate import check_labels, error_lines, evaluate, write_evaluation
-    from slu.files import write_file
+    from slu.files import write_result
     from slu.runtime.loading import load
 
     check_arguments(args)
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         lines = command_lines(answered)
     if not utterances:
         if args.json:
-            write_file(args.json, json.dumps({"model": str(args.model), **more}, ensure_ascii=False, indent=1) + "\n")
+            write_result(args.json, json.dumps({"model": str(args.model), **more}, ensure_ascii=False, indent=1) + "\n")
         print("\n".join(lines))
         return 0
     check_labels(utterances, parser.labels, args.data)
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     if args.errors:
         wrong = error_lines(utterances, answers, parser)
         head = "session\ttext\tintent\ttagged\tanswered intent\tanswered tagged\tscore"
-        write_file(args.errors, "\n".join([head, *wrong]) + "\n")
+        write_result(args.errors, "\n".join([head, *wrong]) + "\n")
         lines.append(f"{len(wrong)} wrong utterances in {args.errors}")
     print("\n".join(lines))
     return 0

@@ -24,7 +24,7 @@ from typing import Literal
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError, CorpusError
-from slu.files import write_file
+from slu.files import MOST_BYTES, open_regular, write_file
 from slu.platform import SLOTS
 
 _NAME = re.compile(r"[A-Za-z\u0080-\U0010ffff](?: ?[A-Za-z0-9_./+#:\u0080-\U0010ffff-])*")
@@ -194,7 +194,7 @@ def split_corpus(
 def _lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
     """Numbered lines without their ends. Only a line feed ends a line: a text may hold U+2028."""
     try:
-        with Path(path).open("rb") as stream:
+        with open_regular(path, MOST_BYTES) as stream:
             for number, line in enumerate(stream, 1):
                 yield number, line.removesuffix(b"\n").removesuffix(b"\r")
     except OSError as error:

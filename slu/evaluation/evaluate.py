@@ -16,7 +16,7 @@ from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.evaluation.reliability import calibration
 from slu.evaluation.unknown_labels import unknown_labels
-from slu.files import write_file
+from slu.files import write_result
 from slu.heads.measures import percent
 from slu.heads.table import HEADS
 from slu.inputs.flags import FIRST_TURN
@@ -109,7 +109,7 @@ def write_evaluation(path: Path, model: Path | str, data: Path | str, parser: Pa
     """Write what ``slu eval --json`` writes: the measures and, of `PARTS`, what ``result`` has."""
     where = {"model": str(model), "backend": parser.backend.name, "data": str(data)}
     whole = {**where, **summary(result), **{name: result[name] for name in PARTS if name in result}}
-    write_file(path, json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
+    write_result(path, json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
 
 
 def check_labels(utterances: Sequence[Utterance], labels: Labels, path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from slu.errors import ConfigError
+from slu.files import read_bytes
 from slu.inputs.flags import LEXICON, PREVIOUS_INTENT
 from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
 from slu.platform import entry_points
@@ -123,7 +124,7 @@ def load_recipe(path: str | Path, overrides: typing.Sequence[str] = ()) -> Recip
 
     source = Path(path)
     try:
-        raw = tomli.loads(source.read_text(encoding="utf-8"))
+        raw = tomli.loads(read_bytes(source, 1 << 24).decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"{source}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:  # tomli.TOMLDecodeError and UnicodeDecodeError among them

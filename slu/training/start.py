@@ -7,7 +7,6 @@ when it is a checkpoint of this project with the same labels).
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from slu.corpus.labels import Labels
 from slu.errors import CheckpointError, ConfigError
 from slu.files import MARK
+from slu.formats.pickled import read_pdparams
 from slu.inputs.lexicon import CompiledLexicon
 from slu.inputs.tokenizer import Tokenizer
 from slu.inputs.vocab import ideograph_vocab
@@ -231,16 +231,7 @@ def _read_weights(directory: Path) -> dict[str, np.ndarray]:
     if not pickles:
         extra = "; convert pytorch_model.bin to safetensors" if (directory / "pytorch_model.bin").is_file() else ""
         raise CheckpointError(f"{directory}: neither {WEIGHTS} nor a .pdparams file is in it{extra}")
-    import paddle
-
-    warnings.warn(f"{pickles[0]} is a pickle: opening it can run code; use files you trust only", stacklevel=2)
-    try:
-        state = paddle.load(str(pickles[0]), return_numpy=True)
-        return {name: np.asarray(tensor) for name, tensor in state.items() if hasattr(tensor, "shape")}
-    except Exception as error:  # unpickling a damaged file can raise any exception
-        raise CheckpointError(
-            f"{pickles[0]}: not a whole .pdparams file ({type(error).__name__}); copy it again"
-        ) from error
+    return read_pdparams(pickles[0])
 
 
 _HUGGING_FACE = (

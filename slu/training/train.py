@@ -165,6 +165,8 @@ def train_stage(
     inputs = {"vocab": file_hash(vocab)} if vocab and model.init == "scratch" else {}
     if Path(model.init).is_dir():
         inputs["init"] = file_hash(Path(model.init))
+        if Path(model.init).resolve() == out.resolve():
+            raise ConfigError(f"{out}: is the checkpoint to start from itself; choose another --out")
     # The paths of the files are private and no reason to train again: their hashes identify them.
     named = replace(model, vocab=Path(model.vocab).name, init=Path(model.init).name)
     training = recipe.section("training", TrainingSettings)
