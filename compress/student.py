@@ -141,7 +141,7 @@ def _new_examples(
     checkpoint: Checkpoint, examples: Sequence[Example], data: Data, settings: StudentSettings
 ) -> list[Example]:
     """Texts without labels; the previous intent is that of the utterance that a text was made from."""
-    names = names_by_slot(data.train, data.lists.files if data.lists else {})
+    names = names_by_slot(data.train, data.lexicons.files if data.lexicons else {})
     made = augment(data.train, names, settings.augment)
     found = unlabelled_examples([text for _, text in made], checkpoint)
     return [replace(example, previous=examples[i].previous) for (i, _), example in zip(made, found)]

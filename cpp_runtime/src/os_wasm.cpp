@@ -8,7 +8,7 @@ namespace slu {
 namespace {
 
 constexpr size_t kPage = 65536, kUnit = 64;
-constexpr size_t kMostPages = 16384;  // 1 GiB: a damaged model shall not take all of a browser's memory
+constexpr size_t kMostPages = 16384;  // 1 GiB: so that a damaged model cannot take all of a browser's memory
 
 // What is free, by ascending addresses; neighbours are one.
 struct Free {

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slu.commands.arguments import add_lexicon_argument, add_lists
+from slu.commands.arguments import add_lexicon_argument, add_lexicons
 from slu.commands.robustness import add_arguments, check_arguments, measure_robustness
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     if 0 < args.lexicon_share < 1:
         parser = thinned = _python_parser(parser, args.model)
         thinned.lexicon.thin(args.lexicon_share)
-    add_lists(parser, args.lexicon)
+    add_lexicons(parser, args.lexicon)
     if args.lexicon_share == 0:
         for slot in parser.labels.slots:
             parser.lexicon.replace(slot, [])

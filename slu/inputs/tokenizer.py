@@ -8,7 +8,7 @@ differences, all of them needed so that spans of the text can be labelled:
 * a piece never ends inside what one character decomposes to (Hangul syllables);
 * ``[MASK]`` and the like in a text are three words: what users say is not markup;
 * where a text is normalised, a character that the vocabulary lacks is an ``[UNK]`` of its own, not the whole word: so a
-  name in another script has as many tokens as one in ideographs, and lists find it inside a longer word.
+  name in another script has as many tokens as one in ideographs, and lexicons find it inside a longer word.
 
 Only the standard library and NumPy are used: tokenizing must not cost an import of PaddleNLP (3 s).
 """

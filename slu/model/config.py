@@ -8,8 +8,7 @@ from typing import Any
 
 from slu.errors import CheckpointError
 from slu.heads.head import Head
-from slu.heads.joint import JOINT
-from slu.heads.table import HEADS, head_of_architecture
+from slu.heads.table import DEFAULT, HEADS, head_of_architecture
 from slu.inputs.flags import KINDS
 from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
 
@@ -44,7 +43,7 @@ class ModelConfig:
     task_id: int = 0
     task_type_vocab_size: int = 3
     flags: tuple[str, ...] = ()
-    head: str = JOINT.name
+    head: str = DEFAULT.name
     normalisation: str = PLAIN
 
     @classmethod

@@ -67,7 +67,7 @@ class LexiconSettings(Dropping):
     ``lists``: a directory with lexicon files, ``SLOT.txt``; empty for none. ``own``: slots whose values in the training
     part become entries as well. ``new_names``: slots for which the model is also trained with names that occur in
     lexicons only, so that it trusts a lexicon with names of an unknown kind (see
-    `slu.training.name_lists.TrainingLists.with_new_names`). ``previous_intent``: whether the model learns to use it.
+    `slu.training.lexicons.TrainingLexicons.with_new_names`). ``previous_intent``: whether the model learns to use it.
     How often flags are left out in training: see `slu.training.flag_dropout.Dropping`.
     """
 

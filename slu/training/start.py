@@ -46,7 +46,7 @@ def initial_checkpoint(
 ) -> Checkpoint:
     """The model to train. ``vocab_path``: vocabulary of a model from scratch, None for the generic one.
 
-    ``flags``: kinds of flags that it shall take. ``lexicon``: its lexicons. In a model that has not learned the flags
+    ``flags``: kinds of flags that it is to take. ``lexicon``: its lexicons. In a model that has not learned the flags
     yet they change nothing at first.
     """
     if settings.init == "scratch":

@@ -195,14 +195,14 @@ def _measure(
     from slu.evaluation.evaluate import check_labels
     from slu.files import write_file
 
-    found, left_out, labels = entries(plan.bundle, args.cli or BUILT, args.lite, args.fastdeploy)
+    found, left_out, model = entries(plan.bundle, args.cli or BUILT, args.lite, args.fastdeploy)
     utterances = read_corpus(plan.data)
-    check_labels(utterances, labels, plan.data)
+    check_labels(utterances, model.labels, plan.data)
     if args.limit < len(utterances):
         chosen = sorted(random.Random(0).sample(range(len(utterances)), args.limit))
         utterances = [utterances[number] for number in chosen]
     try:
-        results: Results = measure(phone, plan, found, utterances, labels, left_out, out)
+        results: Results = measure(phone, plan, found, utterances, model, left_out, out)
         if peers:
             peers(plan.bundle, results.path, utterances)
     finally:
