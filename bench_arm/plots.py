@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from compress.steps import STEPS
@@ -342,7 +341,7 @@ def label_points(
     drawn = []
     for line in lines:
         corners = [axes.transData.transform(corner) for corner in line]
-        for start, end in pairwise(corners):
+        for start, end in zip(corners, corners[1:]):
             steps = max(int(max(abs(end - start)) / 3), 1)
             dots = [start + (end - start) * i / steps for i in range(steps + 1)]
             drawn += [Bbox.from_bounds(x - 1, y - 1, 2, 2) for x, y in dots]

@@ -155,7 +155,11 @@ def _checked(formats: Sequence[str], length: int | None, checkpoint: Checkpoint)
         why = _why_not(name, checkpoint.quantised)
         if why:
             raise ConfigError(f"--format {name}: {why}")
-    longest = checkpoint.config.max_length
+    return check_length(length, checkpoint.config.max_length)
+
+
+def check_length(length: int | None, longest: int) -> int:
+    """The length to use, None for the ``longest`` of the model; raise `ConfigError` for one that it does not have."""
     if length is not None and not 2 < length <= longest:
         raise ConfigError(f"--length {length}: must be 3 to {longest}, the maximum of this model")
     return longest if length is None else length

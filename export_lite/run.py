@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from slu.tables import markdown_table
 
 if TYPE_CHECKING:
+    from slu.model.config import ModelConfig
     from slu.training.recipe import Recipe
 
 SECTIONS = ("export",)
@@ -33,8 +34,8 @@ def run_recipe(recipe: Recipe, out: Path, say: Callable[[str], None] = print) ->
 
     Also writes ``dev.txt``, ``evaluation.json`` of the last stage and, if the recipe has commands, ``commands.json``.
     """
-    from compress.steps import chain, run_step, settings_of
-    from export_lite.export import check_formats, export_up_to_date
+    from compress.steps import chain, run_step, settings_of, shapes
+    from export_lite.export import check_formats, check_length, export_up_to_date
     from slu.corpus.tagged import write_corpus
     from slu.training.data import load_data
     from slu.training.train import train_stage
@@ -46,7 +47,12 @@ def run_recipe(recipe: Recipe, out: Path, say: Callable[[str], None] = print) ->
     check_formats(export.formats)
     for step in stages[1:]:
         settings_of(step, recipe)  # so that a wrong setting of the last step is reported before the training
-    train_stage(recipe, data, out / "fp32", resume=True)
+
+    def check(config: ModelConfig) -> None:
+        """Before the training, what the steps and the export after it would stop at."""
+        check_length(export.length or None, shapes(recipe, config).max_length)
+
+    train_stage(recipe, data, out / "fp32", resume=True, check=check)
     write_corpus(data.dev, out / "dev.txt")
     for step, before in steps:
         run_step(step, recipe, data, out / (before or "fp32"), out / step)

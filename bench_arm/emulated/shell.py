@@ -161,6 +161,8 @@ def run_words(context: Context, words: list[str], stdin: bytes) -> int:
         return 0
     if name == "exit":
         raise ExitError(int(rest[0]) & 255 if rest and rest[0].isdigit() else context.status)
+    if name == "exec":
+        return run_words(context, rest, stdin) if rest else 0
     if name == "export":
         context.variables |= {k: v for k, _, v in (word.partition("=") for word in rest)}
         return 0

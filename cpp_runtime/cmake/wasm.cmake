@@ -1,10 +1,9 @@
 # WebAssembly: slu.wasm needs SIMD128, slu-relaxed.wasm (SLU_RELAXED) relaxed SIMD as well. Neither imports anything.
 option(SLU_RELAXED "Use WebAssembly's relaxed SIMD" OFF)
 add_compile_options(-msimd128 $<$<BOOL:${SLU_HOSTED}>:-D_WASI_EMULATED_MMAN>)
-# The module goes over networks: what is not an inner loop is made for size, and so is the oracle.
+# The module goes over networks: what is not an inner loop is made for size.
 set_source_files_properties(src/encoder.cpp src/lexicon.cpp src/tokenizer.cpp src/unicode.cpp PROPERTIES
   COMPILE_OPTIONS -Os)
-set_source_files_properties(src/kernels/floats_plain.cpp PROPERTIES COMPILE_DEFINITIONS SLU_UNROLL=)
 list(APPEND kernels floats_wasm kernels_simd128)
 if(NOT SLU_HOSTED)
   list(REMOVE_ITEM kernels kernels_plain floats_plain)  # slu-check has the oracle

@@ -29,7 +29,8 @@ void os_yield();
 // Instruction set extensions that the kernels ask for.
 struct Cpu {
   bool avx2 = false, avx_vnni = false, avx512_vnni = false;  // x86
-  bool dot_product = false, int8_matmul = false;             // ARM
+  bool dot_product = false, int8_matmul = false;             // ARM64
+  bool neon_vfpv4 = false;                                   // ARM of 32 bits: NEON, and a fused multiply-add
   // WebAssembly with relaxed SIMD: what its dot product takes the second operand for.
   bool relaxed_signed = false, relaxed_unsigned = false;
 };

@@ -23,13 +23,14 @@ import numpy as np
 
 from slu.errors import CheckpointError
 from slu.inputs.normalisation import COMBINING, DIGIT, MARK, PLAIN, SINGLE, SPACE, UNHEARD, normalise_text
+from slu.platform import SLOTS
 
 PAD, CLS, SEP, MASK, UNK = SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
 MAX_WORD_CHARACTERS = 100
 """A longer word is one ``[UNK]``, as in BERT; it also keeps tokenization linear."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, **SLOTS)
 class Encoding:
     """A tokenized text of ``n`` tokens, ``[CLS]`` and ``[SEP]`` included.
 

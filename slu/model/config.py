@@ -63,7 +63,7 @@ class ModelConfig:
         named = data.get("architectures")
         head = head_of_architecture(named[0] if isinstance(named, list) and named else None)
         flags = kept.pop("flags", ())
-        if not isinstance(flags, list | tuple) or list(flags) != [kind for kind in KINDS if kind in flags]:
+        if not isinstance(flags, (list, tuple)) or list(flags) != [kind for kind in KINDS if kind in flags]:
             raise CheckpointError(
                 f"{where}: flags is {flags!r}; some of {', '.join(KINDS)} are expected, in this order"
             )
@@ -71,7 +71,7 @@ class ModelConfig:
             kind = known[name]
             good = {
                 "int": isinstance(value, int) and not isinstance(value, bool) and value >= 0,
-                "float": isinstance(value, int | float) and not isinstance(value, bool) and value >= 0,
+                "float": isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0,
                 "str": isinstance(value, str),
                 "bool": isinstance(value, bool),
             }[str(kind)]

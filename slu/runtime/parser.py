@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -18,11 +19,12 @@ from slu.corpus.utterance import Slot
 from slu.errors import ConfigError, LexiconError
 from slu.heads.head import Head
 from slu.inputs.flags import FIRST_TURN, FlagColumns
+from slu.platform import SLOTS
 
 L = TypeVar("L")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, **SLOTS)
 class ParseResult:
     """What was understood of ``text``.
 
@@ -196,6 +198,14 @@ class Parser(Protocol):
     ) -> list[ParseResult]:
         """Parse many utterances; the results are in their order."""
         ...
+
+
+def not_pickled(what: object) -> PicklingError:
+    """Why a parser or a session does not go to another process."""
+    return PicklingError(
+        f"a {type(what).__name__} has an open model, which cannot be sent to another process; "
+        "open the model there, with slu.load(PATH) (a result can be sent)"
+    )
 
 
 def intent_number(name: str | None, columns: FlagColumns, labels: Labels) -> int | None:

@@ -17,6 +17,7 @@ from slu.heads.examples import Example
 from slu.inputs.flags import FlagColumns
 from slu.inputs.lexicon import Lexicon
 from slu.model.checkpoint import Checkpoint
+from slu.model.config import ModelConfig
 from slu.model.embedding_rows import restore_rows, select_rows, select_used
 from slu.training import distributed
 from slu.training.augmentation import Added
@@ -142,10 +143,18 @@ def _evaluator(model: Any, checkpoint: Checkpoint, dev: Sequence[Utterance]) -> 
     return evaluate
 
 
-def train_stage(recipe: Recipe, data: Data, out: Path, resume: bool, number: int = 0) -> Checkpoint:
+def train_stage(
+    recipe: Recipe,
+    data: Data,
+    out: Path,
+    resume: bool,
+    number: int = 0,
+    check: Callable[[ModelConfig], object] | None = None,
+) -> Checkpoint:
     """Make the first checkpoint of a recipe, unless it is up to date.
 
-    ``number``: 0 for the seed of the recipe, others for models that only differ by the seed.
+    ``number``: 0 for the seed of the recipe, others for models that only differ by the seed. ``check``: is called with
+    the shape of the model before it is trained, to raise an error for what follows.
     """
     model = recipe.section("model", ModelSettings)
     model = replace(model, seed=model.seed + number)
@@ -163,6 +172,8 @@ def train_stage(recipe: Recipe, data: Data, out: Path, resume: bool, number: int
         lexicons = data.lexicons
         lexicon, flags = (lexicons.compile(labels, data.train), lexicons.flags) if lexicons else (None, ())
         initial = initial_checkpoint(model, labels, vocab, lexicon, flags)
+        if check:
+            check(initial.config)
         return train(initial, data, settings.training, workspace)
 
     distributed.start()

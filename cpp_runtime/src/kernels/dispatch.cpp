@@ -10,13 +10,17 @@ const Kernels *kernels_at(uint32_t index) {
     const Kernels *kernels;
   } all[] = {
 #if defined(__x86_64__)
+#if !defined(SLU_NO_WIDE_KERNELS)
       {cpu.avx512_vnni, &kAvx512VnniKernels},
       {cpu.avx_vnni, &kAvxVnniKernels},
+#endif
       {cpu.avx2, &kAvx2Kernels},
 #elif defined(__aarch64__)
       {cpu.int8_matmul, &kSmmlaKernels},
       {cpu.dot_product, &kSdotKernels},
       {true, &kNeonKernels},
+#elif defined(SLU_ARM32_NEON)
+      {cpu.neon_vfpv4, &kNeonKernels},
 #elif defined(__wasm_relaxed_simd__)
       {cpu.relaxed_signed, &kRelaxedSignedKernels},
       {cpu.relaxed_unsigned, &kRelaxedUnsignedKernels},

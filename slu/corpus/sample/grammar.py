@@ -152,7 +152,7 @@ class _Writer:
         lines = self._grammar[section]
         totals = list(accumulate(weight for weight, _ in lines))
         drawn = self._random() * totals[-1]
-        return self._pick(next(line for total, (_, line) in zip(totals, lines, strict=True) if drawn < total))
+        return self._pick(next(line for total, (_, line) in zip(totals, lines) if drawn < total))
 
     def _pick(self, alternatives: Sequence[str]) -> str:
         return alternatives[int(self._random() * len(alternatives))]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import POINTER, byref, c_void_p
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from weakref import finalize
 
 from slu.corpus.labels import Labels
@@ -25,7 +25,7 @@ from slu.runtime.backends.native_lexicon import NativeLexicon
 from slu.runtime.backends.native_pins import NativePins
 from slu.runtime.bundle import ModelDirectory
 from slu.runtime.formats import GGUF
-from slu.runtime.parser import ParseResult, intent_number, required
+from slu.runtime.parser import ParseResult, intent_number, not_pickled, required
 
 if TYPE_CHECKING:
     import numpy as np
@@ -227,6 +227,9 @@ class NativeParser:
     def session(self) -> NativeSession:
         """A dialogue, with lexicons of its own on top of this parser's. For one thread at a time."""
         return NativeSession(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise not_pickled(self)
 
     def parse(self, text: str, previous_intent: str | None = None) -> ParseResult:
         """Parse one utterance; ``previous_intent`` as for every `Parser`."""
