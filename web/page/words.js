@@ -162,9 +162,8 @@ export const EXAMPLES = [
   ["给妈妈打电话", "Call Mum"],
   ["给 139 0000 1111 打电话", "Call 139 0000 1111"],
   ["播放一首伤感的情歌", "Play a sad love song"],
-  ["下一首", "Next song"],
   ["附近的加油站", "A petrol station nearby"],
-  ["聽林俊傑的《江南》", "江南 by 林俊杰, in traditional characters"],
+  ["聽林俊傑的《江南》", "In traditional characters"],
   ["打电话给慕容吹雪", "Call 慕容吹雪"],
   ["今天天气怎么样", "What is the weather like?"],
 ];
