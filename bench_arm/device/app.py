@@ -77,9 +77,8 @@ def measure_app(
         _start(phone, token, texts, output, rounds)
         try:
             _follow(phone, token, rounds, timeout)
-        except BaseException:
+        finally:
             _stop(phone)
-            raise
         result = read_result(_pull(phone, f"{folder}/{output}"), len(utterances), rounds, phone.label)
         line = {"schema": SCHEMA, "kind": "app", **_line(result, utterances, labels, phone.label)}
         with path.open("a", encoding="utf-8") as stream:
@@ -176,10 +175,10 @@ def _start(phone: Phone, token: str, texts: str, output: str, rounds: int) -> No
     extras = f"--es utterances {texts} --es model {MODEL} --es output {output} --ei rounds {rounds}"
     done = phone.run(f"am start -S -n {ACTIVITY} {extras}")
     said = f"{done.text}\n{done.err.decode('utf-8', 'replace')}"
-    if done.status or re.search(r"^(Error|java\.)", said, re.M):
-        lines = [line.strip() for line in said.splitlines() if re.match(r"Error|java\.", line)]
-        why = lines[0][:200] if lines else done.last_words
-        raise AppError(f"{phone.label}: the app does not start its benchmark: {why}; {INSTALL}")
+    why = re.search(r"^(Error:|java\.).*", said, re.M) or re.search("^Error.*", said, re.M)
+    if done.status or why:
+        words = why.group().strip()[:200] if why else done.last_words
+        raise AppError(f"{phone.label}: the app does not start its benchmark: {words}; {INSTALL}")
 
 
 def _follow(phone: Phone, token: str, rounds: int, timeout: float) -> None:
@@ -200,7 +199,9 @@ def _follow(phone: Phone, token: str, rounds: int, timeout: float) -> None:
                 elif word == "done":
                     return
             seen = len(lines)
-            gone = 0 if phone.run(f"pidof {PACKAGE}").text.strip() else gone + 1
+            # Before Android 6 there is no pidof, and ps shows all.
+            alive = phone.run(f"pidof {PACKAGE} 2>/dev/null || ps | grep {PACKAGE}").text.strip()
+            gone = 0 if alive else gone + 1
             if crash or gone > 1:
                 why = f": {crash}" if crash else "; the log does not say why, low memory perhaps"
                 raise AppError(f"{phone.label}: the app has ended in the middle of the benchmark{why}")
@@ -216,7 +217,10 @@ def _log(phone: Phone, token: str) -> tuple[list[str], str]:
     text = phone.run(f"logcat -d -v tag -s {TAG}:I AndroidRuntime:E libc:F DEBUG:F").text
     _, found, after = text.partition(f"from here {token}")
     if not found:
-        raise AppError(f"{phone.label}: its log lost the beginning of the benchmark; make it larger: adb logcat -G 4M")
+        raise AppError(
+            f"{phone.label}: its log has lost the beginning of the benchmark: make it larger (adb logcat -G 4M), or "
+            "switch it on, as some makers switch it off"
+        )
     lines = re.findall(rf"^I/{TAG}\s*: (.*)$", after, re.M)
     crash = re.search(r"^E/AndroidRuntime\s*: (?!FATAL EXCEPTION|Process:|PID:)(\S.*)$", after, re.M) or re.search(
         r"^F/(?:libc|DEBUG)\s*: (.*signal.*)$", after, re.M
@@ -233,7 +237,7 @@ def _pull(phone: Phone, path: str) -> bytes:
 
 
 def _stop(phone: Phone) -> None:
-    """Whatever happened: no benchmark goes on behind one's back."""
+    """End the app; no benchmark goes on behind one's back."""
     try:
         phone.run(f"am force-stop {PACKAGE}")
     except DeviceError:

@@ -155,7 +155,7 @@ def test_an_app_without_the_benchmark(
     daemon = emulate()
     install(daemon)
     monkeypatch.setattr(app, "ACTIVITY", "org.slu.demo/.OtherActivity")
-    with pytest.raises(AppError, match="does not start its benchmark: Error type 3; make android-install"):
+    with pytest.raises(AppError, match="does not start its benchmark: Error: Activity class .* does not exist.; make android-install"):
         measure(phone_of(daemon), tmp_path / FILE, tiny_bundle, few_utterances, labels)
 
 
