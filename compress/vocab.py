@@ -16,6 +16,7 @@ from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.inputs.vocab import count_tokens, special_ids
 from slu.model.checkpoint import Checkpoint
+from slu.model.config import ModelConfig
 from slu.model.embedding_rows import select_rows
 
 
@@ -41,9 +42,7 @@ def prune_vocab(
 
     Special tokens stay, and so do single letters and digits: with them every name in Latin letters has a tokenization.
     """
-    config = checkpoint.config
-    if not 3 <= settings.positions <= config.max_position_embeddings:
-        raise ConfigError(f"positions is {settings.positions}; it must be 3 to {config.max_position_embeddings}")
+    config = shape_after(checkpoint.config, settings)
     tokenizer = checkpoint.tokenizer()
     counts = count_tokens(tokenizer, (utterance.text for utterance in train))
     always = special_ids(tokenizer) + [
@@ -60,7 +59,7 @@ def prune_vocab(
             )
         kept = kept[: settings.max_tokens]
     pruned = select_rows(checkpoint, sorted(kept), settings.positions)
-    pruned.config = pruned.config.replace(max_seq_length=min(checkpoint.config.max_length, settings.positions))
+    pruned.config = pruned.config.replace(max_seq_length=config.max_seq_length)
     report = {
         "tokens": len(pruned.vocab),
         "tokens_before": len(checkpoint.vocab),
@@ -69,6 +68,14 @@ def prune_vocab(
         "unk_percent_dev": unk_percent(pruned, dev),
     }
     return pruned, report
+
+
+def shape_after(config: ModelConfig, settings: VocabSettings) -> ModelConfig:
+    """The shape after pruning, but for the number of tokens; raise `ConfigError` for positions that do not fit."""
+    if not 3 <= settings.positions <= config.max_position_embeddings:
+        raise ConfigError(f"positions is {settings.positions}; it must be 3 to {config.max_position_embeddings}")
+    length = min(config.max_length, settings.positions)
+    return config.replace(max_position_embeddings=settings.positions, max_seq_length=length)
 
 
 def unk_percent(checkpoint: Checkpoint, utterances: Sequence[Utterance]) -> float:

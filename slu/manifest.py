@@ -53,7 +53,7 @@ class Manifest:
                 what = "an object" if kind is dict else "a list"
                 raise error(f"{path}: {name} must be {what}, not {type(data[name]).__name__}; make the directory again")
         threshold = data.get("threshold", 0.0)
-        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
             raise error(f"{path}: threshold is {threshold!r}; it must be a number from 0 to 1")
         if not isinstance(data.get("stage", ""), str):
             raise error(f"{path}: stage must be the name of a stage, as text")

@@ -20,19 +20,20 @@ from typing import Any
 from bench_arm.device.errors import DeviceError, DeviceTimeoutError
 from bench_arm.device.phone import Phone
 from bench_arm.device.results import SCHEMA, read_lines, select
-from bench_arm.device.run import decision, read_answer
+from bench_arm.device.run import decision
 from bench_arm.device.sync import SyncSession
-from slu.corpus.labels import Labels
-from slu.corpus.tagged import Utterance
-from slu.heads.joint_measures import compare
+from slu.corpus.utterance import Utterance
 from slu.heads.measures import percent
 from slu.progress import Progress
+from slu.runtime.bundle import ModelDirectory
+from slu.runtime.parser import ParseResult
 
 PACKAGE = "org.slu.demo"
 ACTIVITY = f"{PACKAGE}/.BenchmarkActivity"
 TAG = "SluBench"
 FORMAT = 1
-MODEL = "slu-bench.gguf"
+GGUF, MODEL = "model.gguf", "slu-bench.gguf"
+"""The model in a bundle, and on the phone."""
 MEDIA_SDK = 30
 """From Android 11 on adb does not reach the files of an app, but its media."""
 MOST_DURATIONS = 2_000_000
@@ -49,15 +50,14 @@ class AppError(DeviceError):
 def measure_app(
     phone: Phone,
     path: Path,
-    model: Path,
+    bundle: ModelDirectory,
     utterances: Sequence[Utterance],
-    labels: Labels,
     rounds: int,
     timeout: float,
     keep: bool = False,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Add the line ``app`` to the results at ``path``: ``model`` inside the installed app. Raises `DeviceError`.
+    """Add the line ``app`` to the results at ``path``: the bundle inside the installed app. Raises `DeviceError`.
 
     The folder of ``phone`` becomes the app's. ``timeout``: seconds that the app may say nothing. ``keep``: leave the
     files on the phone.
@@ -71,7 +71,7 @@ def measure_app(
     texts, output = f"slu-bench-{token}.txt", f"slu-bench-{token}.json"
     try:
         phone.make_folder()
-        phone.push(model, MODEL)
+        phone.push(bundle.path / GGUF, MODEL)
         phone.write("".join(utterance.text + "\n" for utterance in utterances).encode(), texts)
         say(f"{phone.label}: the app is on the screen now; leave the phone alone until it is done")
         _start(phone, token, texts, output, rounds)
@@ -80,7 +80,7 @@ def measure_app(
         finally:
             _stop(phone)
         result = read_result(_pull(phone, f"{folder}/{output}"), len(utterances), rounds, phone.label)
-        line = {"schema": SCHEMA, "kind": "app", **_line(result, utterances, labels, phone.label)}
+        line = {"schema": SCHEMA, "kind": "app", **_line(result, utterances, bundle, phone.label)}
         with path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")
     finally:
@@ -141,21 +141,24 @@ def _is_answer(answer: Any) -> bool:
         for slot in answer["slots"]
     )
     texts = all(isinstance(answer.get(key), str) for key in ("text", "intent"))
-    return slots and texts and isinstance(answer.get("understood"), bool)
+    return slots and texts and _is_number(answer.get("score")) and isinstance(answer.get("understood"), bool)
 
 
-def _line(result: dict[str, Any], utterances: Sequence[Utterance], labels: Labels, label: str) -> dict[str, Any]:
+def _line(
+    result: dict[str, Any], utterances: Sequence[Utterance], bundle: ModelDirectory, label: str
+) -> dict[str, Any]:
     answers = result["answers"]
     if [answer["text"] for answer in answers] != [utterance.text for utterance in utterances]:
         raise AppError(f"{label}: the app answered other texts than it was given; run it again")
-    right = [compare(utterance, read_answer(answer), labels) for utterance, answer in zip(utterances, answers)]
+    head, labels = bundle.config.task, bundle.labels
+    right = [head.right(u, ParseResult.from_dict(answer), labels) for u, answer in zip(utterances, answers)]
     return {
         "entry": "native gguf",
         **{name: result[name] for name in ("engine", "kernel", "load_ms", "first_parse_ms")},
         **{name: result.get(name) for name in ("pss_bytes", "rss_growth_bytes")},
         "end_to_end_ms": {name: result["end_to_end_ms"][name] for name in TIMES},
         "by_round": result["by_round"],
-        "exact": percent(sum(outcome.exact for outcome in right), len(right)),
+        "exact": percent(sum(right), len(right)),
         "decisions": [decision(answer) for answer in answers],
         "stand_in": str(result.get("stand_in", "")),
     }

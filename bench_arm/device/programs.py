@@ -6,18 +6,38 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench_arm.measurement import precision
-from slu.corpus.labels import Labels
 from slu.errors import BundleError, ConfigError
 from slu.files import MARK
 from slu.runtime.bundle import ModelDirectory, open_directory
 from slu.runtime.formats import FORMATS, Format
 
-CLI = "slu-cli"
-BUILT = Path("build/linux-arm64") / CLI
 BESIDE = ("vocab.txt", "labels.json", "config.json", "lexicon.safetensors", MARK)
 """What programs of other runtimes read beside a model."""
-NATIVE, LITE, FASTDEPLOY = FORMATS["gguf"], "lite-arm", {"onnx": "onnxruntime", "paddle": "paddle"}
-"""Our engine's format; what the names of Paddle Lite's begin with; FastDeploy's with what it runs each by."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program for ARM64 that runs models by one runtime.
+
+    ``file``: its name. ``option``: of the command line, says where it is: the program itself, or with ``libraries`` the
+    directory of it and of the libraries it needs. ``arguments``: what it is started with beside the model.
+    """
+
+    file: str
+    option: str
+    libraries: bool = True
+    arguments: tuple[str, ...] = ()
+
+
+CLI = "slu-cli"
+BUILT = Path("build/linux-arm64") / CLI
+PROGRAMS: dict[str, Program] = {
+    "native": Program(CLI, "cli", libraries=False),
+    "lite": Program("slu-cli-lite", "lite"),
+    "fastdeploy-onnxruntime": Program("slu-cli-fastdeploy", "fastdeploy", arguments=("--kernel", "onnxruntime")),
+    "fastdeploy-paddle": Program("slu-cli-fastdeploy", "fastdeploy", arguments=("--kernel", "paddle")),
+}
+"""By the names of `slu.runtime.formats.Format.phone`, which are those of the backends in the results."""
 
 
 @dataclass(frozen=True)
@@ -42,50 +62,56 @@ class Entry:
 
 def entries(
     bundle: Path, cli: Path = BUILT, lite: Path | None = None, fastdeploy: Path | None = None
-) -> tuple[list[Entry], dict[str, str], Labels]:
-    """Entries of a bundle, the formats left out with the reason, and its labels.
+) -> tuple[list[Entry], dict[str, str], ModelDirectory]:
+    """Entries of a bundle, the formats left out with the reason, and the bundle.
 
     ``lite``, ``fastdeploy``: directories with ``slu-cli-lite`` or ``slu-cli-fastdeploy`` and their libraries.
     """
+    places = {"cli": cli, "lite": lite, "fastdeploy": fastdeploy}
     directory = open_directory(bundle)
     found: list[Entry] = []
     left_out: dict[str, str] = {}
     for form in FORMATS.values():
-        kernel = next((FASTDEPLOY[name] for name in FASTDEPLOY if form.library and form.name.startswith(name)), "")
-        is_lite = form.name.startswith(LITE)
-        if not (form is NATIVE or is_lite or kernel) or not all((bundle / name).is_file() for name in form.files):
+        if not form.phone or not all((bundle / name).is_file() for name in form.files):
             continue
         directory.require(*form.files)
-        if form is NATIVE:
-            if not cli.is_file():
-                raise ConfigError(f"{cli}: no such program; build it with make arm, or say where it is with --cli")
-            files = ((CLI, cli), (form.files[0], bundle / form.files[0]))
-            size = files[1][1].stat().st_size
-            found.append(Entry("native", form.name, precision(form, directory.manifest), CLI, files[1][0], files, size))
-        elif is_lite and lite:
-            found.append(_other("lite", form, "slu-cli-lite", lite, directory))
-        elif kernel and fastdeploy:
-            arguments = ("--kernel", kernel)
-            found.append(_other(f"fastdeploy-{kernel}", form, "slu-cli-fastdeploy", fastdeploy, directory, arguments))
-        else:
-            option = "lite" if is_lite else "fastdeploy"
-            left_out[f"{option} {form.name}"] = f"give --{option} DIR with slu-cli-{option} and its libraries"
+        program = PROGRAMS[form.phone]
+        place, option = places[program.option], program.option
+        if place is None:
+            left_out[f"{option} {form.name}"] = f"give --{option} DIR with {program.file} and its libraries"
+            continue
+        found.append(_entry(form, program, place, directory))
     if not found:
         raise BundleError(f"{bundle}: nothing in it runs on a phone; export it with --format gguf")
-    return found, left_out, directory.labels
+    return found, left_out, directory
 
 
-def _other(
-    backend: str, form: Format, program: str, place: Path, directory: ModelDirectory, arguments: tuple[str, ...] = ()
-) -> Entry:
-    """An entry of another runtime: its program, every library beside it, the model and what describes it."""
-    if not (place / program).is_file():
-        raise ConfigError(f"{place}: has no {program}; docs/backends.md says how to build it")
+def _entry(form: Format, program: Program, place: Path, directory: ModelDirectory) -> Entry:
+    """One format with its program and what both need on the phone."""
+    files: list[tuple[str, Path]]
+    if program.libraries:
+        files = [*_with_libraries(program, place), *((name, directory.path / name) for name in form.files)]
+        files += [(name, directory.path / name) for name in BESIDE if (directory.path / name).is_file()]
+    else:
+        if not place.is_file():
+            raise ConfigError(f"{place}: no such program; build it with make arm, or say where it is with --cli")
+        files = [(program.file, place), *((name, directory.path / name) for name in form.files)]
+    return Entry(
+        backend=form.phone,
+        format=form.name,
+        precision=precision(form, directory.manifest),
+        program=program.file,
+        model=form.files[0],
+        files=tuple(files),
+        size_bytes=sum((directory.path / name).stat().st_size for name in form.files),
+        arguments=program.arguments,
+        padded_to=(directory.length or 0) if form.graph else 0,
+    )
+
+
+def _with_libraries(program: Program, place: Path) -> list[tuple[str, Path]]:
+    """A program and every library beside it."""
+    if not (place / program.file).is_file():
+        raise ConfigError(f"{place}: has no {program.file}; docs/backends.md says how to build it")
     libraries = [path for path in sorted(place.iterdir()) if path.is_file() and ".so" in path.name]
-    beside = [name for name in BESIDE if (directory.path / name).is_file()]
-    files = [(program, place / program), *((path.name, path) for path in libraries)]
-    files += [(name, directory.path / name) for name in (*form.files, *beside)]
-    size = sum((directory.path / name).stat().st_size for name in form.files)
-    computes = precision(form, directory.manifest)
-    padded = directory.length or 0
-    return Entry(backend, form.name, computes, program, form.files[0], tuple(files), size, arguments, padded)
+    return [(program.file, place / program.file), *((path.name, path) for path in libraries)]

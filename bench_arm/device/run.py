@@ -19,12 +19,12 @@ from bench_arm.device.phone import Phone
 from bench_arm.device.programs import Entry
 from bench_arm.device.results import FILE, Results
 from bench_arm.measurement import commit
-from slu.corpus.labels import Labels
-from slu.corpus.tagged import Slot, Utterance
+from slu.corpus.utterance import Utterance
 from slu.files import sha256
-from slu.heads.joint_measures import compare
 from slu.heads.measures import percent
 from slu.progress import Progress
+from slu.runtime.bundle import ModelDirectory
+from slu.runtime.parser import ParseResult
 
 TEXTS, ONE_TEXT = "texts.txt", "one.txt"
 SPARE_BYTES = 16 << 20
@@ -56,21 +56,12 @@ class Plan:
     timeout: float = RUN_SECONDS
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a program on the phone understood."""
-
-    intent: str
-    slots: tuple[Slot, ...]
-    understood: bool
-
-
 def measure(
     phone: Phone,
     plan: Plan,
     entries: Sequence[Entry],
     utterances: Sequence[Utterance],
-    labels: Labels,
+    model: ModelDirectory,
     left_out: dict[str, str],
     out: Path,
     say: Callable[[str], None] = print,
@@ -81,7 +72,7 @@ def measure(
     masks = {cluster: facts.mask(cluster) for cluster in plan.cores}
     results = Results(out / FILE, _header(facts, plan, entries, utterances, left_out), plan.resume)
     try:
-        _measure(phone, plan, facts, masks, entries, utterances, labels, results, say)
+        _measure(phone, plan, facts, masks, entries, utterances, model, results, say)
     except BaseException:
         _clean_up(phone, plan, say, failed=True)
         raise
@@ -98,7 +89,7 @@ def _measure(
     masks: dict[str, str],
     entries: Sequence[Entry],
     utterances: Sequence[Utterance],
-    labels: Labels,
+    model: ModelDirectory,
     results: Results,
     say: Callable[[str], None],
 ) -> None:
@@ -118,7 +109,7 @@ def _measure(
             if plan.cool and number:
                 _cool_down(phone, states[0].celsius, say)
             for entry, cluster in order.sample(rows, len(rows)):
-                runner.round(entry, cluster, masks[cluster], number, utterances, labels)
+                runner.round(entry, cluster, masks[cluster], number, utterances, model)
                 progress.advance()
             states.append(_add_state(phone, results, "during"))
         for entry, cluster in rows if plan.count else ():
@@ -172,7 +163,7 @@ class _Runner:
             self._results.add("start", entry=entry.name, cores=cluster, caches=caches, starts=rows)
 
     def round(
-        self, entry: Entry, cluster: str, mask: str, number: int, utterances: Sequence[Utterance], labels: Labels
+        self, entry: Entry, cluster: str, mask: str, number: int, utterances: Sequence[Utterance], model: ModelDirectory
     ) -> None:
         """Latency of every text once, and how right the answers were."""
         if self._results.has("round", entry=entry.name, cores=cluster, round=number):
@@ -184,7 +175,8 @@ class _Runner:
             raise ProtocolError(
                 f"{self._phone.label}: {entry.name}: answered other texts than it was given; run it again"
             )
-        right = [compare(u, read_answer(a), labels) for u, a in zip(utterances, answers)]
+        head, labels = model.config.task, model.labels
+        right = [head.right(u, ParseResult.from_dict(a), labels) for u, a in zip(utterances, answers)]
         self._results.add(
             "round",
             entry=entry.name,
@@ -193,7 +185,7 @@ class _Runner:
             kernel=facts["kernel"],
             end_to_end_ms=[answer["end_to_end_ms"][0] for answer in answers],
             model_ms=[answer["model_ms"][0] for answer in answers],
-            exact=percent(sum(outcome.exact for outcome in right), len(right)),
+            exact=percent(sum(right), len(right)),
             decisions=[decision(answer) for answer in (answers if number == 0 else ())],
         )
 
@@ -250,7 +242,7 @@ class _Runner:
         return self._phone.check(command, timeout or self._plan.timeout).text
 
     def _command(self, entry: Entry, mask: str, *words: str, before: str = "", through: str = "") -> str:
-        libraries = "LD_LIBRARY_PATH=. " if entry.backend != "native" else ""
+        libraries = "LD_LIBRARY_PATH=. " if any(".so" in name for name, _ in entry.files) else ""
         pin = f"taskset {mask} " if mask else ""
         program = " ".join([through or self._plan.through, f"./{entry.program}"]).strip()
         rest = " ".join(shlex.quote(word) for word in (*words, *entry.arguments))
@@ -355,9 +347,3 @@ def _header(
 def decision(answer: dict[str, Any]) -> list[str]:
     """Of an answer, what is written down: the intent, then SLOT:START:END of each slot."""
     return [answer["intent"], *(f"{s['name']}:{s['start']}:{s['end']}" for s in answer["slots"])]
-
-
-def read_answer(fields: dict[str, Any]) -> Answer:
-    """An answer as a line of JSON has it."""
-    slots = tuple(Slot(slot["name"], slot["value"], slot["start"], slot["end"]) for slot in fields["slots"])
-    return Answer(fields["intent"], slots, fields["understood"])

@@ -30,7 +30,7 @@ class ExitError(Exception):
 
 
 def new_context(machine: Machine, out: Write, err: Write, cancelled: Callable[[], bool]) -> Context:
-    """For a new shell."""
+    """The context in which a new shell of the device runs commands."""
     return Context(machine, out, err, run_words, run_script, cancelled)
 
 

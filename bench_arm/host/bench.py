@@ -112,7 +112,7 @@ def _examine(
     Engines that use MKL are measured twice: as they come, and with the setting of this project. Raises `SluError` when
     the engine does not run.
     """
-    target = Target(str(directory.path), name, data, 1 if name == "native" else threads, whole=True)
+    target = Target(str(directory.path), name, data, 1 if BACKENDS[name].parser else threads, whole=True)
     if importlib.util.find_spec(target.module) is None:
         raise ConfigError(f"{target.module} is not installed; install it or leave the engine out of --backend")
     targets = [target]

@@ -1,4 +1,5 @@
 // slu-cli: the engine as a program, the same on a workstation and on a phone.
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -100,7 +101,7 @@ int parse_lines(const Options &options) {
     if (slu_parse(session.context, line.data(), line.size(), &result) != SLU_OK)
       return fail("line " + std::to_string(number) + ": " + slu_context_message(session.context));
     write_result(line, *result);
-    fflush(stdout);
+    if (fflush(stdout) != 0) return 2;  // main says why
     if (options.session) slu_set_previous_intent(session.context, static_cast<int32_t>(result->intent_index));
   }
   return 0;
@@ -137,7 +138,7 @@ int info(const Options &options) {
   return 0;
 }
 
-int main(int count, char **arguments) {
+static int run(int count, char **arguments) {
   const std::string command = count > 1 ? arguments[1] : "";
   if (command == "--help" || command == "-h") {
     fputs(kUsage, stdout);
@@ -186,4 +187,11 @@ int main(int count, char **arguments) {
   }
   fputs(kUsage, stderr);
   return 2;
+}
+
+int main(int count, char **arguments) {
+  const int code = run(count, arguments);
+  // What could not be written is lost, whatever the command made of it.
+  if (fflush(stdout) != 0 || ferror(stdout)) return fail(std::string("standard output: ") + strerror(errno));
+  return code;
 }

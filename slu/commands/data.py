@@ -101,7 +101,7 @@ def _split(args: argparse.Namespace) -> int:
 
 
 def _sample(args: argparse.Namespace) -> int:
-    from slu.corpus.sample import generate_lists, generate_sample
+    from slu.corpus.sample import generate_lexicons, generate_sample
     from slu.corpus.tagged import write_corpus
     from slu.files import write_file
 
@@ -109,7 +109,7 @@ def _sample(args: argparse.Namespace) -> int:
     write_corpus(utterances, args.out)
     print(f"{args.out}: {args.count} utterances")
     if args.lists:
-        for slot, names in generate_lists(utterances, args.seed).items():
+        for slot, names in generate_lexicons(utterances, args.seed).items():
             path = args.lists / f"{slot}.txt"
             write_file(path, "\n".join(names) + "\n")
             print(f"{path}: {len(names)} names")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from slu.commands.arguments import add_lexicon_argument, add_lists, add_pin_arguments, add_pins
+from slu.commands.arguments import add_lexicon_argument, add_lexicons, add_pin_arguments, add_pins
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     if sys.stdout is None:
         raise OutputError("standard output is closed; slu parse needs it for its result")
     parser = load(args.model, args.backend)
-    add_lists(parser, args.lexicon)
+    add_lexicons(parser, args.lexicon)
     add_pins(parser, args.pin, args.pins)
     session = parser.session() if args.session else None
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]

@@ -23,6 +23,7 @@ from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError, CorpusError
 from slu.files import write_file
+from slu.platform import SLOTS
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9_.-]*)>")
 _BAR = "||"
@@ -34,7 +35,7 @@ Severity = Literal["error", "warning"]
 _Found = tuple[Severity, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, **SLOTS)
 class Problem:
     """Something wrong in line ``line`` (1-based): errors make a corpus unreadable, warnings do not."""
 
@@ -149,8 +150,8 @@ def split_corpus(
     rng = Random(seed)
     drawn = [rng.random() for _ in range(units)]
     dev_units = set(sorted(range(units), key=drawn.__getitem__)[: round(units * dev_fraction)])
-    train = [utterance for key, utterance in zip(keys, utterances, strict=True) if key not in dev_units]
-    dev = [utterance for key, utterance in zip(keys, utterances, strict=True) if key in dev_units]
+    train = [utterance for key, utterance in zip(keys, utterances) if key not in dev_units]
+    dev = [utterance for key, utterance in zip(keys, utterances) if key in dev_units]
     if not train or not dev:
         raise CorpusError(f"one side of the split is empty ({by}s: {units}, dev fraction: {dev_fraction})")
     return train, dev
@@ -183,7 +184,7 @@ def _parse_line(raw: bytes, labels: Labels | None = None) -> tuple[Utterance | N
         expected = "session, text, intent and tagged text, with tabs between, are expected"
         return None, [*found, ("error", f"{len(fields)} fields instead of 4; {expected}")]
     session, text, intent, tagged = fields
-    errors = [f"the {name} is empty" for name, value in zip(_FIELDS, fields, strict=True) if not value.strip()]
+    errors = [f"the {name} is empty" for name, value in zip(_FIELDS, fields) if not value.strip()]
     if "\r" in line:
         errors.append("a carriage return inside the line; lines must end with LF or CR LF")
     tagless, slots, wrong = _scan(tagged)
@@ -208,7 +209,7 @@ def _parse_line(raw: bytes, labels: Labels | None = None) -> tuple[Utterance | N
 
 def _difference(text: str, tagless: str) -> str:
     at = next(
-        (i for i, (a, b) in enumerate(zip(text, tagless, strict=False)) if a != b),
+        (i for i, (a, b) in enumerate(zip(text, tagless)) if a != b),
         min(len(text), len(tagless)),
     )
     left, right = (repr(side[at]) if at < len(side) else "the end" for side in (text, tagless))

@@ -1,4 +1,4 @@
-"""What a model makes of names that it has never seen, before and after they are added to its lists."""
+"""What a model makes of names that it has never seen, before and after they are added to its lexicons."""
 
 from __future__ import annotations
 

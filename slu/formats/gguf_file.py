@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from slu.corpus.labels import Labels
 from slu.errors import BundleError
 from slu.formats.contents import BYTES_OF, Contents, Port, Tensor
 from slu.formats.raw import GGUF, Damaged, damage_reported, map_file, not_a
-from slu.heads.joint import JOINT
+from slu.heads.table import DEFAULT
 
 VERSION = 3
 ARCHITECTURE = "ernie-slu"
@@ -153,11 +154,12 @@ def _tensors(cursor: _Cursor, count: int, alignment: int, size: int) -> tuple[Te
 
 def _contents(keys: dict[str, Any], tensors: tuple[Tensor, ...]) -> Contents:
     inputs, intents, slots = (_names(keys, f"{ARCHITECTURE}.{key}") for key in ("inputs", "intents", "slots"))
-    widths = (len(intents), 2 * len(slots) + 1)
-    outputs = tuple(
-        Port(output.logits, "float32", (-1, width) if output.per_token else (width,))
-        for output, width in zip(JOINT.outputs, widths)
-    )
+    try:
+        labels = Labels(tuple(intents), tuple(slots), dict.fromkeys(intents, ()))
+    except ValueError as error:
+        raise Damaged(f"its labels cannot be used: {error}") from None
+    shapes = zip(DEFAULT.logits, DEFAULT.logit_shapes(-1, labels))
+    outputs = tuple(Port(name, "float32", shape) for name, shape in shapes)
     return Contents(
         format=f"GGUF, version {VERSION}; {ARCHITECTURE}, version {keys[f'{ARCHITECTURE}.format_version']}",
         producer=_producer(keys),

@@ -8,7 +8,7 @@ differences, all of them needed so that spans of the text can be labelled:
 * a piece never ends inside what one character decomposes to (Hangul syllables);
 * ``[MASK]`` and the like in a text are three words: what users say is not markup;
 * where a text is normalised, a character that the vocabulary lacks is an ``[UNK]`` of its own, not the whole word: so a
-  name in another script has as many tokens as one in ideographs, and lists find it inside a longer word.
+  name in another script has as many tokens as one in ideographs, and lexicons find it inside a longer word.
 
 Only the standard library and NumPy are used: tokenizing must not cost an import of PaddleNLP (3 s).
 """
@@ -23,13 +23,14 @@ import numpy as np
 
 from slu.errors import CheckpointError
 from slu.inputs.normalisation import COMBINING, DIGIT, MARK, PLAIN, SINGLE, SPACE, UNHEARD, normalise_text
+from slu.platform import SLOTS
 
 PAD, CLS, SEP, MASK, UNK = SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
 MAX_WORD_CHARACTERS = 100
 """A longer word is one ``[UNK]``, as in BERT; it also keeps tokenization linear."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, **SLOTS)
 class Encoding:
     """A tokenized text of ``n`` tokens, ``[CLS]`` and ``[SEP]`` included.
 

@@ -17,7 +17,7 @@ from slu.files import MARK, sha256
 from slu.inputs.lexicon import CompiledLexicon
 from slu.inputs.tokenizer import Tokenizer, read_vocab
 from slu.manifest import Manifest, read_json
-from slu.model.checkpoint import CONFIG, LABELS, VOCAB, WEIGHTS, read_lists
+from slu.model.checkpoint import CONFIG, LABELS, VOCAB, WEIGHTS, load_lexicons
 from slu.model.config import ModelConfig
 
 INPUT = "input_ids"
@@ -61,7 +61,7 @@ class ModelDirectory:
     @cached_property
     def lexicon(self) -> CompiledLexicon | None:
         """Its built-in lexicons, None without any."""
-        return read_lists(self.path, self.config, self.labels)
+        return load_lexicons(self.path, self.config, self.labels)
 
     def require(self, *names: str) -> None:
         """Raise `BundleError` unless these files are there, as they were when the bundle was made."""

@@ -38,7 +38,7 @@ from slu.corpus.speech import (
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.training.identity import canonical, file_hash
-from slu.training.name_lists import TrainingLists
+from slu.training.lexicons import TrainingLexicons
 from slu.training.recipe import Recipe
 
 OTHER_NAME = 0.75
@@ -129,12 +129,12 @@ class Added:
 
 
 def added_utterances(
-    recipe: Recipe, train: Sequence[Utterance], lists: TrainingLists | None
+    recipe: Recipe, train: Sequence[Utterance], lexicons: TrainingLexicons | None
 ) -> tuple[list[Added], dict[str, str]]:
     """What the recipe's sections add to the training part, and what identifies it."""
     labels = Labels.from_corpus(train)
     identity: dict[str, str] = {}
-    names = _names(train, lists)
+    names = _names(train, lexicons)
     added: list[Added] = []
     if recipe.has("balance"):
         balance = recipe.section("balance", BalanceSettings)
@@ -149,7 +149,7 @@ def added_utterances(
         speech = recipe.section("speech", SpeechSettings)
         identity["speech"] = _identity(recipe, speech)
         phrases = read_phrases(recipe.resolve(speech.phrases), TRAINING)
-        new_names = lists.with_new_names(train) if lists else []
+        new_names = lexicons.with_new_names(train) if lexicons else []
         pool = [*(Added(utterance, i) for i, utterance in enumerate(train)), *added]
         pool += [Added(utterance, i, strange=True) for i, utterance in new_names]
         files = [recipe.resolve(speech.phrases) / f"{kind}.txt" for kind in KINDS]
@@ -273,14 +273,14 @@ def _renamed(random: Random, utterance: Utterance, names: dict[str, list[str]]) 
     return utterance
 
 
-def _names(train: Sequence[Utterance], lists: TrainingLists | None) -> dict[str, list[str]]:
+def _names(train: Sequence[Utterance], lexicons: TrainingLexicons | None) -> dict[str, list[str]]:
     """The names of each slot: its values in the training part, and those of its list."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for utterance in train:
         for slot in utterance.slots:
             found[slot.name].append(slot.value)
-    for name, phrases in (lists.files if lists else {}).items():
-        found[name] += phrases
+    for name, entries in (lexicons.files if lexicons else {}).items():
+        found[name] += entries
     return dict(found)
 
 

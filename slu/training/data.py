@@ -12,13 +12,13 @@ from slu.errors import ConfigError, CorpusError
 from slu.files import sha256
 from slu.training.augmentation import Added, added_utterances, texts_of
 from slu.training.identity import canonical, file_hash, plain
-from slu.training.name_lists import TrainingLists, read_training_lists
+from slu.training.lexicons import TrainingLexicons, read_training_lexicons
 from slu.training.recipe import DataSettings, LexiconSettings, Recipe
 
 
 @dataclass(frozen=True)
 class Data:
-    """The two parts of a corpus and their hashes; ``lists``: lexicons of the section [lexicon], None without it.
+    """The two parts of a corpus and their hashes; ``lexicons``: those of the section [lexicon], None without it.
 
     ``added``: what is trained on beside the training part, see `slu.training.augmentation`.
     """
@@ -26,7 +26,7 @@ class Data:
     train: list[Utterance]
     dev: list[Utterance]
     identity: dict[str, str]
-    lists: TrainingLists | None = None
+    lexicons: TrainingLexicons | None = None
     added: list[Added] = field(default_factory=list)
 
     @property
@@ -50,11 +50,11 @@ def load_data(recipe: Recipe) -> Data:
     split = f"{settings.split} {settings.dev_fraction} seed {settings.seed}"
     identity = {"corpus": sha256(path), "split": split}
     slots = sorted({slot.name for utterance in train for slot in utterance.slots})
-    lists = read_training_lists(recipe, slots, by == "session")
-    if lists:
-        settings_of_lists = recipe.section("lexicon", LexiconSettings)
-        identity["lexicon"] = canonical(plain(dataclasses.asdict(replace(settings_of_lists, lists=""))))
-        if settings_of_lists.lists:
-            identity["lists"] = file_hash(recipe.resolve(settings_of_lists.lists))
-    added, identity_of_added = added_utterances(recipe, train, lists)
-    return Data(train, dev, identity | identity_of_added, lists, added)
+    lexicons = read_training_lexicons(recipe, slots, by == "session")
+    if lexicons:
+        chosen = recipe.section("lexicon", LexiconSettings)
+        identity["lexicon"] = canonical(plain(dataclasses.asdict(replace(chosen, lists=""))))
+        if chosen.lists:
+            identity["lists"] = file_hash(recipe.resolve(chosen.lists))
+    added, identity_of_added = added_utterances(recipe, train, lexicons)
+    return Data(train, dev, identity | identity_of_added, lexicons, added)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import typing
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
 from slu.errors import ConfigError
 from slu.inputs.flags import LEXICON, PREVIOUS_INTENT
 from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
+from slu.platform import entry_points
 from slu.training.flag_dropout import Dropping
 
 OWN_SECTIONS = ("data", "lexicon", "speech", "commands", "balance", "unclear", "model", "training")
@@ -67,7 +67,7 @@ class LexiconSettings(Dropping):
     ``lists``: a directory with lexicon files, ``SLOT.txt``; empty for none. ``own``: slots whose values in the training
     part become entries as well. ``new_names``: slots for which the model is also trained with names that occur in
     lexicons only, so that it trusts a lexicon with names of an unknown kind (see
-    `slu.training.name_lists.TrainingLists.with_new_names`). ``previous_intent``: whether the model learns to use it.
+    `slu.training.lexicons.TrainingLexicons.with_new_names`). ``previous_intent``: whether the model learns to use it.
     How often flags are left out in training: see `slu.training.flag_dropout.Dropping`.
     """
 
@@ -129,7 +129,7 @@ def load_recipe(path: str | Path, overrides: typing.Sequence[str] = ()) -> Recip
 
 def sections() -> tuple[str, ...]:
     """Names of the sections that a recipe can have: those of training, then those of what is installed beside it."""
-    others = sorted(metadata.entry_points(group="slu.recipe"), key=lambda entry: entry.name)
+    others = sorted(entry_points("slu.recipe"), key=lambda entry: entry.name)
     return (*OWN_SECTIONS, *(name for entry in others for name in entry.load()))
 
 

@@ -46,7 +46,7 @@ def initial_checkpoint(
 ) -> Checkpoint:
     """The model to train. ``vocab_path``: vocabulary of a model from scratch, None for the generic one.
 
-    ``flags``: kinds of flags that it shall take. ``lexicon``: its lexicons. In a model that has not learned the flags
+    ``flags``: kinds of flags that it is to take. ``lexicon``: its lexicons. In a model that has not learned the flags
     yet they change nothing at first.
     """
     if settings.init == "scratch":
@@ -186,7 +186,7 @@ def _flat(init_args: Any) -> dict[str, Any]:
     """PaddleNLP before 2.5 nested the encoder's settings in a list in ``init_args``."""
     if isinstance(init_args, dict):
         return init_args
-    nested = [item for item in init_args if isinstance(item, dict)] if isinstance(init_args, list | tuple) else []
+    nested = [item for item in init_args if isinstance(item, dict)] if isinstance(init_args, (list, tuple)) else []
     return _flat(nested[0].get("init_args", nested[0])) | nested[0] if nested else {}
 
 

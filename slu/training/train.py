@@ -17,6 +17,7 @@ from slu.heads.examples import Example
 from slu.inputs.flags import FlagColumns
 from slu.inputs.lexicon import Lexicon
 from slu.model.checkpoint import Checkpoint
+from slu.model.config import ModelConfig
 from slu.model.embedding_rows import restore_rows, select_rows, select_used
 from slu.training import distributed
 from slu.training.augmentation import Added
@@ -76,8 +77,8 @@ def run_training(
     """
     from slu.model.network import load_model, to_checkpoint
 
-    config, lists = start.config, data.lists
-    if config.flags != (lists.flags if lists else ()):
+    config, lexicons = start.config, data.lexicons
+    if config.flags != (lexicons.flags if lexicons else ()):
         raise ConfigError(
             f"the model takes the flags {', '.join(config.flags) or 'none'}; change [lexicon] of the recipe accordingly"
         )
@@ -89,7 +90,7 @@ def run_training(
     log = fit(
         model, examples, settings, objective, _evaluator(model, small, data.dev), workspace,
         tokenizer.unk_id, tokenizer.pad_id, title, FlagColumns.of(config.flags, small.labels),
-        lists.dropping if lists else None,
+        lexicons.dropping if lexicons else None,
     )  # fmt: skip
     seconds = time.monotonic() - started
     if distributed.rank() == 0:
@@ -102,15 +103,15 @@ def run_training(
 
 def training_examples(checkpoint: Checkpoint, data: Data) -> list[Example]:
     """The training part as ``checkpoint`` reads it; copies with new names and what the recipe adds follow."""
-    lists, lexicon = data.lists, checkpoint.lexicon
+    lexicons, lexicon = data.lexicons, checkpoint.lexicon
     singular: frozenset[tuple[int, int]] = frozenset()
     known: Lexicon | None = None
     copies: list[Added] = []
-    if lists is not None and lexicon is not None:
-        singular = lists.singular(checkpoint.labels, data.train)
-        copies = [Added(copy, i) for i, copy in lists.with_new_names(data.train)]
+    if lexicons is not None and lexicon is not None:
+        singular = lexicons.singular(checkpoint.labels, data.train)
+        copies = [Added(copy, i) for i, copy in lexicons.with_new_names(data.train)]
         known = Lexicon(lexicon)
-        for name in lists.new_names:
+        for name in lexicons.new_names:
             known.add(name, {slot.value for one in copies for slot in one.utterance.slots if slot.name == name})
     examples = make_examples(data.train, checkpoint, singular=singular)
     more = [*copies, *data.added]
@@ -131,10 +132,9 @@ def json_rows(rows: list[dict[str, Any]]) -> str:
 
 def _evaluator(model: Any, checkpoint: Checkpoint, dev: Sequence[Utterance]) -> Callable[[], dict[str, float]]:
     from slu.evaluation.evaluate import evaluate as measure_parser
-    from slu.runtime.backends.dygraph import DygraphBackend
-    from slu.runtime.python_parser import PythonParser
+    from slu.runtime.loading import checkpoint_parser
 
-    parser = PythonParser(DygraphBackend(model), checkpoint)
+    parser = checkpoint_parser(checkpoint, model)
 
     def evaluate() -> dict[str, float]:
         result, _ = measure_parser(parser, dev)
@@ -143,10 +143,18 @@ def _evaluator(model: Any, checkpoint: Checkpoint, dev: Sequence[Utterance]) -> 
     return evaluate
 
 
-def train_stage(recipe: Recipe, data: Data, out: Path, resume: bool, number: int = 0) -> Checkpoint:
+def train_stage(
+    recipe: Recipe,
+    data: Data,
+    out: Path,
+    resume: bool,
+    number: int = 0,
+    check: Callable[[ModelConfig], object] | None = None,
+) -> Checkpoint:
     """Make the first checkpoint of a recipe, unless it is up to date.
 
-    ``number``: 0 for the seed of the recipe, others for models that only differ by the seed.
+    ``number``: 0 for the seed of the recipe, others for models that only differ by the seed. ``check``: is called with
+    the shape of the model before it is trained, to raise an error for what follows.
     """
     model = recipe.section("model", ModelSettings)
     model = replace(model, seed=model.seed + number)
@@ -161,8 +169,11 @@ def train_stage(recipe: Recipe, data: Data, out: Path, resume: bool, number: int
 
     def make(workspace: Path) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
         labels = Labels.from_corpus(data.train)
-        lexicon, flags = (data.lists.compile(labels, data.train), data.lists.flags) if data.lists else (None, ())
+        lexicons = data.lexicons
+        lexicon, flags = (lexicons.compile(labels, data.train), lexicons.flags) if lexicons else (None, ())
         initial = initial_checkpoint(model, labels, vocab, lexicon, flags)
+        if check:
+            check(initial.config)
         return train(initial, data, settings.training, workspace)
 
     distributed.start()

@@ -28,7 +28,9 @@ const Kernels *kernels_at(uint32_t index) {
 #elif defined(__wasm_simd128__)
       {true, &kSimd128Kernels},
 #endif
+#if !defined(SLU_WITHOUT_PLAIN)
       {true, &kPlainKernels},
+#endif
   };
   for (const auto &entry : all)
     if (entry.usable && index-- == 0) return entry.kernels;

@@ -11,7 +11,7 @@ from slu.formats.naive_buffer import read_naive_buffer
 from slu.platform import native_output_on_stderr, prepare_paddle
 from slu.runtime.backends.fixed_length import FixedLengthBackend, output_order, refusals_explained
 from slu.runtime.bundle import ModelDirectory
-from slu.runtime.formats import FORMATS
+from slu.runtime.formats import BACKENDS
 
 
 class PaddleLiteBackend(FixedLengthBackend):
@@ -25,7 +25,7 @@ class PaddleLiteBackend(FixedLengthBackend):
         self.name = name
         if threads != 1:
             raise BundleError(f"{model.path}: the backend lite runs on 1 thread, not on {threads}; ask for 1")
-        [file] = FORMATS["lite-x86"].files
+        [file] = BACKENDS[name].files
         model.require(file)
         path = model.path / file
         # The runtime accepts a file of another version silently, and ends the process on an incomplete one.

@@ -36,10 +36,10 @@ def bench(arm_cli: Path, tiny_bundle: Path, few: Path, tmp_path: Path) -> Callab
     """A function that measures on a phone and returns the lines of the results."""
 
     def run(phone: Phone, resume: bool = False, timeout: float = 60.0, keep: bool = False) -> list[dict[str, Any]]:
-        found, left_out, labels = entries(tiny_bundle, arm_cli)
+        found, left_out, model = entries(tiny_bundle, arm_cli)
         plan = Plan(tiny_bundle, few, rounds=2, resume=resume, timeout=timeout, keep=keep)
         phone.label = "the phone"
-        measure(phone, plan, found, read_corpus(few)[:6], labels, left_out, tmp_path / "out", lambda text: None)
+        measure(phone, plan, found, read_corpus(few)[:6], model, left_out, tmp_path / "out", lambda text: None)
         return read_lines(tmp_path / "out" / FILE)
 
     return run

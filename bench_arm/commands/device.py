@@ -151,19 +151,16 @@ def run_emulated(args: argparse.Namespace) -> int:
 
 def _in_app(args: argparse.Namespace, phone: Phone) -> Callable[..., None]:
     """What measures inside the app as well; that it is installed is seen before anything is measured."""
-    from bench_arm.device.app import measure_app, require_app
-    from bench_arm.device.programs import NATIVE
+    from bench_arm.device.app import GGUF, measure_app, require_app
     from slu.errors import ConfigError
     from slu.runtime.bundle import open_directory
 
-    if not (args.bundle / NATIVE.files[0]).is_file():
-        raise ConfigError(f"{args.bundle}: has no {NATIVE.files[0]}, which the app opens; export it with --format gguf")
+    if not (args.bundle / GGUF).is_file():
+        raise ConfigError(f"{args.bundle}: has no {GGUF}, which the app opens; export it with --format gguf")
     require_app(phone)
 
     def measure(bundle: Path, path: Path, utterances: Sequence[Utterance]) -> None:
-        labels = open_directory(bundle).labels
-        model = bundle / NATIVE.files[0]
-        measure_app(phone, path, model, utterances, labels, args.repeat, args.timeout, args.keep)
+        measure_app(phone, path, open_directory(bundle), utterances, args.repeat, args.timeout, args.keep)
 
     return measure
 
@@ -217,14 +214,14 @@ def _measure(
     from slu.evaluation.evaluate import check_labels
     from slu.files import write_file
 
-    found, left_out, labels = entries(plan.bundle, args.cli or BUILT, args.lite, args.fastdeploy)
+    found, left_out, model = entries(plan.bundle, args.cli or BUILT, args.lite, args.fastdeploy)
     utterances = read_corpus(plan.data)
-    check_labels(utterances, labels, plan.data)
+    check_labels(utterances, model.labels, plan.data)
     if args.limit < len(utterances):
         chosen = sorted(random.Random(0).sample(range(len(utterances)), args.limit))
         utterances = [utterances[number] for number in chosen]
     try:
-        results: Results = measure(phone, plan, found, utterances, labels, left_out, out)
+        results: Results = measure(phone, plan, found, utterances, model, left_out, out)
         if more:
             more(plan.bundle, results.path, utterances)
     finally:

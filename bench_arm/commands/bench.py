@@ -34,7 +34,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     host.set_defaults(func=run_host)
 
-    from bench_arm.device import command as device
+    from bench_arm.commands import device
 
     device.register(places)
 
@@ -58,7 +58,7 @@ def run_host(args: argparse.Namespace) -> int:
 
         write_file(args.plot, draw(result, args.plot.suffix[1:]))
     if args.curve:
-        from bench_arm.accuracy_plot import draw as draw_accuracy
+        from bench_arm.host.accuracy_plot import draw as draw_accuracy
 
         write_file(args.curve, draw_accuracy(result, args.curve.suffix[1:]))
     return 0
