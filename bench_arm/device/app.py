@@ -127,7 +127,7 @@ def read_result(raw: bytes, utterances: int, rounds: int, label: str) -> dict[st
 
 
 def _is_number(value: Any, negative: bool = False) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return number and (negative or value >= 0)
 
 

@@ -113,9 +113,11 @@ def _python_parser(parser: Parser, model: Path) -> PythonParser:
 def class_table(result: dict[str, Any]) -> list[str]:
     """A table of the measures, then one line for each intent and each slot."""
     from slu.evaluation.evaluate import MEASURES
+    from slu.evaluation.unknown_labels import unknown_lines
     from slu.tables import text_table
 
     lines = [f"{result['utterances']} utterances"]
+    lines += unknown_lines(result.get("unknown_labels"), result["utterances"])
     lines += text_table([[name, f"{result[name]:.2f} %"] for name in MEASURES if name in result], indent=2)
     for kind, classes in result["classes"].items():
         counts, shares = ("labelled", "predicted"), ("precision", "recall", "f1")

@@ -119,6 +119,11 @@ class Tokenizer:
         return pieces
 
 
+def words_of(text: str, normalisation: str = PLAIN) -> list[str]:
+    """The normalised words of ``text``, each of which is cut into tokens by itself."""
+    return ["".join(part for _, _, part in word) for word in _words(text, normalisation)]
+
+
 def _words(text: str, normalisation: str) -> Iterator[list[tuple[int, int, str]]]:
     """Yield each word of ``text`` as a non-empty list of (start, end, normalised characters)."""
     characters = normalise_text(text, normalisation)

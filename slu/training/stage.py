@@ -13,6 +13,7 @@ from typing import Any
 
 from slu.errors import CheckpointError
 from slu.evaluation.evaluate import choose_threshold, evaluate, summary, understood_at, write_evaluation
+from slu.evaluation.unknown_labels import unknown_lines
 from slu.files import MARK, damage_of, new_directory, remove_leftovers, write_file
 from slu.lock import only_writer
 from slu.manifest import Manifest, check_replaceable, library_versions
@@ -20,13 +21,18 @@ from slu.model.checkpoint import Checkpoint, load_checkpoint, write_checkpoint_f
 from slu.runtime.loading import checkpoint_parser
 from slu.training import distributed
 from slu.training.data import Data
-from slu.training.identity import canonical, plain
+from slu.training.identity import canonical, settings_identity
 from slu.training.state import StateError
 
 BEING_MADE = "stage.json"
 """In a workspace: the identity of what is being made there."""
 EVALUATION = "evaluation.json"
 """Beside a checkpoint: its measures on the development data, class by class, as ``slu eval --json`` writes them."""
+
+NOTHING_HELD_OUT = (
+    "nothing is held out (dev_fraction = 0): the last epoch is kept, and measures and threshold are of utterances that "
+    "the model was trained with, so they flatter it; data.dev = FILE gives honest ones"
+)
 
 
 def run_stage(
@@ -43,13 +49,14 @@ def run_stage(
     """Make the checkpoint ``out``, unless it exists already, made from the same inputs with the same settings.
 
     ``make(workspace)`` returns the new checkpoint, what it has to report, and files to keep beside it. The result is
-    measured on the development data, and its threshold chosen there; all of that goes into the manifest.
+    measured on the development data, and its threshold chosen there (on utterances that it was trained with where
+    nothing is held out, see `slu.training.data.Data`); all of that goes into the manifest.
     """
     out = Path(os.path.normpath(out.absolute()))  # so that even "." has a name and a parent directory
     identity: dict[str, Any] = {
         "stage": name,
         "inputs": {**data.identity, **inputs},
-        "config": plain(dataclasses.asdict(settings)),
+        "config": settings_identity(settings),
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     with only_writer(out) if distributed.rank() == 0 else contextlib.nullcontext():
@@ -103,6 +110,10 @@ def _run_stage(
     threshold = choose_threshold(parser, data.dev, answers)
     result["understood"] = understood_at(threshold, answers)
     metrics = {**summary(result), "size_bytes": checkpoint.size_bytes, "seconds": round(seconds, 1), **report}
+    if "unknown_labels" in result:
+        metrics["unknown_labels"] = result["unknown_labels"]
+    if not data.held_out:
+        metrics["held_out"] = NOTHING_HELD_OUT
     if checkpoint.lexicon:
         metrics["lexicon"] = checkpoint.lexicon.count_of_slot()
     checkpoint.manifest = Manifest(
@@ -120,6 +131,10 @@ def _run_stage(
     shutil.rmtree(workspace, ignore_errors=True)
     distributed.barrier()
     say(describe(name, metrics, before.manifest.metrics if before else {}))
+    for line in unknown_lines(result.get("unknown_labels"), len(data.dev)):
+        say(f"{name}: {line}")
+    if not data.held_out:
+        say(f"{name}: {NOTHING_HELD_OUT}")
     return checkpoint
 
 

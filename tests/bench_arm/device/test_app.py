@@ -20,8 +20,8 @@ from bench_arm.device.summary import summarise, table
 from bench_arm.emulated.android import APK, STAND_IN
 from bench_arm.emulated.daemon import Daemon
 from slu.cli import main
-from slu.corpus.labels import Labels
 from slu.corpus.tagged import Utterance, read_corpus
+from slu.runtime.bundle import open_directory
 
 Emulate = Callable[..., Daemon]
 MEDIA = "sdcard/Android/media/org.slu.demo"
@@ -45,11 +45,11 @@ def install(daemon: Daemon) -> None:
     apk.write_bytes(b"")
 
 
-def measure(phone: Phone, path: Path, bundle: Path, utterances: list[Utterance], labels: Labels, **more: Any) -> None:
+def measure(phone: Phone, path: Path, bundle: Path, utterances: list[Utterance], **more: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"schema": "slu.bench/1", "kind": "run"}) + "\n")
     given = {"rounds": 2, "timeout": 10.0, "say": lambda text: None, **more}
-    measure_app(phone, path, bundle / "model.gguf", utterances, labels, **given)
+    measure_app(phone, path, open_directory(bundle), utterances, **given)
 
 
 def left_on(daemon: Daemon) -> set[str]:
@@ -113,20 +113,19 @@ def test_what_goes_wrong_in_the_app(
     phone_of: Callable[..., Phone],
     tiny_bundle: Path,
     few_utterances: list[Utterance],
-    labels: Labels,
     tmp_path: Path,
 ) -> None:
     daemon = emulate(fault)
     install(daemon)
     path = tmp_path / "out" / FILE
     with pytest.raises(DeviceError, match=message):
-        measure(phone_of(daemon), path, tiny_bundle, few_utterances, labels, timeout=1.0)
+        measure(phone_of(daemon), path, tiny_bundle, few_utterances, timeout=1.0)
     assert left_on(daemon) == set()
     if fault != "app-broken":
         assert not daemon.machine.system.alive
     assert len(read_lines(path)) == 1
     # What went wrong once does no harm to the next try, although the log still has it.
-    measure(phone_of(daemon), path, tiny_bundle, few_utterances, labels, keep=True)
+    measure(phone_of(daemon), path, tiny_bundle, few_utterances, keep=True)
     assert [line["kind"] for line in read_lines(path)] == ["run", "app"]
     assert len(left_on(daemon)) == 3
 
@@ -136,27 +135,26 @@ def test_the_app_says_what_is_wrong(
     phone_of: Callable[..., Phone],
     tiny_bundle: Path,
     few_utterances: list[Utterance],
-    labels: Labels,
     tmp_path: Path,
 ) -> None:
     daemon = emulate()
     install(daemon)
     (tmp_path / "model.gguf").write_bytes(b"no model")
     with pytest.raises(AppError, match="the benchmark in the app failed: .*not a GGUF file|failed: .*"):
-        measure(phone_of(daemon), tmp_path / FILE, tmp_path, few_utterances, labels)
+        measure(phone_of(daemon), tmp_path / FILE, tmp_path, few_utterances)
     with pytest.raises(AppError, match="2,000,000"):
-        measure(phone_of(daemon), tmp_path / FILE, tiny_bundle, few_utterances, labels, rounds=1_000_000)
+        measure(phone_of(daemon), tmp_path / FILE, tiny_bundle, few_utterances, rounds=1_000_000)
 
 
 def test_an_app_without_the_benchmark(
     emulate: Emulate, phone_of: Callable[..., Phone], monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path,
-    few_utterances: list[Utterance], labels: Labels, tmp_path: Path,
+    few_utterances: list[Utterance], tmp_path: Path,
 ) -> None:  # fmt: skip
     daemon = emulate()
     install(daemon)
     monkeypatch.setattr(app, "ACTIVITY", "org.slu.demo/.OtherActivity")
     with pytest.raises(AppError, match="does not start its benchmark: Error type 3; make android-install"):
-        measure(phone_of(daemon), tmp_path / FILE, tiny_bundle, few_utterances, labels)
+        measure(phone_of(daemon), tmp_path / FILE, tiny_bundle, few_utterances)
 
 
 def result(**changes: Any) -> bytes:
