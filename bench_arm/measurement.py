@@ -85,7 +85,10 @@ def _field(path: Path, name: str) -> int:
 
 def precision(form: Format, manifest: Manifest) -> str:
     """The precision that a format computes in, of a model with this history."""
-    if form.precision != AS_CHECKPOINT:
-        return form.precision
+    return checkpoint_precision(manifest) if form.precision == AS_CHECKPOINT else form.precision
+
+
+def checkpoint_precision(manifest: Manifest) -> str:
+    """The precision of a checkpoint with this history."""
     stages = {manifest.stage, *(past.get("stage") for past in manifest.history)}
     return INT8 if any(step.quantises and step.name in stages for step in STEPS.values()) else FLOAT32

@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from compress.steps import STEPS
@@ -83,7 +82,7 @@ def accuracy_figure(runs: Sequence[tuple[str, list[dict[str, Any]]]], width: int
     ``runs``: names and their rows (``stage``, ``size_bytes``, ``exact``, ``seed_accuracy``).
     """
     narrow = width < 600
-    figure, panels = _panels(2 if narrow else 1, 1 if narrow else 2, width, 300 if narrow else 360)
+    figure, panels = new_panels(2 if narrow else 1, 1 if narrow else 2, width, 300 if narrow else 360)
     for axes, measure in zip(panels, ("exact", "seed_accuracy")):
         points: list[tuple[float, float, str, str]] = []
         lines = []
@@ -100,9 +99,9 @@ def accuracy_figure(runs: Sequence[tuple[str, list[dict[str, Any]]]], width: int
             points += published
             lines.append([(x, y) for x, y, _, _ in published])
         axes.set_xscale("log")
-        _pad(axes, [p[0] for p in points], [p[1] for p in points])
-        _dress(axes, theme, f"{measure.replace('_', ' ')}, %", "size of the parameters, MB (log scale)")
-        _label_points(axes, points, lines)
+        pad_limits(axes, [p[0] for p in points], [p[1] for p in points])
+        dress(axes, theme, f"{measure.replace('_', ' ')}, %", "size of the parameters, MB (log scale)")
+        label_points(axes, points, lines)
     return figure
 
 
@@ -117,7 +116,7 @@ def training_figure(
 
     narrow = width < 600
     shape = (len(stages), 2) if narrow else (2, max(2, len(stages)))
-    figure, panels = _panels(*shape, width, 170 if narrow else 205)
+    figure, panels = new_panels(*shape, width, 170 if narrow else 205)
     for column, (stage, level, curves) in enumerate(stages):
         for row, measure in enumerate(("loss", "exact")):
             axes = panels[column * 2 + row] if narrow else panels[row * shape[1] + column]
@@ -129,7 +128,7 @@ def training_figure(
                 axes.axhline(level, color=theme.muted, lw=1, ls=(0, (1, 2)), zorder=2)
             axes.margins(0.08, 0.14)
             axes.set_xlim(0, max(p["epoch"] for _, rows in curves for p in rows) * 1.06)
-            _dress(axes, theme, f"{stage}: " + ("loss" if measure == "loss" else "exact, %"), "epoch")
+            dress(axes, theme, f"{stage}: " + ("loss" if measure == "loss" else "exact, %"), "epoch")
             axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 6, integer=True))
             axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     if not narrow and len(stages) == 1:
@@ -153,7 +152,7 @@ def confusion_figure(names: Sequence[str], counts: Sequence[Sequence[int]], widt
     left, top = (16 + 0.62 * size * _longest(lines) for lines in (labels, columns))
     cell = max(min((width - left - 4) / len(names), 46), 6.0)
     width = max(width, math.ceil(left + cell * len(names) + 4))
-    figure, (axes,) = _panels(1, 1, width, top + cell * len(names) + 4, top=top, left=left, bottom=4)
+    figure, (axes,) = new_panels(1, 1, width, top + cell * len(names) + 4, top=top, left=left, bottom=4)
     axes.set_position((left / width, 4 / (figure.get_figheight() * 72), cell * len(names) / width,
                        cell * len(names) / (figure.get_figheight() * 72)))  # fmt: skip
     axes.set(xlim=(0, len(names)), ylim=(len(names), 0))
@@ -185,7 +184,7 @@ def latency_figure(groups: Sequence[tuple[str, list[dict[str, Any]]]], width: in
     bars = sum(len(rows) for _, rows in groups)
     names = [row["label"] for _, rows in groups for row in rows] + [processor for processor, _ in groups]
     left = 12 if narrow else min(24 + 0.6 * 11.5 * _longest(names), 0.6 * width)
-    figure, (axes,) = _panels(1, 1, width, bars * step + len(groups) * head + 44, left=left, top=4, bottom=40)
+    figure, (axes,) = new_panels(1, 1, width, bars * step + len(groups) * head + 44, left=left, top=4, bottom=40)
     longest = max(row["end_to_end_ms"]["p99"] for _, rows in groups for row in rows)
     y = 0.0
     for processor, rows in groups:
@@ -207,7 +206,7 @@ def latency_figure(groups: Sequence[tuple[str, list[dict[str, Any]]]], width: in
             y += step
     inner = width - left - 14
     axes.set(ylim=(y, 0), xlim=(0, longest * inner / (inner - 118)), yticks=[])
-    _dress(axes, theme, "", "milliseconds from text to answer, one utterance")
+    dress(axes, theme, "", "milliseconds from text to answer, one utterance")
     axes.grid(False, axis="y")
     return figure
 
@@ -223,7 +222,7 @@ def to_svg(figure: Figure, name: str, title: str) -> str:
     from html import escape
 
     buffer = io.StringIO()
-    with _style({"svg.hashsalt": name}):
+    with drawing_style({"svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
@@ -244,7 +243,7 @@ def to_png(figure: Figure, names: Sequence[str], theme: Theme = PRINT) -> bytes:
     from matplotlib.lines import Line2D
 
     buffer = io.BytesIO()
-    with _style({}):
+    with drawing_style({}):
         if len(names) > 1:
             handles = [
                 Line2D([], [], color=theme.series[i % SERIES], ls=STYLES[i // SERIES % len(STYLES)])
@@ -261,13 +260,13 @@ def to_png(figure: Figure, names: Sequence[str], theme: Theme = PRINT) -> bytes:
     return buffer.getvalue()
 
 
-def _panels(
+def new_panels(
     rows: int, columns: int, width: float, height: float, left: float = 46, top: float = 30, bottom: float = 46
 ) -> tuple[Figure, list[Axes]]:
     """Axes row by row, each row ``height`` pixels high; one inch is 72 pixels, so that a point is a pixel."""
     from matplotlib.figure import Figure
 
-    with _style({}):
+    with drawing_style({}):
         total = height * rows
         figure = Figure(figsize=(width / 72, total / 72), dpi=72)
         figure.patch.set_visible(False)
@@ -283,7 +282,7 @@ def _panels(
 
 
 @contextmanager
-def _style(extra: dict[str, Any]) -> Iterator[None]:
+def drawing_style(extra: dict[str, Any]) -> Iterator[None]:
     """Settings that apply while a figure is made and written."""
     import matplotlib
 
@@ -294,7 +293,7 @@ def _style(extra: dict[str, Any]) -> Iterator[None]:
         yield
 
 
-def _dress(axes: Axes, theme: Theme, title: str, below: str) -> None:
+def dress(axes: Axes, theme: Theme, title: str, below: str) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     axes.set_title(title, loc="left", fontsize=12, color=theme.ink, pad=9, fontweight="bold")
@@ -320,7 +319,7 @@ def _draw_published(axes: Axes, theme: Theme) -> list[tuple[float, float, str, s
     return [(x, y, name, theme.muted) for x, y, name in zip(sizes, values, names)]
 
 
-def _pad(axes: Axes, x: list[float], y: list[float]) -> None:
+def pad_limits(axes: Axes, x: list[float], y: list[float]) -> None:
     """Limits of the axes with room for names, and with enough height that noise does not look like a large
     difference."""
     axes.set_xlim(min(x) / 2.2, max(x) * 1.9)
@@ -328,7 +327,7 @@ def _pad(axes: Axes, x: list[float], y: list[float]) -> None:
     axes.set_ylim(middle - half, middle + half)
 
 
-def _label_points(
+def label_points(
     axes: Axes, points: Sequence[tuple[float, float, str, str]], lines: Sequence[Sequence[tuple[float, float]]]
 ) -> None:
     """Write a name beside every point where it covers no point, line or other name, or else no point or name."""
@@ -342,7 +341,7 @@ def _label_points(
     drawn = []
     for line in lines:
         corners = [axes.transData.transform(corner) for corner in line]
-        for start, end in pairwise(corners):
+        for start, end in zip(corners, corners[1:]):
             steps = max(int(max(abs(end - start)) / 3), 1)
             dots = [start + (end - start) * i / steps for i in range(steps + 1)]
             drawn += [Bbox.from_bounds(x - 1, y - 1, 2, 2) for x, y in dots]
@@ -355,7 +354,7 @@ def _label_points(
         (-9, 11, "right"),
     ]
     around += [(9, -11, "left"), (-9, -11, "right"), (0, 25, "center"), (0, -25, "center")]
-    with _style({}):
+    with drawing_style({}):
         for x, y, name, color in [p for p in points if p[2]]:
             for (dx, dy, side), obstacles in [(a, o) for o in (taken + drawn, taken) for a in around]:
                 label = axes.annotate(name, (x, y), (dx, dy), textcoords="offset points", ha=side, va="center",

@@ -25,7 +25,7 @@ class Interval:
     high: float
 
     def as_json(self) -> list[float]:
-        """The two ends, for results."""
+        """The lower and the upper end."""
         return [round(self.low, 6), round(self.high, 6)]
 
 

@@ -11,7 +11,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -95,7 +94,7 @@ def word_cutter() -> Cut:
 def cut_between_slots(utterance: Utterance, cut: Cut) -> list[tuple[str, str]]:
     """The words of an utterance, each with its part of speech; none reaches over the end of a slot."""
     limits = sorted({0, len(utterance.text), *(end for slot in utterance.slots for end in (slot.start, slot.end))})
-    return [pair for start, end in pairwise(limits) for pair in cut(utterance.text[start:end])]
+    return [pair for start, end in zip(limits, limits[1:]) for pair in cut(utterance.text[start:end])]
 
 
 def _with_other_words(random: Random, words: list[tuple[str, str]], alike: dict[str, list[str]]) -> str:

@@ -1,11 +1,12 @@
 """Calibration: one temperature for all outputs, so that of the answers with a score of 0.8, 80% are exact.
 
-The temperature (Guo et al. 2017, https://arxiv.org/abs/1706.04599) is divided out of the heads' weights and biases, so
-no runtime has to implement it. One for both keeps every decision: for a text, all answers' log probabilities are a sum
-of logits minus the same number, and dividing all logits by a positive number keeps their order.
+The temperature (Guo et al. 2017, https://arxiv.org/abs/1706.04599) is divided out of the weights and biases of the
+head's outputs, so no runtime has to implement it. One for all of them keeps every decision: for a text, all answers'
+log probabilities are a sum of logits minus the same number, and dividing all logits by a positive number keeps their
+order.
 
 It is fitted for what the score is used for: the score is the probability that the whole answer is right. Fitting the
-heads' own likelihoods, as is usual for one softmax, does not do that.
+outputs' own likelihoods, as is usual for one softmax, does not do that.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from compress.steps import Made, Work
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.evaluation.evaluate import parse_dialogues
+from slu.evaluation.evidence import collect_evidence
 from slu.evaluation.reliability import expected_calibration_error, log_loss
-from slu.evaluation.score_study import Scorer, collect_evidence
+from slu.heads.head import Scorer
 from slu.model.checkpoint import Checkpoint
 from slu.model.quantization import WEIGHT_SCALE
 from slu.runtime.loading import checkpoint_parser
@@ -43,7 +45,7 @@ def step(work: Work) -> Made:
 
 
 def calibrate(checkpoint: Checkpoint, dev: Sequence[Utterance]) -> tuple[Checkpoint, dict[str, Any]]:
-    """Divide both heads by the temperature that fits the answers to ``dev``, the data that also measures the stages.
+    """Divide the head by the temperature that fits the answers to ``dev``, the data that also measures the stages.
 
     Reports the temperature, and calibration error and log loss before and after. Those after are by cross-fitting:
     each half of ``dev`` is scored with the temperature of the other half, also reported, so that no answer is measured
@@ -54,7 +56,7 @@ def calibrate(checkpoint: Checkpoint, dev: Sequence[Utterance]) -> tuple[Checkpo
     parser = checkpoint_parser(checkpoint)
     answers, evidence = collect_evidence(parser, lambda: parse_dialogues(parser, dev))
     right = np.array([checkpoint.head.right(u, a, checkpoint.labels) for u, a in zip(dev, answers)])
-    scorer = Scorer(evidence, checkpoint.labels)
+    scorer = checkpoint.head.scorer(evidence, checkpoint.labels)
     temperature = fit_temperature(scorer, right, np.full(len(dev), True))
     half = _half(dev)
     temperatures = [fit_temperature(scorer, right, part) for part in (half, ~half)]
@@ -68,7 +70,7 @@ def calibrate(checkpoint: Checkpoint, dev: Sequence[Utterance]) -> tuple[Checkpo
         "log_loss_before": log_loss(before, right),
         "log_loss_cross_fitted": log_loss(after, right),
     }
-    return divide_heads(checkpoint, temperature), report
+    return divide_head(checkpoint, temperature), report
 
 
 def fit_temperature(scorer: Scorer, right: np.ndarray, part: np.ndarray) -> float:
@@ -99,12 +101,12 @@ def fit_temperature(scorer: Scorer, right: np.ndarray, part: np.ndarray) -> floa
     return math.exp((low + high) / 2)
 
 
-def divide_heads(checkpoint: Checkpoint, temperature: float) -> Checkpoint:
-    """The checkpoint with both heads' logits divided; of an INT8 head the scale of its weights is."""
+def divide_head(checkpoint: Checkpoint, temperature: float) -> Checkpoint:
+    """The checkpoint with all logits divided; of INT8 outputs the scale of their weights is."""
     tensors = dict(checkpoint.tensors)
-    for head in checkpoint.head.layers:
-        weight = f"{head}.{WEIGHT_SCALE}" if tensors[f"{head}.weight"].dtype == np.int8 else f"{head}.weight"
-        for name in (weight, f"{head}.bias"):
+    for layer in checkpoint.head.layers:
+        weight = f"{layer}.{WEIGHT_SCALE}" if tensors[f"{layer}.weight"].dtype == np.int8 else f"{layer}.weight"
+        for name in (weight, f"{layer}.bias"):
             tensors[name] = (tensors[name] / np.float32(temperature)).astype(np.float32)
     return replace(checkpoint, tensors=tensors)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from slu.model.checkpoint import Checkpoint
+    from slu.model.config import ModelConfig
     from slu.training.data import Data
     from slu.training.recipe import Recipe
 
@@ -25,7 +26,8 @@ class Step:
     dataclass, ``function``: from a `Work` to what was made, both as ``module:name``. ``marker``: in plots, as
     matplotlib calls it. ``yields_to``: a step that makes the same of the same checkpoint in another way; if a
     recipe has both, this one is made for comparison only, and the following steps start from the other.
-    ``quantises``: whether linear layers are INT8 after it.
+    ``quantises``: whether linear layers are INT8 after it. ``shape``: from the shape of the model before it and its
+    settings to that of the model after it, as ``module:name``; "" for the same.
     """
 
     name: str
@@ -34,14 +36,21 @@ class Step:
     marker: str
     yields_to: str = ""
     quantises: bool = False
+    shape: str = ""
 
 
 STEPS: dict[str, Step] = {
     step.name: step
     for step in (
-        Step("student", "compress.student:StudentSettings", "compress.student:step", "*"),
-        Step("vocab", "compress.vocab:VocabSettings", "compress.vocab:step", "s"),
-        Step("width", "compress.width:WidthSettings", "compress.width:step", "^"),
+        Step(
+            "student",
+            "compress.student:StudentSettings",
+            "compress.student:step",
+            "*",
+            shape="compress.student:shape_after",
+        ),
+        Step("vocab", "compress.vocab:VocabSettings", "compress.vocab:step", "s", shape="compress.vocab:shape_after"),
+        Step("width", "compress.width:WidthSettings", "compress.width:step", "^", shape="compress.width:shape_after"),
         Step("ptq", "compress.ptq:PtqSettings", "compress.ptq:step", "X", yields_to="qat", quantises=True),
         Step("qat", "compress.qat:QatSettings", "compress.qat:step", "D", quantises=True),
         Step("embeddings", "compress.embeddings:EmbeddingSettings", "compress.embeddings:step", "v"),
@@ -109,6 +118,17 @@ def run_step(
         return made
 
     run_stage(step, out, settings, {"checkpoint": file_hash(source)}, data, make, before, say=say)
+
+
+def shapes(recipe: Recipe, config: ModelConfig) -> ModelConfig:
+    """The shape of the model after all steps of a recipe that starts from one of the shape ``config``.
+
+    Raises `ConfigError` for what the last of them could not do, before the first of them has taken its time.
+    """
+    for name, _ in chain(recipe):
+        if STEPS[name].shape:
+            config = _resolve(STEPS[name].shape)(config, settings_of(name, recipe))
+    return config
 
 
 def settings_of(step: str, recipe: Recipe) -> Any:

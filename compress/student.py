@@ -22,6 +22,7 @@ from slu.heads.examples import Example, collate
 from slu.heads.head import Loss
 from slu.inputs.flags import FlagColumns
 from slu.model.checkpoint import Checkpoint
+from slu.model.config import ModelConfig
 from slu.progress import Progress
 from slu.training.augmentation import Added, more_spoken
 from slu.training.batches import unlabelled_examples
@@ -70,7 +71,7 @@ def step(work: Work) -> Made:
         for n in range(1, work.settings.teachers)
     ]
     copies = work.settings.augment.spoken
-    spoken = more_spoken(work.recipe, work.data.train, work.data.lists, copies) if copies else []
+    spoken = more_spoken(work.recipe, work.data.train, work.data.lexicons, copies) if copies else []
     return train_student(student, [work.before, *others], work.data, work.settings, work.workspace, spoken)
 
 
@@ -110,13 +111,18 @@ def new_student(teacher: Checkpoint, settings: StudentSettings) -> Checkpoint:
     """
     from slu.model.network import new_model, tensors_of
 
-    sizes = {name: getattr(settings, name) or getattr(teacher.config, name) for name in SIZES}
+    config = shape_after(teacher.config, settings)
+    tensors = tensors_of(new_model(config, teacher.labels, settings.training.seed))
+    return Checkpoint(config, tensors, teacher.vocab, teacher.labels, lexicon=teacher.lexicon)
+
+
+def shape_after(config: ModelConfig, settings: StudentSettings) -> ModelConfig:
+    """The student's shape; raise `ConfigError` for sizes that do not fit."""
+    sizes = {name: getattr(settings, name) or getattr(config, name) for name in SIZES}
     hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]
     if hidden % heads:
         raise ConfigError(f"[student] hidden_size {hidden} is not a multiple of {heads} attention heads")
-    config = teacher.config.replace(**sizes, attention_head_size=hidden // heads)
-    tensors = tensors_of(new_model(config, teacher.labels, settings.training.seed))
-    return Checkpoint(config, tensors, teacher.vocab, teacher.labels, lexicon=teacher.lexicon)
+    return config.replace(**sizes, attention_head_size=hidden // heads)
 
 
 def ask(teachers: Sequence[Checkpoint], examples: Sequence[Example], loss: Loss) -> list[Example]:
@@ -154,7 +160,7 @@ def _new_examples(
     spoken: Sequence[Added],
 ) -> list[Example]:
     """Texts without labels; the previous intent is that of the utterance that a text was made from."""
-    names = names_by_slot(data.train, data.lists.files if data.lists else {})
+    names = names_by_slot(data.train, data.lexicons.files if data.lexicons else {})
     made = augment(data.train, names, settings.augment)
     made += [(one.source, one.utterance.text) for one in spoken if one.source is not None]
     found = unlabelled_examples([text for _, text in made], checkpoint)

@@ -14,8 +14,10 @@ import numpy as np
 from compress.steps import Made, Work
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
+from slu.inputs.coverage import coverage
 from slu.inputs.vocab import count_tokens, special_ids
 from slu.model.checkpoint import Checkpoint
+from slu.model.config import ModelConfig
 from slu.model.embedding_rows import select_rows
 
 
@@ -31,7 +33,10 @@ class VocabSettings:
 
 def step(work: Work) -> Made:
     """See `prune_vocab`."""
-    return (*prune_vocab(work.before, work.data.learned, work.data.dev, work.settings), [])
+    pruned, report = prune_vocab(work.before, work.data.learned, work.data.dev, work.settings)
+    covered = coverage(work.data.train, pruned.tokenizer(), pruned.config.max_length)
+    work.say("\n".join(f"vocab: {line}" for line in covered.lines()))
+    return pruned, {**report, "coverage": covered.to_json()}, []
 
 
 def prune_vocab(
@@ -41,9 +46,7 @@ def prune_vocab(
 
     Special tokens stay, and so do single letters and digits: with them every name in Latin letters has a tokenization.
     """
-    config = checkpoint.config
-    if not 3 <= settings.positions <= config.max_position_embeddings:
-        raise ConfigError(f"positions is {settings.positions}; it must be 3 to {config.max_position_embeddings}")
+    config = shape_after(checkpoint.config, settings)
     tokenizer = checkpoint.tokenizer()
     counts = count_tokens(tokenizer, (utterance.text for utterance in train))
     always = special_ids(tokenizer) + [
@@ -60,7 +63,7 @@ def prune_vocab(
             )
         kept = kept[: settings.max_tokens]
     pruned = select_rows(checkpoint, sorted(kept), settings.positions)
-    pruned.config = pruned.config.replace(max_seq_length=min(checkpoint.config.max_length, settings.positions))
+    pruned.config = pruned.config.replace(max_seq_length=config.max_seq_length)
     report = {
         "tokens": len(pruned.vocab),
         "tokens_before": len(checkpoint.vocab),
@@ -69,6 +72,14 @@ def prune_vocab(
         "unk_percent_dev": unk_percent(pruned, dev),
     }
     return pruned, report
+
+
+def shape_after(config: ModelConfig, settings: VocabSettings) -> ModelConfig:
+    """The shape after pruning, but for the number of tokens; raise `ConfigError` for positions that do not fit."""
+    if not 3 <= settings.positions <= config.max_position_embeddings:
+        raise ConfigError(f"positions is {settings.positions}; it must be 3 to {config.max_position_embeddings}")
+    length = min(config.max_length, settings.positions)
+    return config.replace(max_position_embeddings=settings.positions, max_seq_length=length)
 
 
 def unk_percent(checkpoint: Checkpoint, utterances: Sequence[Utterance]) -> float:

@@ -56,7 +56,7 @@ def prune_width(
 ) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
     """Cut a float checkpoint to ``settings.ratio`` and distil it from itself. Returns what `run_training` does."""
     check_float(checkpoint, "width")
-    config = cut_config(checkpoint.config, settings.ratio)
+    config = shape_after(checkpoint.config, settings)
     student = cut(checkpoint, measure_importance(checkpoint, data), config)
 
     def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example]]:
@@ -66,6 +66,11 @@ def prune_width(
     trained, report, keep = run_training(student, data, settings.training, plan, workspace, f"width {settings.ratio}")
     report |= {"heads": config.num_attention_heads, "neurons": config.intermediate_size}
     return trained, report, keep
+
+
+def shape_after(config: ModelConfig, settings: WidthSettings) -> ModelConfig:
+    """The shape after pruning; raise `ConfigError` for a ratio that does not fit."""
+    return cut_config(config, settings.ratio)
 
 
 def cut_config(config: ModelConfig, ratio: str) -> ModelConfig:

@@ -43,6 +43,11 @@ engine-backends: $(SETUP)
 	PADDLE_LITE_DIR="$(PADDLE_LITE_DIR)" FASTDEPLOY_DIR="$(FASTDEPLOY_DIR)" \
 	  $(ENGINE_PYTHON) -m pytest -q -rs tests/cpp_runtime/real_backends.py
 
+# build/wheels: the package for x86-64 and ARM64 Linux, with any Python from 3.9, and its sources; docs/python.md.
+.PHONY: wheels
+wheels: $(SETUP)
+	$(ENGINE_PYTHON) tools/build_wheels.py
+
 # slu.wasm and slu-relaxed.wasm (relaxed SIMD) for browsers and Node, in build/wasm; docs/browser.md.
 .PHONY: wasm
 wasm: $(SETUP)

@@ -15,15 +15,13 @@ from export_lite.labels_file import add_labels_file
 from export_lite.parity import Reference, measure, reference, require_parity
 from slu.corpus.utterance import Utterance
 from slu.errors import BundleError, ConfigError, SluError
-from slu.files import MARK, check_output_directory, new_directory, sha256
-from slu.formats.naive_buffer import read_header
+from slu.files import MARK, damage_of, new_directory, remove_leftovers, sha256
 from slu.inputs.flags import FlagColumns
-from slu.manifest import Manifest, library_versions
-from slu.model.checkpoint import CONFIG, LABELS, LISTS, VOCAB, WEIGHTS, Checkpoint, load_checkpoint
-from slu.runtime.bundle import graph_inputs
-from slu.runtime.formats import BACKENDS, FORMATS, INT8, resolve
-
-EXPORT_STAGE = "export"
+from slu.lock import only_writer
+from slu.manifest import Manifest, check_replaceable, library_versions
+from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, VOCAB, WEIGHTS, Checkpoint, load_checkpoint
+from slu.runtime.bundle import EXPORT_STAGE, graph_inputs, open_directory
+from slu.runtime.formats import BACKENDS, FORMATS, INT8, Format, resolve
 
 
 def export_bundle(
@@ -47,7 +45,7 @@ def export_bundle(
     checkpoint = load_checkpoint(source)
     formats = default_formats(checkpoint) if formats is None else formats
     length = _checked(formats, length, checkpoint)
-    check_output_directory(target)
+    check_replaceable(target, EXPORT_STAGE)
     if target.resolve() == source.resolve():
         raise BundleError(f"{target}: is the checkpoint itself; choose another --out")
     _load_frameworks()
@@ -61,13 +59,13 @@ def export_bundle(
     )
     expected = reference(checkpoint, length, data)
     with new_directory(target) as directory:
-        for name in (VOCAB, LABELS, CONFIG, LISTS):
+        for name in (VOCAB, LABELS, CONFIG, LEXICONS):
             if (source / name).is_file():
                 shutil.copyfile(source / name, directory / name)
         _write_formats(checkpoint, length, formats, directory)
-        names = [name for format_ in formats for name in FORMATS[format_].files]
-        add_labels_file(checkpoint, length, directory, names)
-        manifest.config["files"] = {name: _file_entry(directory / name) for name in names}
+        files = {name: form for form in (FORMATS[name] for name in formats) for name in form.files}
+        add_labels_file(checkpoint, length, directory, files)
+        manifest.config["files"] = {name: _file_entry(directory / name, form) for name, form in files.items()}
         manifest.save(directory)
         matrix, problems = _compare(directory, formats, expected, say)
         if problems:
@@ -110,6 +108,15 @@ def export_up_to_date(
 ) -> Manifest:
     """As `export_bundle`, unless ``out`` exists already: complete, from the same files and by the same versions."""
     source, target = Path(checkpoint_dir), Path(out)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with only_writer(target):
+        remove_leftovers(target)
+        return _export_up_to_date(source, target, formats, length, say)
+
+
+def _export_up_to_date(
+    source: Path, target: Path, formats: Sequence[str] | None, length: int | None, say: Callable[[str], None]
+) -> Manifest:
     if (target / MARK).is_file():
         try:
             manifest = Manifest.load(target, BundleError)
@@ -118,13 +125,15 @@ def export_up_to_date(
             config = _config(formats_, _checked(formats_, length, checkpoint), checkpoint)
             wanted = (EXPORT_STAGE, _inputs(source), config, _versions(formats_))
             settings = {key: value for key, value in manifest.config.items() if key != "files"}
-            files = manifest.config.get("files", {})
-            whole = all((target / name).is_file() and sha256(target / name) == e["sha256"] for name, e in files.items())
-            if whole and files and (manifest.stage, manifest.inputs, settings, manifest.versions) == wanted:
+            damage = damage_of(target)
+            if damage:
+                raise BundleError(damage)
+            open_directory(target).require(*manifest.config["files"])
+            if (manifest.stage, manifest.inputs, settings, manifest.versions) == wanted:
                 say(f"export: up to date in {target}")
                 return manifest
-        except BundleError:
-            pass
+        except SluError as error:
+            say(f"export: {target} is damaged ({damage_of(target) or error}); it is made again")
     return export_bundle(source, target, formats, length, say=say)
 
 
@@ -156,7 +165,11 @@ def _checked(formats: Sequence[str], length: int | None, checkpoint: Checkpoint)
         why = _why_not(name, checkpoint.quantised)
         if why:
             raise ConfigError(f"--format {name}: {why}")
-    longest = checkpoint.config.max_length
+    return check_length(length, checkpoint.config.max_length)
+
+
+def check_length(length: int | None, longest: int) -> int:
+    """The length to use, None for the ``longest`` of the model; raise `ConfigError` for one that it does not have."""
     if length is not None and not 2 < length <= longest:
         raise ConfigError(f"--length {length}: must be 3 to {longest}, the maximum of this model")
     return longest if length is None else length
@@ -172,7 +185,7 @@ def _why_not(name: str, quantised: bool) -> str | None:
 
 
 def _inputs(source: Path) -> dict[str, str]:
-    names = (WEIGHTS, CONFIG, VOCAB, LABELS, LISTS, MARK)
+    names = (WEIGHTS, CONFIG, VOCAB, LABELS, LEXICONS, MARK)
     return {name: sha256(source / name) for name in names if (source / name).is_file()}
 
 
@@ -183,15 +196,15 @@ def _config(formats: Sequence[str], length: int, checkpoint: Checkpoint) -> dict
 
 
 def _versions(formats: Sequence[str]) -> dict[str, str]:
-    """Of the libraries that decide what is written."""
+    """Versions of the libraries that decide what is written."""
     packages = dict.fromkeys(package for name in formats for package in FORMATS[name].packages)
     return library_versions() | {package: metadata.version(package) for package in packages}
 
 
-def _file_entry(path: Path) -> dict[str, Any]:
-    """What the manifest says of a file; of a ``.nb`` file also which Paddle Lite its header names."""
-    entry = {"bytes": path.stat().st_size, "sha256": sha256(path)}
-    return entry | ({"paddle_lite": read_header(path).version} if path.suffix == ".nb" else {})
+def _file_entry(path: Path, form: Format) -> dict[str, Any]:
+    """What the manifest says of a file: size, hash, and the facts of its format."""
+    facts: dict[str, Any] = resolve(form.facts)(path) if form.facts else {}
+    return {"bytes": path.stat().st_size, "sha256": sha256(path), **facts}
 
 
 def _load_frameworks() -> None:

@@ -103,7 +103,7 @@ def _readers(users: dict[str, list[NodeProto]], name: str, kind: str) -> list[No
     readers = users.get(name, [])
     if not readers or any(node.op_type != kind for node in readers):
         found = ", ".join(sorted({node.op_type for node in readers})) or "nothing"
-        raise BundleError(f"onnx-int8: {name} is read by {found}, {kind} expected; paddle2onnx has another version?")
+        raise BundleError(f"onnx-int8: {name} is read by {found}, {kind} expected; is paddle2onnx of another version?")
     return readers
 
 

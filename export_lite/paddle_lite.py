@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,11 +27,11 @@ from export_lite.job import Job
 from export_lite.process import run_python
 from slu.errors import BundleError
 from slu.formats.contents import Contents, Operator
-from slu.formats.naive_buffer import read_naive_buffer
+from slu.formats.naive_buffer import read_header, read_naive_buffer
 from slu.model.checkpoint import Checkpoint
 from slu.model.quantization import quantised_layers
 from slu.runtime.bundle import FLAGS, INPUT
-from slu.runtime.formats import GRAPH, PARAMETERS
+from slu.runtime.formats import FLOAT16, FLOAT32, GRAPH, INT8, PARAMETERS, Format
 
 
 @dataclass(frozen=True)
@@ -46,32 +47,37 @@ class Target:
 
 
 TARGETS = {
-    "lite-x86": Target("X86", ("FP32",), Operator("matmul_v2", "x86 float32")),
-    "lite-arm": Target("ARM", ("FP32",), Operator("fc", "arm float32")),
-    "lite-arm-fp16": Target("ARM", ("FP16", "FP32"), Operator("fc", "arm float16")),
-    "lite-arm-int8": Target("ARM", ("INT8", "FP32"), Operator("fc", "arm int8 fp32out")),
+    ("x86", FLOAT32): Target("X86", ("FP32",), Operator("matmul_v2", "x86 float32")),
+    ("arm", FLOAT32): Target("ARM", ("FP32",), Operator("fc", "arm float32")),
+    ("arm", FLOAT16): Target("ARM", ("FP16", "FP32"), Operator("fc", "arm float16")),
+    ("arm", INT8): Target("ARM", ("INT8", "FP32"), Operator("fc", "arm int8 fp32out")),
 }
-"""By the names of the formats."""
+"""By the processor and the precision of a format."""
 
 
 def write(job: Job) -> None:
     """The formats of Paddle Lite."""
     [file] = job.files
-    write_nb(job.graph, job.format.name, file, job.checkpoint)
+    write_nb(job.graph, job.format, file, job.checkpoint)
 
 
-def write_nb(graph_directory: Path, format_: str, path: Path, checkpoint: Checkpoint) -> Contents:
+def write_nb(graph_directory: Path, form: Format, path: Path, checkpoint: Checkpoint) -> Contents:
     """Convert the static graph of ``checkpoint`` in ``graph_directory`` to ``path``, and check what was written.
 
     The optimiser ends its process when it meets something unexpected, so it has one of its own. Raises `BundleError`.
     """
-    target = TARGETS[format_]
+    target = TARGETS[form.processor, form.precision]
     arguments = [str(graph_directory), target.place, ",".join(target.precisions), str(path)]
     run_python("export_lite.paddle_lite", arguments, f"{path.name}: Paddle Lite's optimiser")
     _clean_header(path)
     contents = read_naive_buffer(path, metadata.version("paddlelite"))
-    check_nb(path, contents, format_, checkpoint)
+    check_nb(path, contents, form, checkpoint)
     return contents
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    """Which Paddle Lite the header of a file names."""
+    return {"paddle_lite": read_header(path).version}
 
 
 def _clean_header(path: Path) -> None:
@@ -83,13 +89,13 @@ def _clean_header(path: Path) -> None:
         file.write(version.ljust(16, b"\0"))
 
 
-def check_nb(path: Path, contents: Contents, format_: str, checkpoint: Checkpoint) -> None:
+def check_nb(path: Path, contents: Contents, form: Format, checkpoint: Checkpoint) -> None:
     """Check what can be checked of a file without the processor that it is for; raises `BundleError`.
 
     Inputs and outputs, the processor of every kernel, the precision of the linear layers' kernels and weights, and that
     an INT8 file has exactly the numbers of the checkpoint.
     """
-    target = TARGETS[format_]
+    target = TARGETS[form.processor, form.precision]
     names = [port.name for port in (*contents.inputs, *contents.outputs)]
     inputs = (INPUT, FLAGS) if checkpoint.config.flags else (INPUT,)
     absent = [name for name in (*inputs, *checkpoint.head.logits) if name not in names]
@@ -98,14 +104,14 @@ def check_nb(path: Path, contents: Contents, format_: str, checkpoint: Checkpoin
     if contents.facts["targets"] != [target.place.lower()]:
         raise BundleError(f"{path}: has kernels for {', '.join(contents.facts['targets'])}, {target.place} was wanted")
     weights = {name: tensor for name, tensor in checkpoint.tensors.items() if _is_linear(name, tensor)}
-    wanted = len(quantised_layers(checkpoint.tensors)) if format_ == "lite-arm-int8" else len(weights)
+    wanted = len(quantised_layers(checkpoint.tensors)) if form.precision == INT8 else len(weights)
     found = contents.operators.count(target.linear)
     if found < wanted:
         raise BundleError(
             f"{path}: {found} of {wanted} linear layers became {target.linear.type} with the kernel "
             f"{target.linear.kernel}; is Paddle Lite of another version?"
         )
-    if format_ == "lite-arm-int8":
+    if form.precision == INT8:
         _check_int8(path, contents, checkpoint)
     else:
         _check_floats(path, contents, weights)

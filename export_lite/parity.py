@@ -85,7 +85,7 @@ class Reference:
 
     @property
     def exact(self) -> float | None:
-        """Of the checkpoint, as `Parity.exact`."""
+        """Percent of the labelled texts that the checkpoint answers right; None without any."""
         return _exact(self, _decisions(self, self.outputs))
 
 
@@ -99,13 +99,13 @@ def reference(checkpoint: Checkpoint, length: int, data: Sequence[Utterance] = (
 
     tokenizer = checkpoint.tokenizer()
     columns = FlagColumns.of(checkpoint.config.flags, checkpoint.labels)
-    lists = Lexicon(checkpoint.lexicon) if checkpoint.lexicon else None
+    lexicon = Lexicon(checkpoint.lexicon) if checkpoint.lexicon else None
     random = np.random.default_rng(0)
     texts = [*TEXTS, *_own_texts(checkpoint, length, random), *(utterance.text for utterance in data)]
     encodings = [tokenizer.encode(text, length) for text in texts]
     inputs: list[Inputs] = []
     for text, encoding in zip(texts, encodings):
-        matches = find_matches(lists, text, encoding) if lists else []
+        matches = find_matches(lexicon, text, encoding) if lexicon else []
         flags = [columns.of_texts(len(encoding.ids), [matches], [None])[0]] if columns.count else []
         inputs.append((encoding.ids, *flags))
     for tokens in sorted({3, length // 2 + 1, length}):

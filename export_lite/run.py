@@ -1,15 +1,18 @@
-"""``slu run``: a whole recipe, from the corpus to the bundle."""
+"""A whole recipe, from the corpus to the bundle."""
 
 from __future__ import annotations
 
-import argparse
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from slu.commands.arguments import add_set_argument
 from slu.tables import markdown_table
+
+if TYPE_CHECKING:
+    from slu.model.config import ModelConfig
+    from slu.training.recipe import Recipe
 
 SECTIONS = ("export",)
 """The section [export] of a recipe."""
@@ -26,44 +29,30 @@ class ExportSettings:
     length: int = 0
 
 
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``run`` to the commands."""
-    parser = subparsers.add_parser(
-        "run",
-        help="train, compress and export by a recipe",
-        description="Make all stages of a recipe: DIR/fp32, DIR/vocab, ..., DIR/bundle. Those that are up to date are "
-        "skipped, and an interrupted one continues. The table of results at the end is also in DIR/results.json; "
-        "DIR/evaluation.json has the last stage class by class. With a section [commands], the commands that the last "
-        "stage gets wrong or does not understand are listed, also in DIR/commands.json.",
-    )
-    parser.add_argument("config", metavar="CONFIG", type=Path, help="the recipe, a TOML file")
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True)
-    add_set_argument(parser)
-    parser.set_defaults(func=run)
+def run_recipe(recipe: Recipe, out: Path, say: Callable[[str], None] = print) -> list[dict[str, Any]]:
+    """Make every stage of ``recipe`` in ``out`` that is not up to date; returns the rows of ``results.json``.
 
-
-def run(args: argparse.Namespace) -> int:
-    from compress.steps import chain, run_step, settings_of
-    from export_lite.export import check_formats, export_up_to_date
+    Also writes ``dev.txt``, ``evaluation.json`` of the last stage and, if the recipe has commands, ``commands.json``.
+    """
+    from compress.steps import chain, run_step, settings_of, shapes
+    from export_lite.export import check_formats, check_length, export_up_to_date
     from slu.corpus.tagged import write_corpus
-    from slu.evaluation.command_check import answer_commands, command_lines, command_shares
-    from slu.files import write_file
-    from slu.runtime.loading import load
-    from slu.training.augmentation import CommandSettings
     from slu.training.data import load_data
-    from slu.training.recipe import load_recipe
     from slu.training.train import train_stage
 
-    recipe = load_recipe(args.config, args.set)
     data = load_data(recipe)
-    out: Path = args.out
     steps = chain(recipe)
     stages = ["fp32", *(step for step, _ in steps)]
     export = recipe.section("export", ExportSettings)
     check_formats(export.formats)
     for step in stages[1:]:
         settings_of(step, recipe)  # so that a wrong setting of the last step is reported before the training
-    train_stage(recipe, data, out / "fp32", resume=True)
+
+    def check(config: ModelConfig) -> None:
+        """Before the training, what the steps and the export after it would stop at."""
+        check_length(export.length or None, shapes(recipe, config).max_length)
+
+    train_stage(recipe, data, out / "fp32", resume=True, check=check)
     write_corpus(data.dev, out / "dev.txt")
     for step, before in steps:
         run_step(step, recipe, data, out / (before or "fp32"), out / step)
@@ -72,12 +61,21 @@ def run(args: argparse.Namespace) -> int:
     rows = write_results(out, stages)
     _copy_evaluation(out, stages[-1])
     if recipe.has("commands"):
-        directory = recipe.resolve(recipe.section("commands", CommandSettings).phrases)
-        answered = answer_commands(load(out / stages[-1]), directory)
-        print("\n" + "\n".join(command_lines(answered, only_wrong=True)))
-        write_file(out / "commands.json", json.dumps(command_shares(answered), ensure_ascii=False, indent=1) + "\n")
-    print("\n" + "\n".join(results_table(rows)))
-    return 0
+        say("\n" + "\n".join(_answer_commands(recipe, out, stages[-1])))
+    return rows
+
+
+def _answer_commands(recipe: Recipe, out: Path, stage: str) -> list[str]:
+    """Give the recipe's commands to the last stage, and list those that it gets wrong."""
+    from slu.evaluation.command_check import answer_commands, command_lines, command_shares
+    from slu.files import write_file
+    from slu.runtime.loading import load
+    from slu.training.augmentation import CommandSettings
+
+    directory = recipe.resolve(recipe.section("commands", CommandSettings).phrases)
+    answered = answer_commands(load(out / stage), directory)
+    write_file(out / "commands.json", json.dumps(command_shares(answered), ensure_ascii=False, indent=1) + "\n")
+    return command_lines(answered, only_wrong=True)
 
 
 def _copy_evaluation(out: Path, stage: str) -> None:

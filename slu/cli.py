@@ -6,17 +6,35 @@ So that `slu` needs to know neither compress nor export_lite nor bench_arm, each
 from __future__ import annotations
 
 import argparse
+import codecs
 import errno
+import io
+import json
 import os
 import sys
 from importlib import metadata
 from typing import NoReturn
 
 from slu.errors import SluError
-from slu.platform import prepare_paddle
+from slu.platform import entry_points, missing_extra, prepare_paddle
+from slu.tables import shown
 
 ORDER = ("data", "lexicon", "train", "compress", "export", "eval", "parse", "run", "bench", "report", "inspect")
 """Commands as they are listed; others follow."""
+
+
+ESCAPED = "slu.escaped"
+"""Error handler of the output: what its encoding lacks is written as in JSON, so that JSON stays JSON."""
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return json.dumps(text)[1:-1], error.end
+
+
+codecs.register_error(ESCAPED, _escaped)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -48,7 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"slu {metadata.version('slu')}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-    found = metadata.entry_points(group="slu.commands")
+    found = entry_points("slu.commands")
     rank = {name: i for i, name in enumerate(ORDER)}
     for entry in sorted(found, key=lambda e: (rank.get(e.name, len(rank)), e.name)):
         entry.load()(subparsers)
@@ -58,14 +76,24 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code: 0, 2 for an error that is explained in one line, 130 when interrupted."""
     prepare_paddle()
-    args = build_parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=ESCAPED)
+    command = "slu"
     try:
+        args = build_parser().parse_args(arguments)
+        command = args.command
         code = int(args.func(args))
         if sys.stdout is not None:
             sys.stdout.flush()  # while its errors can still be explained
         return code
     except SluError as error:
-        return _fail(" ".join(str(error).split("\n")))
+        return _fail(shown(" ".join(str(error).split("\n"))))
+    except ModuleNotFoundError as error:
+        what = missing_extra(error.name or "")
+        if what is None:
+            raise
+        return _fail(f"{command}: {what}")
     except BrokenPipeError:
         _drop_output()  # its reader has gone (head, less): that is no error
         return 0

@@ -8,8 +8,25 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 CPUINFO = Path("/proc/cpuinfo")
+SLOTS: dict[str, bool] = {"slots": True} if sys.version_info >= (3, 10) else {}
+"""For `dataclass`: objects of which there are many take half of the memory. Python 3.9 cannot."""
+EXTRAS = {
+    "train": ("paddle", "paddlenlp", "paddleslim", "jieba", "visualdl", "matplotlib", "jinja2", "gguf"),
+    "onnx": ("onnx", "onnxruntime", "paddle2onnx"),
+    "lite": ("paddlelite",),
+    "fastdeploy": ("fastdeploy",),
+    "noise": ("pypinyin", "opencc"),
+    "device": ("adb_shell", "usb1"),
+}
+"""The modules that an extra of the package brings: ``pip install "slu[train]"``."""
+TRAINING_PYTHON = (3, 10)
+"""The only Python for which Paddle 2.6.2 and all that it takes can be installed together."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Numbers of these settings in <malloc.h>."""
 
@@ -27,8 +44,26 @@ def prepare_paddle() -> None:
         os.environ.setdefault("MKL_DEBUG_CPU_TYPE", kind)
     os.environ.setdefault("FLAGS_use_stride_kernel", "0")
     os.environ.setdefault("GLOG_minloglevel", "2")
+    use_writable_home()
     # Paddle imports setuptools after distutils, which is no concern of who runs it.
     warnings.filterwarnings("ignore", message="Setuptools is replacing distutils")
+
+
+def use_writable_home() -> None:
+    """Give libraries that write into the home directory when they are imported (PaddleNLP, VisualDL) a temporary one
+    where the user's cannot be written to. It is removed at exit.
+    """
+    try:
+        home: Path | None = Path.home()
+    except RuntimeError:  # this user has none
+        home = None
+    if home is None or not home.is_dir() or not os.access(home, os.W_OK):
+        import atexit
+        import shutil
+        import tempfile
+
+        os.environ["HOME"] = tempfile.mkdtemp(prefix="slu-home-")
+        atexit.register(shutil.rmtree, os.environ["HOME"], ignore_errors=True)
 
 
 def keep_freed_memory() -> None:
@@ -83,6 +118,26 @@ def native_output_on_stderr() -> Iterator[None]:
         flush(None)  # C's own buffer must be written while it still goes the other way
         os.dup2(saved, 1)
         os.close(saved)
+
+
+def missing_extra(module: str) -> str | None:
+    """What to do about a module that is not installed; None for one that no extra brings."""
+    for extra, modules in EXTRAS.items():
+        if module.partition(".")[0] in modules:
+            message = f'{module.partition(".")[0]} is not installed; pip install "slu[{extra}]" brings it'
+            if sys.version_info[:2] == TRAINING_PYTHON or extra in ("noise", "device"):
+                return message
+            return f"{message}, for Python 3.10 only (this is {sys.version_info[0]}.{sys.version_info[1]})"
+    return None
+
+
+def entry_points(group: str) -> list[EntryPoint]:
+    """What the installed packages have registered in ``group``, each once."""
+    from importlib import metadata
+
+    if sys.version_info >= (3, 10):
+        return list(metadata.entry_points(group=group))
+    return list(dict.fromkeys(metadata.entry_points().get(group, ())))
 
 
 def _first_processor() -> str:

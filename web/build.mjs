@@ -16,7 +16,7 @@ const { values: options } = parseArgs({
     out: { type: "string", default: join(ROOT, "build/web") },
   },
 });
-const SOURCES = ["error.js", "load.js", "layout.js", "engine.js", "model.js"]; // each after what it imports
+const SOURCES = ["error.js", "load.js", "layout.js", "engine.js", "lexicon.js", "pins.js", "model.js"]; // each after what it imports
 const PAGE = ["words.js", "marks.js", "composer.js", "result.js", "lists.js", "speech.js", "main.js"];
 const WASM = ["slu.wasm", "slu-relaxed.wasm"];
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from android_app.tools.archive import Entry, folder, write_archive
@@ -41,9 +42,9 @@ def compile_java(tools: Toolchain, files: list[Path], target: Path, classpath: I
     return target
 
 
-def jar(path: Path, directory: Path) -> Path:
-    """A jar of a directory of classes or sources."""
-    return write_archive(path, [MANIFEST, *folder(directory)])
+def jar(path: Path, directory: Path, *, stored: bool = False) -> Path:
+    """A jar of a directory of classes or sources. ``stored``: uncompressed, for one that an archive compresses."""
+    return write_archive(path, [replace(MANIFEST, stored=stored), *folder(directory, stored=stored)])
 
 
 def dex(tools: Toolchain, classes: Iterable[Path], target: Path) -> Path:

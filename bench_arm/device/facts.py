@@ -55,7 +55,7 @@ class Facts:
     emulated: str
 
     def as_json(self) -> dict[str, Any]:
-        """For the results."""
+        """These facts as an object of the file of results."""
         return {
             **asdict(self),
             "instruction_sets": list(self.instruction_sets),
@@ -89,7 +89,7 @@ class State:
     voltage_mv: int | None
 
     def as_json(self) -> dict[str, Any]:
-        """For the results."""
+        """These facts as an object of the file of results."""
         return asdict(self)
 
 

@@ -25,6 +25,8 @@ def summarise(lines: list[dict[str, Any]]) -> dict[str, Any]:
             row = _row(lines, entry, cluster)
             if row:
                 rows.append(row)
+    entries = {entry["name"]: entry for entry in run["entries"]}
+    rows += [_in_app(line, entries[line["entry"]]) for line in select(lines, "app")]
     ends = [line for line in lines if line["kind"] == "end"]
     emulated = {"emulated": device["emulated"], "times_are": EMULATED} if device["emulated"] else {}
     return {
@@ -78,6 +80,22 @@ def _row(lines: list[dict[str, Any]], entry: dict[str, Any], cluster: str) -> di
     return row
 
 
+def _in_app(line: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    """The row of the benchmark inside the app. The system chooses the core; the app sums up its times itself."""
+    place = "inside the app" + (f": {line['stand_in']}" if line["stand_in"] else "")
+    return {
+        **{key: entry[key] for key in ("backend", "format", "precision", "padded_to", "size_bytes")},
+        "threads": 1,
+        "cores": "any",
+        "place": "app",
+        "setting": place,
+        "kernel": line["kernel"],
+        "utterances": len(line["decisions"]) * len(line["by_round"]),
+        **{key: line[key] for key in ("end_to_end_ms", "load_ms", "first_parse_ms", "exact")},
+        **{key: line[key] for key in ("pss_bytes", "rss_growth_bytes") if line[key] is not None},
+    }
+
+
 def _sustained(line: dict[str, Any]) -> dict[str, Any]:
     """Median of the first minute and of the last one, or of the halves of a shorter run."""
     seconds = [second["p50"] for second in line["seconds"]]
@@ -112,7 +130,8 @@ def table(result: dict[str, Any]) -> list[str]:
         exact, instructions = row.get("exact"), row.get("instructions")
         cells.append(
             [
-                *(row["backend"], row["format"], row["precision"], row.get("cores", "-")),
+                *(row["backend"] + (" in the app" if row.get("place") else ""), row["format"], row["precision"]),
+                row.get("cores", "-"),
                 *(_ms(whole and whole["p50"]), f"{interval[0]:.3f}-{interval[1]:.3f}" if interval else "-"),
                 *(_ms(whole and whole["p90"]), _ms(whole and whole["p99"]), _ms(model and model["p50"])),
                 *(_mb(row.get(name)) for name in ("pss_bytes", "pss_peak_bytes", "size_bytes")),
@@ -128,6 +147,7 @@ def table(result: dict[str, Any]) -> list[str]:
         cells.append(["published", published.name, "", "Kirin 985", *times, *memory, accuracy, "-"])
     lines = text_table(cells, left=range(len(head)))
     lines += [f"times are {result['times_are']}"] if emulated else []
+    lines += [f"{row['backend']} {row['setting']}" for row in result["measurements"] if row.get("place")]
     lines += [f"warning: {text}" for text in result["warnings"]]
     lines += [f"left out: {name}: {reason}" for name, reason in result["left_out"].items()]
     for row in result["measurements"]:

@@ -18,6 +18,9 @@ KINDS = {
     "killed": "kills its Nth program",
     "hang": "its Nth program never ends",
     "malformed": "answers its Nth program with bytes that are no adb packet",
+    "app-crash": "the app's benchmark crashes in its Nth round",
+    "app-silent": "the app's benchmark says nothing after its beginning",
+    "app-broken": "the app's benchmark writes half of its result",
 }
 STATES = ("offline", "unauthorised", "wrong-abi")
 

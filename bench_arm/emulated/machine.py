@@ -7,6 +7,8 @@ import os
 import posixpath
 import shutil
 import subprocess
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from bench_arm.emulated.faults import Faults
@@ -15,6 +17,32 @@ from slu.errors import ConfigError
 
 QEMU = "qemu-aarch64"
 COUNTER = Path(__file__).parents[2] / "cpp_runtime/tools/count_instructions.c"
+
+
+class System:
+    """The log, and the one app that may be in the foreground."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self._thread: threading.Thread | None = None
+        self._stopped = threading.Event()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the app has a process."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self, app: Callable[[threading.Event], None]) -> None:
+        """Run ``app`` until it ends, or the event that it is given is set."""
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=app, args=(self._stopped,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the app."""
+        self._stopped.set()
+        if self._thread:
+            self._thread.join()
 
 
 class Machine:
@@ -26,6 +54,7 @@ class Machine:
         if not self.qemu:
             raise ConfigError(f"{QEMU} is not installed; it runs ARM64 programs here: apt install qemu-user")
         self._counter: Path | None = None
+        self.system = System()
         for name in ("data/local/tmp", "sdcard", "dev", "system/bin", "proc"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         for name, text in profile.files().items():
@@ -87,6 +116,11 @@ class Machine:
                 stream.write(data)
         except OSError as error:
             raise OSError(error.errno, error.strerror, name) from None
+
+    def add_libraries(self, root: Path) -> None:
+        """Give dynamic programs for ARM64 Linux the C library below ``root``: the phone has none of Android's."""
+        (self.root / "lib").symlink_to(root.resolve() / "lib")
+        (self.root / "usr").symlink_to(root.resolve() / "usr")
 
     def counter(self) -> Path:
         """qemu's plugin that counts instructions, compiled once. Raises `OSError` when that is impossible."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from bench_arm.emulated.shell import new_context, run_script
 STDOUT, STDERR, EXIT = 1, 2, 3
 HEADER = struct.Struct("<BI")
 PIECE = 16 << 10
+MOST_STREAMED = 256 << 20
 GARBAGE = b"\x00\xffthis is no adb packet\xff" * 8
 
 
@@ -34,10 +36,16 @@ def serve(machine: Machine, channel: Channel, service: str, send: Callable[[Pack
             _shell_v1(machine, channel, argument)
     elif kind == "exec" and argument:
         _accept(channel, send)
-        run_script(_context(machine, channel, channel.write, channel.write), argument)
+        run_script(_context(machine, channel, channel.write, channel.write), argument, _streamed(channel, argument))
     else:
         channel.end()
         send(Packet(wire.CLSE, 0, channel.remote))
+
+
+def _streamed(channel: Channel, command: str) -> bytes:
+    """The file that adb sends behind ``cmd package install -S BYTES``."""
+    found = re.match(r"cmd package .*'?-S'? '?(\d+)", command)
+    return channel.read(min(int(found.group(1)), MOST_STREAMED)) if found else b""
 
 
 def _accept(channel: Channel, send: Callable[[Packet], None]) -> None:

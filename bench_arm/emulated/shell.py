@@ -30,7 +30,7 @@ class ExitError(Exception):
 
 
 def new_context(machine: Machine, out: Write, err: Write, cancelled: Callable[[], bool]) -> Context:
-    """For a new shell."""
+    """The context in which a new shell of the device runs commands."""
     return Context(machine, out, err, run_words, run_script, cancelled)
 
 
@@ -161,6 +161,8 @@ def run_words(context: Context, words: list[str], stdin: bytes) -> int:
         return 0
     if name == "exit":
         raise ExitError(int(rest[0]) & 255 if rest and rest[0].isdigit() else context.status)
+    if name == "exec":
+        return run_words(context, rest, stdin) if rest else 0
     if name == "export":
         context.variables |= {k: v for k, _, v in (word.partition("=") for word in rest)}
         return 0

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from bench_arm.emulated.android import ANDROID
 from bench_arm.emulated.context import Context
 from bench_arm.emulated.program import execute
 
@@ -296,4 +297,5 @@ TOOLS: dict[str, Tool] = {
     "true": _succeed,
     "uname": _uname,
     "wc": _wc,
+    **ANDROID,
 }

@@ -35,7 +35,7 @@ from slu.runtime.backends import native_api
 from slu.runtime.backends.fixed_length import FixedLengthBackend
 from slu.runtime.backends.native import NativeBackend, utf8
 from slu.runtime.bundle import ModelDirectory, open_directory
-from slu.runtime.formats import BACKENDS, FLOAT32, FORMATS, GGUF, INT8
+from slu.runtime.formats import BACKENDS, FLOAT32, FORMATS, INT8
 from slu.runtime.loading import open_backend, parser_of
 from slu.runtime.parser import Backend, Parser
 
@@ -107,8 +107,9 @@ def _open(target: Target, directory: ModelDirectory) -> Backend:
 def _precision(target: Target, directory: ModelDirectory) -> str:
     """The precision of the computation: some graphs of a quantised model simulate INT8 in floats."""
     form = FORMATS[BACKENDS[target.backend].format or ""]
-    own, model = (measurement.precision(each, directory.manifest) for each in (form, GGUF))
-    return "fp32 simulating int8" if (own, model) == (FLOAT32, INT8) else own
+    own = measurement.precision(form, directory.manifest)
+    simulated = own == FLOAT32 and measurement.checkpoint_precision(directory.manifest) == INT8
+    return "fp32 simulating int8" if simulated else own
 
 
 def _libraries(target: Target, backend: Backend) -> dict[str, str]:

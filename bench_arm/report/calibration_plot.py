@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench_arm.plots import PAGE, SERIES, STYLES, Theme, _dress, _panels
+from bench_arm.plots import PAGE, SERIES, STYLES, Theme, dress, new_panels
 from bench_arm.report.inputs import Result, ResultsError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def calibration_figure(curves: Sequence[tuple[str, dict[str, Any]]], width: int,
     """Left (narrow: above) the share of exact answers against the score, a point an interval, its area the number of
     utterances; right the share of wrong answers among those that a threshold lets pass, against their share of all."""
     narrow = width < 600
-    figure, (left, right) = _panels(2 if narrow else 1, 1 if narrow else 2, width, 300 if narrow else 360)
+    figure, (left, right) = new_panels(2 if narrow else 1, 1 if narrow else 2, width, 300 if narrow else 360)
     left.plot([0, 100], [0, 100], color=theme.muted, lw=1, ls=(0, (1, 2)), zorder=2)
     highest = max(point["risk"] for _, data in curves for point in data["risk_coverage"])
     for i, (_, data) in enumerate(curves):
@@ -61,6 +61,6 @@ def calibration_figure(curves: Sequence[tuple[str, dict[str, Any]]], width: int,
         right.plot(coverage, risk, color=color, ls=style, lw=1.6, zorder=3)
     left.set(xlim=(-2, 102), ylim=(-2, 104))
     right.set(xlim=(-2, 102), ylim=(-0.02 * highest, 1.08 * highest + 0.1))
-    _dress(left, theme, "exact, %", "score, %")
-    _dress(right, theme, "wrong among the answered, %", "answered, % of all utterances")
+    dress(left, theme, "exact, %", "score, %")
+    dress(right, theme, "wrong among the answered, %", "answered, % of all utterances")
     return figure

@@ -1,11 +1,9 @@
-"""``slu report``: one self-contained HTML page with the tables, the plots, and what made them."""
+"""One self-contained HTML page of results: the tables, the plots, and what made them."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,41 +18,6 @@ MEASURES = {
     "slot_f1": "slot F1",
 }
 """Measures of the tables with the heads of their columns."""
-
-
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``report`` to the commands."""
-    parser = subparsers.add_parser(
-        "report",
-        help="one HTML page of results: tables, plots, what made them",
-        description="Reads what slu run, slu eval --json and slu bench --json left behind and writes one HTML file "
-        "that needs no network. Several runs are shown side by side.",
-    )
-    parser.add_argument("results", metavar="DIR", type=Path, nargs="+", help="a directory of results, or a JSON file")
-    parser.add_argument("--out", metavar="FILE", type=Path, default=Path("report.html"), help="default: report.html")
-    parser.add_argument("--png", metavar="FILE", type=Path, help="also write the plot of accuracy against size there")
-    parser.set_defaults(func=run)
-
-
-def run(args: argparse.Namespace) -> int:
-    from bench_arm.report.inputs import ResultsError, read_inputs
-    from slu.files import write_file
-
-    inputs = read_inputs(args.results)
-    if args.png and not inputs.runs:
-        raise ResultsError(
-            f"--png {args.png}: draws the stages of slu run, but there is no run among the results; name the "
-            "directory of one"
-        )
-    write_file(args.out, render(inputs, shlex.join(["slu", "report", *map(str, args.results)])))
-    print(f"report: {args.out}")
-    if args.png:
-        from bench_arm.plots import PRINT, WIDE, accuracy_figure, to_png
-
-        figure = accuracy_figure([(run.name, run.rows) for run in inputs.runs], WIDE, PRINT)
-        write_file(args.png, to_png(figure, [run.name for run in inputs.runs]))
-        print(f"accuracy against size: {args.png}")
-    return 0
 
 
 def render(inputs: Inputs, command: str) -> str:
@@ -266,7 +229,7 @@ def _details(inputs: Inputs) -> list[dict[str, Any]]:
 
 def _bench_view(name: str, data: dict[str, Any]) -> dict[str, Any]:
     rows = [{"model_ms": None, "end_to_end_ms": None, **row, "label": _label(row)} for row in data["measurements"]]
-    facts = {k: v for k, v in data.items() if k != "measurements" and isinstance(v, str | int | float)}
+    facts = {k: v for k, v in data.items() if k != "measurements" and isinstance(v, (str, int, float))}
     optional = [
         key
         for key in ("load_ms", "rss_growth_bytes", "pss_bytes", "exact", "instructions")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench_arm.plots import PAGE, SERIES, STYLES, Theme, _dress, _panels
+from bench_arm.plots import PAGE, SERIES, STYLES, Theme, dress, new_panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ Point = tuple[str, dict[str, Any]]
 def pareto_figure(points: Sequence[Point], width: int, theme: Theme = PAGE) -> Figure:
     """``exact`` against the median latency and against size; a line joins those that no other beats in both."""
     narrow = width < 600
-    figure, panels = _panels(2 if narrow else 1, 1 if narrow else 2, width, 280)
+    figure, panels = new_panels(2 if narrow else 1, 1 if narrow else 2, width, 280)
     for axes, (title, below, value) in zip(
         panels,
         (
@@ -33,7 +33,7 @@ def pareto_figure(points: Sequence[Point], width: int, theme: Theme = PAGE) -> F
             axes.annotate(str(i + 1), (x, y), (7, 5), textcoords="offset points", fontsize=11, color=theme.ink)
         axes.set_xscale("log")
         axes.margins(0.2, 0.25)
-        _dress(axes, theme, f"{title}, exact %", below)
+        dress(axes, theme, f"{title}, exact %", below)
     return figure
 
 
@@ -48,7 +48,7 @@ def frontier(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 
 def distribution_figure(points: Sequence[Point], width: int, theme: Theme = PAGE) -> Figure:
     """The share of utterances that were answered within a time, a line a measurement."""
-    figure, (axes,) = _panels(1, 1, width, 280)
+    figure, (axes,) = new_panels(1, 1, width, 280)
     for i, (_, row) in enumerate(points):
         times = sorted(time for part in row["samples_ms"] for time in part)
         shares = [(k + 1) * 100 / len(times) for k in range(len(times))]
@@ -58,14 +58,14 @@ def distribution_figure(points: Sequence[Point], width: int, theme: Theme = PAGE
         axes.annotate(str(i + 1), (middle, 50), (5, -3), textcoords="offset points", fontsize=11, color=theme.ink)
     axes.set_xscale("log")
     axes.set_ylim(0, 101)
-    _dress(axes, theme, "answered within, % of utterances", "milliseconds from text to answer (log scale)")
+    dress(axes, theme, "answered within, % of utterances", "milliseconds from text to answer (log scale)")
     return figure
 
 
 def memory_figure(points: Sequence[Point], width: int, theme: Theme = PAGE) -> Figure:
     """Pss: of the process before the model, when it was opened, and at the peak; a bar a measurement."""
     step = 30
-    figure, (axes,) = _panels(1, 1, width, len(points) * step + 76)
+    figure, (axes,) = new_panels(1, 1, width, len(points) * step + 76)
     for i, (_, row) in enumerate(points):
         peak, before = row["pss_peak_bytes"] / 1e6, row.get("pss_before_bytes", 0) / 1e6
         axes.barh(i, peak, color=theme.right, alpha=0.35, lw=0, height=0.5)
@@ -76,6 +76,6 @@ def memory_figure(points: Sequence[Point], width: int, theme: Theme = PAGE) -> F
     axes.invert_yaxis()
     axes.margins(x=0.15)
     axes.set_xlim(left=0)
-    _dress(axes, theme, "peak of Pss, MB", "solid: the process before it opened the model")
+    dress(axes, theme, "peak of Pss, MB", "solid: the process before it opened the model")
     axes.grid(False, axis="y")
     return figure

@@ -1,4 +1,5 @@
 // slu-cli: the engine as a program, the same on a workstation and on a phone.
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -18,6 +19,7 @@ constexpr const char *kUsage =
     "most between\n"
     "       slu-cli sustain MODEL FILE [--seconds N] JSON: latency second by second, on and on\n"
     "       slu-cli evict FILE...                 JSON: drops files from the page cache, for a cold start\n"
+    "       slu-cli resident FILE...              JSON: how much of files is in the page cache\n"
     "  --lexicon SLOT=FILE  add the phrases of a file, one a line, to those of a slot; may be repeated\n"
     "  --pin INTENT=TEXT    answer TEXT with INTENT, and with the slots that it has in tags; may be "
     "repeated\n"
@@ -100,7 +102,7 @@ int parse_lines(const Options &options) {
     if (slu_parse(session.context, line.data(), line.size(), &result) != SLU_OK)
       return fail("line " + std::to_string(number) + ": " + slu_context_message(session.context));
     write_result(line, *result);
-    fflush(stdout);
+    if (fflush(stdout) != 0) return 2;  // main says why
     if (options.session) slu_set_previous_intent(session.context, static_cast<int32_t>(result->intent_index));
   }
   return 0;
@@ -137,7 +139,7 @@ int info(const Options &options) {
   return 0;
 }
 
-int main(int count, char **arguments) {
+static int run(int count, char **arguments) {
   const std::string command = count > 1 ? arguments[1] : "";
   if (command == "--help" || command == "-h") {
     fputs(kUsage, stdout);
@@ -173,7 +175,8 @@ int main(int count, char **arguments) {
       words.emplace_back(arguments[i]);
   }
   if (options.repeat < 1) return fail("--repeat must be at least 1");
-  if (command == "evict" && !words.empty()) return evict(words);
+  if ((command == "evict" || command == "resident") && !words.empty())
+    return evict(words, command == "evict");
   const size_t wanted = command == "bench" || command == "memory" || command == "sustain" ? 2 : 1;
   if (words.size() == wanted) {
     options.model = words[0];
@@ -186,4 +189,11 @@ int main(int count, char **arguments) {
   }
   fputs(kUsage, stderr);
   return 2;
+}
+
+int main(int count, char **arguments) {
+  const int code = run(count, arguments);
+  // What could not be written is lost, whatever the command made of it.
+  if (fflush(stdout) != 0 || ferror(stdout)) return fail(std::string("standard output: ") + strerror(errno));
+  return code;
 }

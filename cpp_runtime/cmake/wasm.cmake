@@ -1,11 +1,14 @@
 # WebAssembly: slu.wasm needs SIMD128, slu-relaxed.wasm (SLU_RELAXED) relaxed SIMD as well. Neither imports anything.
 option(SLU_RELAXED "Use WebAssembly's relaxed SIMD" OFF)
 add_compile_options(-msimd128 $<$<BOOL:${SLU_HOSTED}>:-D_WASI_EMULATED_MMAN>)
-# The module goes over networks: what is not an inner loop is made for size, and so is the oracle.
+# The module goes over networks: what is not an inner loop is made for size.
 set_source_files_properties(src/encoder.cpp src/lexicon.cpp src/tokenizer.cpp src/unicode.cpp PROPERTIES
   COMPILE_OPTIONS -Os)
-set_source_files_properties(src/kernels/floats_plain.cpp PROPERTIES COMPILE_DEFINITIONS SLU_UNROLL=)
 list(APPEND kernels floats_wasm kernels_simd128)
+if(NOT SLU_HOSTED)
+  list(REMOVE_ITEM kernels kernels_plain floats_plain)  # slu-check has the oracle
+  add_compile_definitions(SLU_WITHOUT_PLAIN)
+endif()
 if(SLU_RELAXED)
   add_compile_options(-mrelaxed-simd)
   list(APPEND kernels kernels_relaxed_signed kernels_relaxed_unsigned)
@@ -17,8 +20,13 @@ function(add_wasm_module)
   set_source_files_properties(src/memory.cpp PROPERTIES COMPILE_OPTIONS "-ffreestanding;-fno-builtin;-mbulk-memory")
   set_target_properties(slu_wasm PROPERTIES SUFFIX .wasm LINKER_LANGUAGE C
     OUTPUT_NAME $<IF:$<BOOL:${SLU_RELAXED}>,slu-relaxed,slu>)
+  # What JavaScript can use: all of slu.h but what opens files.
+  set(names model_open_memory model_close model_info model_change_lexicon model_change_pins context_create context_free
+      context_message context_change_lexicon context_change_pins set_previous_intent parse tokenize flags run version
+      status_text kernel_name wasm_allocate wasm_free)
+  list(TRANSFORM names PREPEND -Wl,--export=slu_)
   # Zig puts the stack first: one that overflows meets the end of the memory, not the data of the engine.
-  target_link_options(slu_wasm PRIVATE -nostdlib -Wl,--no-entry -Wl,--export-dynamic -Wl,--gc-sections -Wl,-s
+  target_link_options(slu_wasm PRIVATE -nostdlib -Wl,--no-entry ${names} -Wl,--gc-sections -Wl,-s
     -Wl,-z,stack-size=65536)
 endfunction()
 

@@ -7,6 +7,7 @@ if(SLU_ANDROID_ABI STREQUAL "arm64-v8a")
 elseif(SLU_ANDROID_ABI STREQUAL "x86_64")
   set(SLU_ZIG_TARGET x86_64-linux-musl)
   set(slu_processor x86_64)
+  set(SLU_WIDE_KERNELS OFF CACHE BOOL "")  # emulators' share of the AAR is to be small
 elseif(SLU_ANDROID_ABI STREQUAL "armeabi-v7a")
   # Floats in registers, unlike the ABI: none is handed over where the library is called.
   set(SLU_ZIG_TARGET arm-linux-musleabihf)

@@ -5,6 +5,9 @@
 
 namespace slu {
 
+constexpr size_t kMostListBytes = size_t{1}
+                                  << 28;  // of a file that is read to its end: entries, pinned texts
+
 struct Mapping {
   const uint8_t *data = nullptr;
   size_t bytes = 0;
@@ -29,7 +32,8 @@ void os_yield();
 // Instruction set extensions that the kernels ask for.
 struct Cpu {
   bool avx2 = false, avx_vnni = false, avx512_vnni = false;  // x86
-  bool dot_product = false, int8_matmul = false;             // ARM
+  bool dot_product = false, int8_matmul = false;             // ARM64
+  bool neon_vfpv4 = false;                                   // ARM of 32 bits: NEON, and a fused multiply-add
   // WebAssembly with relaxed SIMD: what its dot product takes the second operand for.
   bool relaxed_signed = false, relaxed_unsigned = false;
 };

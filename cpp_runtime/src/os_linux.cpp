@@ -69,13 +69,15 @@ long call(Call number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 
 }
 #endif
 
-constexpr long kCurrentDirectory = -100, kReadOnlyCloseOnExec = 02000000, kSeekEnd = 2;
+constexpr long kCurrentDirectory = -100, kSeekEnd = 2;
+// Read-only, to be closed by exec, and without waiting for the writer of a pipe.
+constexpr long kOpenFlags = 02000000 | 04000;
 constexpr long kProtRead = 1, kProtWrite = 2, kPrivate = 2, kAnonymous = 0x20;
 
 bool failed(long result) { return result < 0 && result > -4096; }
 
 long open_file(const char *path) {
-  return call(kOpenat, kCurrentDirectory, reinterpret_cast<long>(path), kReadOnlyCloseOnExec);
+  return call(kOpenat, kCurrentDirectory, reinterpret_cast<long>(path), kOpenFlags);
 }
 
 }  // namespace
@@ -85,6 +87,9 @@ bool os_map(const char *path, Mapping *mapping) {
   if (failed(file)) return false;
   const long bytes = call(kLseek, file, 0, kSeekEnd);
   long address = bytes ? -1 : 0;
+  char first;
+  // A device is as long as an empty file, and has something to read.
+  if (bytes == 0 && call(kRead, file, reinterpret_cast<long>(&first), 1) != 0) address = -1;
   if (bytes > 0) address = call(kMmap, 0, bytes, kProtRead, kPrivate, file, 0);
   call(kClose, file);
   if (bytes < 0 || failed(address)) return false;
@@ -109,7 +114,7 @@ void os_free(void *memory, size_t bytes) {
 
 void os_yield() { call(kYield); }
 
-#if defined(__aarch64__)
+#if defined(__aarch64__) || defined(__arm__)
 namespace {
 
 // Reads a small file of /proc; returns the bytes read.
@@ -140,14 +145,18 @@ bool has_word(const char *text, size_t bytes, View word) {
 Cpu os_cpu() {
   Cpu cpu;
   struct {
-    uint64_t type, value;
+    uintptr_t type, value;
   } entries[64];
-  // The bits are those of the kernel's asm/hwcap.h: HWCAP_ASIMDDP is 1 << 20 of AT_HWCAP (16), HWCAP2_I8MM is 1 << 13
-  // of AT_HWCAP2 (26).
+  // The bits are those of the kernel's asm/hwcap.h. ARM64: HWCAP_ASIMDDP is 1 << 20 of AT_HWCAP (16), HWCAP2_I8MM is
+  // 1 << 13 of AT_HWCAP2 (26). ARM: HWCAP_NEON is 1 << 12, HWCAP_VFPv4 1 << 16.
   const size_t count = read_file("/proc/self/auxv", reinterpret_cast<char *>(entries), sizeof entries);
   for (size_t i = 0; i < count / sizeof entries[0] && entries[i].type; ++i) {
+#if defined(__aarch64__)
     if (entries[i].type == 16) cpu.dot_product = entries[i].value >> 20 & 1;
     if (entries[i].type == 26) cpu.int8_matmul = entries[i].value >> 13 & 1;
+#else
+    if (entries[i].type == 16) cpu.neon_vfpv4 = (entries[i].value >> 12 & 1) && (entries[i].value >> 16 & 1);
+#endif
   }
   if (count == 0) {
     // Android hides auxv from apps that are not debuggable; cpuinfo is open to all.
@@ -155,6 +164,7 @@ Cpu os_cpu() {
     const size_t bytes = read_file("/proc/cpuinfo", text, sizeof text);
     cpu.dot_product = has_word(text, bytes, "asimddp");
     cpu.int8_matmul = has_word(text, bytes, "i8mm");
+    cpu.neon_vfpv4 = has_word(text, bytes, "neon") && has_word(text, bytes, "vfpv4");
   }
   return cpu;
 }

@@ -8,7 +8,7 @@ namespace slu {
 namespace {
 
 constexpr size_t kPage = 65536, kUnit = 64;
-constexpr size_t kMostPages = 16384;  // 1 GiB: a damaged model shall not take all of a browser's memory
+constexpr size_t kMostPages = 16384;  // 1 GiB: so that a damaged model cannot take all of a browser's memory
 
 // What is free, by ascending addresses; neighbours are one.
 struct Free {
@@ -102,5 +102,6 @@ SLU_API void slu_wasm_free(void *memory, size_t bytes) {
 // web/src/layout.js counts on these: change it with them.
 static_assert(offsetof(slu_info, intents) == 48 && offsetof(slu_info, threshold) == 56 &&
               offsetof(slu_info, kernel) == 80 && offsetof(slu_info, uses_previous_intent) == 108);
-static_assert(offsetof(slu_result, score) == 8 && offsetof(slu_result, slots) == 28);
+static_assert(offsetof(slu_result, score) == 8 && offsetof(slu_result, slots) == 28 &&
+              offsetof(slu_result, pinned) == 32);
 static_assert(sizeof(slu_slot) == 24 && offsetof(slu_slot, start) == 8 && sizeof(slu_error) == 256);

@@ -1,5 +1,5 @@
 // Phrases as lists have them: lines of a text, and the hash of their normalised characters; the same as
-// slu/inputs/phrases.py.
+// slu/inputs/entries.py.
 #pragma once
 
 #include "normalisation.h"

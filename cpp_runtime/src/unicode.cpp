@@ -10,14 +10,38 @@ namespace {
 // Hangul syllables decompose by arithmetic: The Unicode Standard, 3.12.
 constexpr uint32_t kHangul = 0xac00, kHangulCount = 11172, kVowels = 21, kTrails = 28;
 constexpr uint32_t kLeadBase = 0x1100, kVowelBase = 0x1161, kTrailBase = 0x11a7;
-constexpr uint8_t kMapped = 8;
+constexpr uint32_t kMapped = 8;
+constexpr uint64_t kMappedBits = 0x8888888888888888;
+constexpr uint32_t kClassesPerWord = 16, kWordsPerBlock = kBlockSize / kClassesPerWord;
 
-uint8_t class_of(uint32_t code) {
-  const uint32_t index = code / kBlockSize;
-  const uint32_t block = index < kBlockCount ? kBlockOf[index] : kLastBlock;
-  const uint32_t at = block * kBlockSize + code % kBlockSize;
-  return kClasses[at / 2] >> (at % 2 * 4) & 15;
+uint32_t count_bits(uint64_t word) {
+  word -= word >> 1 & 0x5555555555555555;
+  word = (word & 0x3333333333333333) + (word >> 2 & 0x3333333333333333);
+  word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0f;
+  return static_cast<uint32_t>(word * 0x0101010101010101 >> 56);
 }
+
+uint32_t block_of(uint32_t code) {
+  const uint32_t index = code / kBlockSize;
+  return index < kBlockCount ? kBlockOf[index] : kLastBlock;
+}
+
+uint32_t class_of(uint32_t code) {
+  const uint64_t word = kClasses[block_of(code) * kWordsPerBlock + code % kBlockSize / kClassesPerWord];
+  return word >> code % kClassesPerWord * 4 & 15;
+}
+
+// The 16 bits that are kept of the replacement of a code point that is mapped.
+uint32_t replacement_of(uint32_t code) {
+  const uint32_t block = block_of(code);
+  const uint64_t *word = kClasses + block * kWordsPerBlock;
+  uint32_t at = kReplacedBefore[block], left = code % kBlockSize;
+  for (; left >= kClassesPerWord; left -= kClassesPerWord) at += count_bits(*word++ & kMappedBits);
+  at += count_bits(*word & kMappedBits & ((uint64_t{1} << left * 4) - 1));
+  return uint32_t{kReplacementHigh[at]} << 8 | kReplacementLow[at];
+}
+
+bool is_in_texts(uint32_t replacement) { return replacement >> 11 == kInTexts >> 11; }
 
 void append(uint32_t code, Normalised *result) {
   result->bytes = static_cast<uint8_t>(result->bytes + utf8_encode(code, result->text + result->bytes));
@@ -25,25 +49,29 @@ void append(uint32_t code, Normalised *result) {
 }
 
 void append_replacement(uint32_t code, Normalised *result) {
-  uint32_t low = kPlane[code >> 16], high = kPlane[(code >> 16) + 1];
-  while (high - low > 1) {
-    const uint32_t middle = (low + high) / 2;
-    if (kReplaced[middle] <= (code & 0xffff))
-      low = middle;
-    else
-      high = middle;
+  const uint32_t stored = replacement_of(code);
+  if (!is_in_texts(stored)) return append((code & 0x10000) | stored, result);
+  for (const uint8_t *text = kTexts + (stored - kInTexts); *text; ++text) {
+    result->text[result->bytes++] = *text;
+    if ((*text & 0xc0) != 0x80) ++result->characters;
   }
-  const uint8_t *text = kTexts + kTextBegin[low];
-  for (uint32_t i = 0; i < kTextLength[low]; ++i) {
-    result->text[result->bytes++] = text[i];
-    if ((text[i] & 0xc0) != 0x80) ++result->characters;
-  }
+}
+
+uint32_t simplified(uint32_t code) {
+  const uint32_t place = code - kFirstIdeograph, last = place / 64;
+  if (place >= kIdeographCount) return code;
+  const uint64_t bit = uint64_t{1} << place % 64;
+  if (!(kTraditional[last] & bit)) return code;
+  uint32_t word = last / kWordsPerCount, at = kTraditionalBefore[word];
+  for (word *= kWordsPerCount; word < last; ++word) at += count_bits(kTraditional[word]);
+  at += count_bits(kTraditional[last] & (bit - 1));
+  return (code + (uint32_t{kSimplifiedHigh[at]} << 8 | kSimplifiedLow[at])) & 0xffff;
 }
 
 }  // namespace
 
 void normalise(uint32_t code, Normalised *result) {
-  const uint8_t stored = class_of(code);
+  const uint32_t stored = class_of(code);
   result->kind = static_cast<CharClass>(stored & 7);
   result->bytes = result->characters = 0;
   if (result->kind <= CharClass::kSpace || result->kind == CharClass::kCombining) return;
@@ -62,20 +90,15 @@ void normalise(uint32_t code, Normalised *result) {
 uint32_t folded(uint32_t code) {
   if (code < 0x2010 || code > 0xffff) return code;
   if (code >= 0xff01) return code <= 0xff5e ? code - 0xfee0 : code;
-  if (code < kFirstTraditional) {
+  if (code < kFirstIdeograph) {
     if (code == 0x2018 || code == 0x2019) return '\'';
     return code <= 0x2013 || code == 0x2212 ? '-' : code;
   }
-  const uint32_t page = (code - kFirstTraditional) / kPageSize;
-  uint32_t low = kTraditionalPage[page], high = kTraditionalPage[page + 1];
-  while (low < high) {
-    const uint32_t middle = (low + high) / 2;
-    if (kTraditional[middle] < code)
-      low = middle + 1;
-    else
-      high = middle;
+  if (code - kFirstCompatibility < kCompatibilityCount && class_of(code) & kMapped) {
+    const uint32_t ideograph = replacement_of(code);
+    if (!is_in_texts(ideograph)) code = ideograph;
   }
-  return low < kTraditionalCount && kTraditional[low] == code ? kSimplified[low] : code;
+  return simplified(code);
 }
 
 }  // namespace slu

@@ -19,17 +19,23 @@ OUTPUT = Path(__file__).parent.parent / "src" / "unicode_tables.inc"
 BLOCK = 64
 HANGUL = range(0xAC00, 0xD7A4)
 """Syllables are decomposed by arithmetic (Unicode 3.12), not by table."""
+IDEOGRAPHS = range(0x3400, 0xA000)
+"""Where traditional characters are looked up."""
+COMPATIBILITY = range(0xF900, 0xFB00)
+"""Ideographs that are replaced before they are looked up among traditional characters."""
 MAPPED = 8
 """Added to the class of a code point that is replaced by another text."""
+IN_TEXTS = 0xD800
+"""A replacement from here to 0xDFFF, which no character has, is a place in kTexts."""
 LONGEST = 24
 """Bytes that src/unicode.h has room for."""
-PAGE = 64
-"""Code points among which a traditional character is searched."""
+WORDS_PER_COUNT = 4
+"""Words of kTraditional whose characters are counted together."""
 WIDTH = 110
 
 
 def table() -> str:
-    """The whole file."""
+    """The whole file. Tables are small, and regular where the data are, as engines are sent compressed."""
     if unicodedata.unidata_version != "13.0.0":
         raise SystemExit(f"Unicode {unicodedata.unidata_version}; run this with Python 3.10, which has 13.0.0")
     classes = bytearray(0x110000)
@@ -40,69 +46,87 @@ def table() -> str:
         if text and text != chr(code) and code not in HANGUL:
             classes[code] |= MAPPED
             replaced[code] = text
-    blocks: dict[bytes, int] = {}
-    index = [blocks.setdefault(_packed(classes[i : i + BLOCK]), len(blocks)) for i in range(0, len(classes), BLOCK)]
+    # Blocks with replaced code points first, in their order and none of them shared, so that they can be counted.
+    mapped = sorted({code // BLOCK for code in replaced})
+    blocks: dict[bytes | int, int] = {number: place for place, number in enumerate(mapped)}
+    packed = [classes[i : i + BLOCK] for i in range(0, len(classes), BLOCK)]
+    index = [blocks[i] if i in blocks else blocks.setdefault(bytes(b), len(blocks)) for i, b in enumerate(packed)]
+    content = [packed[key] if isinstance(key, int) else key for key in blocks]
     last = max(i for i, b in enumerate(index) if b != index[-1])
-    pool, offsets = _pool(list(replaced.values()))
+    values, pool = _replacements(replaced)
     parts = [
         "// Made by tools/make_unicode_tables.py from slu/inputs/normalisation.py (Unicode 13.0). Do not edit.",
-        f"// Class of code point c: nibble c % {BLOCK} of block kBlockOf[c / {BLOCK}]; past the table, kLastBlock.",
+        f"// Class of code point c: four bits, (c % {BLOCK})-th of block kBlockOf[c / {BLOCK}]. Past it, kLastBlock.",
         f"constexpr uint32_t kBlockSize = {BLOCK};",
         f"constexpr uint32_t kBlockCount = {last + 1};",
         f"constexpr uint16_t kLastBlock = {index[-1]};",
         _array("uint16_t", "kBlockOf", index[: last + 1]),
-        _array("uint8_t", "kClasses", [byte for block in blocks for byte in block]),
-        "// Replaced code points, ascending, and where their UTF-8 begins and ends in kTexts.",
-        "// Those of plane p (65536 code points) are kPlane[p] to kPlane[p + 1] - 1; the low 16 bits are kept.",
-        _array("uint16_t", "kPlane", [sum(code >> 16 < plane for code in replaced) for plane in range(18)]),
-        _array("uint16_t", "kReplaced", [code & 0xFFFF for code in replaced]),
-        _array("uint16_t", "kTextBegin", [begin for begin, _ in offsets]),
-        _array("uint8_t", "kTextLength", [length for _, length in offsets]),
+        _array("uint64_t", "kClasses", [word for block in content for word in _words(block, 4)]),
+        "// The first blocks have replaced code points, kReplacedBefore[i] of them before block i. The n-th of all is",
+        "// replaced by the code point kReplacementHigh[n] << 8 | kReplacementLow[n], in plane 1 if it is in plane 1;",
+        f"// from kInTexts to {IN_TEXTS + 0x7FF}, that is a place in kTexts, of a text that ends in NUL.",
+        f"constexpr uint32_t kInTexts = {IN_TEXTS};",
+        _array("uint16_t", "kReplacedBefore", [sum(code // BLOCK < number for code in replaced) for number in mapped]),
+        _array("uint8_t", "kReplacementLow", [value & 255 for value in values]),
+        _array("uint8_t", "kReplacementHigh", [value >> 8 for value in values]),
         _array("uint8_t", "kTexts", list(pool)),
         *_simplified(),
     ]
     return "\n".join(parts) + "\n"
 
 
+def _replacements(replaced: dict[int, str]) -> tuple[list[int], bytes]:
+    """The 16 bits of each replacement, and the texts that some of them are in."""
+    plain = {code: text for code, text in replaced.items() if len(text) == 1 and ord(text) >> 16 == (code >> 16) % 2}
+    pool = b""
+    for raw in sorted({text.encode() + b"\0" for code, text in replaced.items() if code not in plain}):
+        assert len(raw) <= LONGEST
+        pool += raw
+    assert IN_TEXTS + len(pool) <= 0xE000
+    values = []
+    for code, text in replaced.items():
+        values.append(ord(text) & 0xFFFF if code in plain else IN_TEXTS + pool.index(text.encode() + b"\0"))
+        assert (code in plain) != (IN_TEXTS <= values[-1] < 0xE000)
+    return values, pool
+
+
 def _simplified() -> list[str]:
-    """Traditional characters, ascending, and their simplified ones; where those of each page begin."""
-    pairs = sorted((ord(char), ord(other)) for char, other in simplified().items())
-    first = pairs[0][0] // PAGE * PAGE
-    pages = [sum(code < begin for code, _ in pairs) for begin in range(first, 0xFF01 + PAGE, PAGE)]
-    assert first > 0x2212 and pairs[-1][0] < 0xFF01
+    """Which characters are traditional, and how far away their simplified ones are."""
+    pairs = simplified()
+    for char in map(chr, COMPATIBILITY):
+        decomposed = unicodedata.normalize("NFD", char)
+        assert decomposed == char or pairs.get(char) == pairs.get(decomposed), f"U+{ord(char):04X}"
+    traditional = {ord(char): ord(other) for char, other in pairs.items() if ord(char) not in COMPATIBILITY}
+    assert all(code in IDEOGRAPHS for code in traditional) and list(traditional) == sorted(traditional)
+    words = _words(bytes(code in traditional for code in IDEOGRAPHS), 1)
+    begins = range(IDEOGRAPHS.start, IDEOGRAPHS.stop, 64 * WORDS_PER_COUNT)
+    away = [(other - code) & 0xFFFF for code, other in traditional.items()]
     return [
-        "// Traditional characters, ascending, with their simplified ones; those of page p, kPageSize code points from",
-        "// kFirstTraditional + p * kPageSize on, are kTraditionalPage[p] to kTraditionalPage[p + 1] - 1.",
-        f"constexpr uint32_t kPageSize = {PAGE};",
-        f"constexpr uint32_t kFirstTraditional = {first};",
-        f"constexpr uint32_t kTraditionalCount = {len(pairs)};",
-        _array("uint16_t", "kTraditionalPage", pages),
-        _array("uint16_t", "kTraditional", [code for code, _ in pairs]),
-        _array("uint16_t", "kSimplified", [code for _, code in pairs]),
+        "// Bit i of word w: kFirstIdeograph + 64 w + i is a traditional character. kTraditionalBefore[i] of them are",
+        "// before word kWordsPerCount i. The simplified character of the n-th is, modulo 65536,",
+        "// kSimplifiedHigh[n] << 8 | kSimplifiedLow[n] behind it.",
+        f"constexpr uint32_t kFirstIdeograph = {IDEOGRAPHS.start};",
+        f"constexpr uint32_t kIdeographCount = {len(IDEOGRAPHS)};",
+        f"constexpr uint32_t kFirstCompatibility = {COMPATIBILITY.start};",
+        f"constexpr uint32_t kCompatibilityCount = {len(COMPATIBILITY)};",
+        f"constexpr uint32_t kWordsPerCount = {WORDS_PER_COUNT};",
+        _array("uint64_t", "kTraditional", words),
+        _array("uint16_t", "kTraditionalBefore", [sum(code < begin for code in traditional) for begin in begins]),
+        _array("uint8_t", "kSimplifiedLow", [value & 255 for value in away]),
+        _array("uint8_t", "kSimplifiedHigh", [value >> 8 for value in away]),
     ]
 
 
-def _packed(block: bytes | bytearray) -> bytes:
-    return bytes(low | high << 4 for low, high in zip(block[::2], block[1::2]))
-
-
-def _pool(texts: list[str]) -> tuple[bytes, list[tuple[int, int]]]:
-    """One byte string that holds every text, and (offset, length) of each."""
-    pool = b""
-    place: dict[bytes, int] = {}
-    for raw in sorted({text.encode() for text in texts}, key=lambda raw: (-len(raw), raw)):
-        found = pool.find(raw)
-        if found < 0:
-            found, pool = len(pool), pool + raw
-        place[raw] = found
-    assert len(pool) < 1 << 16 and max(map(len, place)) <= LONGEST
-    return pool, [(place[text.encode()], len(text.encode())) for text in texts]
+def _words(values: bytes | bytearray, bits: int) -> list[int]:
+    """Values of so many bits in words of 64, the first of each in the lowest bits."""
+    step = 64 // bits
+    return [sum(v << bits * i for i, v in enumerate(values[w : w + step])) for w in range(0, len(values), step)]
 
 
 def _array(kind: str, name: str, values: list[int]) -> str:
     lines, line = [f"constexpr {kind} {name}[{len(values)}] = {{"], "   "
     for value in values:
-        item = f" {value},"
+        item = f" {value:#x}," if kind == "uint64_t" else f" {value},"
         if len(line) + len(item) > WIDTH:
             lines.append(line)
             line = "   "

@@ -3,7 +3,7 @@
  *   cc -Icpp_runtime/include examples/c/parse.c -o build/parse build/host/libslu.so -Wl,-rpath,"$PWD/build/host"
  *   echo 来一首周华健的花心 | build/parse models/nlpcc2018-nano/model.gguf
  *
- * A second argument names a file of contacts, one a line, which the model shall know as well. */
+ * A second argument names a file of contacts, one a line, which the model is to know as well. */
 #include <slu/slu.h>
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 
 echo 来一首周华健的花心 | python examples/python/parse.py models/nlpcc2018-nano
 
-A second argument names a file of contacts, one a line, which the model shall know as well.
+A second argument names a file of contacts, one a line, which the model is to know as well.
 """
 
 import sys

@@ -68,20 +68,20 @@ def add_pins(parser: Parser, texts: list[str], files: list[Path]) -> None:
         parser.pins.add(intent, [phrase])
 
 
-def parse_lists(texts: list[str]) -> list[tuple[str, Path]]:
+def parse_lexicons(texts: list[str]) -> list[tuple[str, Path]]:
     """The slots and the files of the arguments ``SLOT=FILE``."""
     from slu.errors import ConfigError
 
-    lists = []
+    lexicons = []
     for text in texts:
         slot, equals, path = text.partition("=")
         if not slot or not equals or not path:
             raise ConfigError(f"{text}: write it as SLOT=FILE")
-        lists.append((slot, Path(path)))
-    return lists
+        lexicons.append((slot, Path(path)))
+    return lexicons
 
 
-def add_lists(parser: Parser, texts: list[str]) -> None:
+def add_lexicons(parser: Parser, texts: list[str]) -> None:
     """Add the entries of the files that ``--lexicon`` names."""
-    for slot, path in parse_lists(texts):
+    for slot, path in parse_lexicons(texts):
         parser.lexicon.add_file(slot, path)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slu.commands.arguments import add_lexicon_argument, add_lists
+from slu.commands.arguments import add_lexicon_argument, add_lexicons
 from slu.commands.robustness import add_arguments, check_arguments, measure_robustness
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from slu.errors import ConfigError
     from slu.evaluation.command_check import answer_commands, command_lines, command_shares
     from slu.evaluation.evaluate import check_labels, error_lines, evaluate, write_evaluation
-    from slu.files import write_file
+    from slu.files import write_result
     from slu.runtime.loading import load
 
     check_arguments(args)
@@ -61,33 +61,36 @@ def run(args: argparse.Namespace) -> int:
     if 0 < args.lexicon_share < 1:
         parser = thinned = _python_parser(parser, args.model)
         thinned.lexicon.thin(args.lexicon_share)
-    add_lists(parser, args.lexicon)
+    add_lexicons(parser, args.lexicon)
     if args.lexicon_share == 0:
         for slot in parser.labels.slots:
             parser.lexicon.replace(slot, [])
     more: dict[str, Any] = {}
+    lines: list[str] = []
     if args.commands:
         answered = answer_commands(parser, args.commands)
         more["commands"] = command_shares(answered)
-        print("\n".join(command_lines(answered)))
+        lines = command_lines(answered)
     if not utterances:
         if args.json:
-            write_file(args.json, json.dumps({"model": str(args.model), **more}, ensure_ascii=False, indent=1) + "\n")
+            write_result(args.json, json.dumps({"model": str(args.model), **more}, ensure_ascii=False, indent=1) + "\n")
+        print("\n".join(lines))
         return 0
     check_labels(utterances, parser.labels, args.data)
     result, answers = evaluate(parser, utterances)
-    robustness, lines = measure_robustness(args, parser, utterances, result, answers)
+    robustness, more_lines = measure_robustness(args, parser, utterances, result, answers)
     more |= robustness
-    print("\n".join([*class_table(result), *lines]))
-    if args.errors:
-        lines = error_lines(utterances, answers, parser)
-        head = "session\ttext\tintent\ttagged\tanswered intent\tanswered tagged\tscore"
-        write_file(args.errors, "\n".join([head, *lines]) + "\n")
-        print(f"{len(lines)} wrong utterances in {args.errors}")
     if args.lexicon or args.lexicon_share != 1:
         more = {**more, "lexicon": {"added": args.lexicon, "share": args.lexicon_share}}
-    if args.json:
+    if args.json:  # before anything is printed: standard output may be full or closed
         write_evaluation(args.json, args.model, args.data, parser, {**result, **more})
+    lines += [*class_table(result), *more_lines]
+    if args.errors:
+        wrong = error_lines(utterances, answers, parser)
+        head = "session\ttext\tintent\ttagged\tanswered intent\tanswered tagged\tscore"
+        write_result(args.errors, "\n".join([head, *wrong]) + "\n")
+        lines.append(f"{len(wrong)} wrong utterances in {args.errors}")
+    print("\n".join(lines))
     return 0
 
 
@@ -110,9 +113,11 @@ def _python_parser(parser: Parser, model: Path) -> PythonParser:
 def class_table(result: dict[str, Any]) -> list[str]:
     """A table of the measures, then one line for each intent and each slot."""
     from slu.evaluation.evaluate import MEASURES
+    from slu.evaluation.unknown_labels import unknown_lines
     from slu.tables import text_table
 
     lines = [f"{result['utterances']} utterances"]
+    lines += unknown_lines(result.get("unknown_labels"), result["utterances"])
     lines += text_table([[name, f"{result[name]:.2f} %"] for name in MEASURES if name in result], indent=2)
     for kind, classes in result["classes"].items():
         counts, shares = ("labelled", "predicted"), ("precision", "recall", "f1")

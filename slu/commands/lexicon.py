@@ -5,12 +5,8 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from slu.commands.arguments import parse_lists
-
-if TYPE_CHECKING:
-    pass
+from slu.commands.arguments import parse_lexicons
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,7 +18,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="report every problem of lexicon files; exit code 1 if there is an error",
         description="Report every problem of lexicon files with its line. Errors give exit code 1, warnings do not.",
     )
-    check.add_argument("lists", metavar="SLOT=FILE", nargs="+", help="a slot and the file of its lexicon")
+    check.add_argument("lexicons", metavar="SLOT=FILE", nargs="+", help="a slot and the file of its lexicon")
     check.add_argument(
         "--model", metavar="MODEL", type=Path, help="a checkpoint or a bundle, which must have these slots"
     )
@@ -35,7 +31,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     trial.add_argument("model", metavar="MODEL", type=Path, help="a checkpoint or a bundle")
     trial.add_argument(
-        "lists", metavar="SLOT=FILE", nargs="+", help="a slot and a file with names that the model does not know"
+        "lexicons", metavar="SLOT=FILE", nargs="+", help="a slot and a file with names that the model does not know"
     )
     trial.add_argument(
         "--templates", metavar="FILE", type=Path, required=True, help="lines SLOT<TAB>sentence with {} for the name"
@@ -49,16 +45,16 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     from slu.errors import LexiconError
-    from slu.inputs.phrases import check_list
+    from slu.inputs.entries import check_lexicon
     from slu.runtime.bundle import open_directory
 
-    lists = parse_lists(args.lists)
+    lexicons = parse_lexicons(args.lexicons)
     slots = open_directory(args.model).labels.slots if args.model else None
     errors = 0
-    for slot, path in lists:
+    for slot, path in lexicons:
         if slots is not None and slot not in slots:
             raise LexiconError(f"{slot}={path}: the model has no slot {slot!r}; it has {', '.join(slots)}")
-        problems = check_list(path)
+        problems = check_lexicon(path)
         for problem in problems:
             print(f"{path}:{problem.line}: {problem.severity}: {problem.message}")
         counts = Counter(problem.severity for problem in problems)
@@ -72,14 +68,14 @@ def run_trial(args: argparse.Namespace) -> int:
 
     from slu.errors import LexiconError
     from slu.evaluation.unseen_names import read_templates, try_names
-    from slu.files import write_file
-    from slu.inputs.phrases import read_list
+    from slu.files import write_result
+    from slu.inputs.entries import read_lexicon
     from slu.runtime.loading import load
     from slu.tables import markdown_table
 
-    lists = [(slot, path, read_list(path)) for slot, path in parse_lists(args.lists)]
+    lexicons = [(slot, path, read_lexicon(path)) for slot, path in parse_lexicons(args.lexicons)]
     templates = read_templates(args.templates)
-    for slot, path, names in lists:
+    for slot, path, names in lexicons:
         if slot not in templates:
             raise LexiconError(
                 f"{args.templates}: no sentence for {slot}; add a line with {slot}, a tab and a sentence with "
@@ -88,12 +84,12 @@ def run_trial(args: argparse.Namespace) -> int:
         if not names:
             raise LexiconError(f"{path}: no entries; write one a line")
     parser = load(args.model, args.backend)
-    results = [try_names(parser, slot, names, templates[slot]) for slot, _, names in lists]
+    results = [try_names(parser, slot, names, templates[slot]) for slot, _, names in lexicons]
     rows = [["slot", "names", "utterances", "slot found before %", "after %", "nothing else found before %", "after %"]]
     for row in results:
         measures = (row[name] for name in ("slot_before", "slot_after", "exact_before", "exact_after"))
         rows.append([row["slot"], str(row["names"]), str(row["utterances"]), *(f"{value:.2f}" for value in measures)])
     print("\n".join(markdown_table(rows)))
     if args.json:
-        write_file(args.json, json.dumps({"model": str(args.model), "results": results}, indent=1) + "\n")
+        write_result(args.json, json.dumps({"model": str(args.model), "results": results}, indent=1) + "\n")
     return 0

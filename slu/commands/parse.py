@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from slu.commands.arguments import add_lexicon_argument, add_lists, add_pin_arguments, add_pins
+from slu.commands.arguments import add_lexicon_argument, add_lexicons, add_pin_arguments, add_pins
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,12 +36,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     from slu.errors import OutputError
     from slu.runtime.loading import load
+    from slu.tables import json_line
 
     texts = _arguments(args.text) if args.text else _lines()
     if sys.stdout is None:
         raise OutputError("standard output is closed; slu parse needs it for its result")
     parser = load(args.model, args.backend)
-    add_lists(parser, args.lexicon)
+    add_lexicons(parser, args.lexicon)
     add_pins(parser, args.pin, args.pins)
     session = parser.session() if args.session else None
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             session.restart()
             continue
-        print(json.dumps(result.to_dict(), ensure_ascii=False), flush=True)
+        print(json_line(result.to_dict()), flush=True)
     return 0
 
 

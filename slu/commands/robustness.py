@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         type=float,
         default=95.0,
-        help="percent of the utterances that shall be understood at the second threshold of --reject (default: 95)",
+        help="percent of the utterances to be understood at the second threshold of --reject (default: 95)",
     )
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="seed of noise and nonsense (default: 0)")
 

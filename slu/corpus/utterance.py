@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from slu.platform import SLOTS
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, **SLOTS)
 class Slot:
     """A named part of a text: code points ``[start, end)``, with ``value == text[start:end]``.
 
@@ -19,7 +21,7 @@ class Slot:
     correction: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, **SLOTS)
 class Utterance:
     """One labelled utterance. ``slots`` are in text order, without overlap; ``session`` is its dialogue's id."""
 

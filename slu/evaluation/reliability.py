@@ -1,7 +1,7 @@
 """How far a score can be believed: reliability, risk and coverage, and the temperature that makes it a probability.
 
 Calibration error and temperature scaling are those of Guo et al. 2017 (https://arxiv.org/abs/1706.04599), but of the
-whole answer: the score is the probability of intent and tags together (`slu.heads.joint_decoding`), and should be the
+whole answer: the score is the probability of all its parts together (`slu.heads.head.Decision`), and should be the
 share of answers with that score that are exact.
 """
 

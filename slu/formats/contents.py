@@ -101,7 +101,7 @@ class Contents:
         return dict(counts.most_common())
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, with the sums."""
+        """Everything as one object, with the sums of bytes by part and precision."""
         return {
             "format": self.format,
             "producer": self.producer,

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from slu.corpus.labels import Labels
 from slu.errors import BundleError
 from slu.formats.contents import BYTES_OF, Contents, Port, Tensor
 from slu.formats.raw import GGUF, Damaged, damage_reported, map_file, not_a
-from slu.heads.joint import JOINT
+from slu.heads.table import DEFAULT
 
 VERSION = 3
 ARCHITECTURE = "ernie-slu"
@@ -49,7 +49,7 @@ def read_gguf(path: Path) -> Contents:
     tensor_count, key_count = _head(path, data)
     with damage_reported(path, GGUF, data):
         cursor = _Cursor(data, _HEAD.size)
-        keys = dict(cursor.keys(key_count))
+        keys = cursor.keys(key_count)
     architecture, version = keys.get("general.architecture"), keys.get(f"{ARCHITECTURE}.format_version")
     if architecture != ARCHITECTURE:
         raise BundleError(f"{path}: a GGUF file of another kind of model ({architecture}); {ARCHITECTURE} is expected")
@@ -82,10 +82,15 @@ class _Cursor:
     def __init__(self, data: memoryview, at: int):
         self._data, self.at = data, at
 
-    def keys(self, count: int) -> Iterator[tuple[str, Any]]:
+    def keys(self, count: int) -> dict[str, Any]:
+        """The values of all keys; of one that is there twice, readers would differ in which of the two counts."""
+        found: dict[str, Any] = {}
         for i in range(count):
             key = self.string(f"key {i}")
-            yield key, self._value(self.number("I", key), key)
+            if key in found:
+                raise Damaged(f"the key {key} occurs twice")
+            found[key] = self._value(self.number("I", key), key)
+        return found
 
     def number(self, kind: str, where: str) -> Any:
         return self.numbers(kind, 1, where)[0]
@@ -153,11 +158,12 @@ def _tensors(cursor: _Cursor, count: int, alignment: int, size: int) -> tuple[Te
 
 def _contents(keys: dict[str, Any], tensors: tuple[Tensor, ...]) -> Contents:
     inputs, intents, slots = (_names(keys, f"{ARCHITECTURE}.{key}") for key in ("inputs", "intents", "slots"))
-    widths = (len(intents), 2 * len(slots) + 1)
-    outputs = tuple(
-        Port(output.logits, "float32", (-1, width) if output.per_token else (width,))
-        for output, width in zip(JOINT.outputs, widths)
-    )
+    try:
+        labels = Labels(tuple(intents), tuple(slots), dict.fromkeys(intents, ()))
+    except ValueError as error:
+        raise Damaged(f"its labels cannot be used: {error}") from None
+    shapes = zip(DEFAULT.logits, DEFAULT.logit_shapes(-1, labels))
+    outputs = tuple(Port(name, "float32", shape) for name, shape in shapes)
     return Contents(
         format=f"GGUF, version {VERSION}; {ARCHITECTURE}, version {keys[f'{ARCHITECTURE}.format_version']}",
         producer=_producer(keys),

@@ -66,6 +66,26 @@ class Decoder(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """One decision and the logits it was made from: an array an output, without a batch axis, [CLS] and [SEP]."""
+
+    decision: Any
+    logits: tuple[np.ndarray, ...]
+
+
+class Scorer(Protocol):
+    """Scores of ``n`` decisions that stay as they are."""
+
+    def scores(self, temperature: float = 1.0) -> np.ndarray:
+        """The decisions' own score, ``[n]``, with all logits divided by the temperature first."""
+        ...
+
+    def alternatives(self) -> dict[str, np.ndarray]:
+        """Scores by name, ``[n]`` each; higher is surer, and only the order within one means anything."""
+        ...
+
+
 class Loss(Protocol):
     """Losses of one shard: a sum over its utterances and tokens, divided by the counts of the global batch.
 
@@ -78,11 +98,11 @@ class Loss(Protocol):
         ...
 
     def of_teachers(self, logits: Sequence[paddle.Tensor], soft: Sequence[np.ndarray], batch: Batch) -> paddle.Tensor:
-        """From the probabilities of teachers."""
+        """From the probabilities of teachers, those of `probabilities`."""
         ...
 
     def probabilities(self, logits: Sequence[paddle.Tensor], batch: Batch) -> tuple[np.ndarray, ...]:
-        """What a network says as a teacher."""
+        """The probabilities that a network gives as a teacher, an array an output."""
         ...
 
 
@@ -92,6 +112,7 @@ class Head:
 
     ``name``: how recipes call it. ``architecture``: what ``config.json`` says under ``architectures``. ``outputs``: in
     the order in which every network, graph and backend gives them. ``decoder``: makes the decoder of a set of labels.
+    ``scorer``: makes the scores of decisions of one model.
 
     ``targets``: those of an utterance as it was tokenized, one an output; raises `CorpusError` for a label that is not
     among the labels. ``no_targets``: those of an unlabelled text of so many tokens. ``losses``: names that
@@ -106,6 +127,7 @@ class Head:
     architecture: str
     outputs: tuple[Output, ...]
     decoder: Callable[[Labels], Decoder]
+    scorer: Callable[[Sequence[Evidence], Labels], Scorer]
     targets: Callable[[Utterance, Encoding, Labels], tuple[np.ndarray, ...]]
     no_targets: Callable[[int], tuple[np.ndarray, ...]]
     losses: tuple[str, ...]

@@ -11,6 +11,7 @@ from slu.heads.examples import IGNORED
 from slu.heads.head import Head, Loss, Output
 from slu.heads.joint_decoding import JointDecoder
 from slu.heads.joint_measures import MEASURES, compare, measure
+from slu.heads.joint_scores import JointScorer
 from slu.inputs.tokenizer import Encoding
 
 LOSSES = ("heads", "answers")
@@ -60,6 +61,7 @@ JOINT = Head(
         Output("slot_classifier", "slot_logits", "slot", True, lambda labels: len(labels.tags)),
     ),
     decoder=JointDecoder,
+    scorer=JointScorer,
     targets=targets,
     no_targets=no_targets,
     losses=LOSSES,

@@ -20,9 +20,10 @@ from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot
 from slu.heads.joint_crf import Answers
 from slu.inputs.tokenizer import Encoding
+from slu.platform import SLOTS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, **SLOTS)
 class Decision:
     """``intent``: index. ``score``: probability of the answer, 0..1. ``tags``: one index a token."""
 

@@ -11,6 +11,7 @@ from slu.corpus.labels import OTHERS, Labels
 from slu.corpus.utterance import Slot, Utterance
 from slu.heads.measures import percent
 from slu.inputs.normalisation import SPACE, normalise_character
+from slu.platform import SLOTS
 
 MEASURES = (
     "exact",
@@ -38,7 +39,7 @@ class Answer(Protocol):
     def understood(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, **SLOTS)
 class Outcome:
     """How one utterance was answered. ``seed``: right by the published recipe's measure, None when left out."""
 

@@ -6,8 +6,10 @@ from slu.heads.head import Head
 from slu.heads.joint import JOINT
 
 HEADS: dict[str, Head] = {head.name: head for head in (JOINT,)}
+DEFAULT = JOINT
+"""That of whatever names none: recipes, published encoders, and GGUF files of today's versions."""
 
 
 def head_of_architecture(name: object) -> Head:
-    """The head that a ``config.json`` names; `JOINT` for the names of published encoders, which have none of ours."""
-    return next((head for head in HEADS.values() if head.architecture == name), JOINT)
+    """The head that a ``config.json`` names; `DEFAULT` for the names of published encoders, which have none of ours."""
+    return next((head for head in HEADS.values() if head.architecture == name), DEFAULT)

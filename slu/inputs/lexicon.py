@@ -21,8 +21,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from slu.errors import CheckpointError, LexiconError
+from slu.inputs.entries import FACTOR, MAX_CHARACTERS, SEED, WORD, key_of, normalise, read_lexicon
 from slu.inputs.normalisation import PLAIN, normalise_text
-from slu.inputs.phrases import FACTOR, MAX_PHRASE, SEED, WORD, key_of, normalise, read_list
 from slu.inputs.tokenizer import Encoding
 
 
@@ -140,7 +140,7 @@ class CompiledLexicon:
         hashes, owners, lengths = tensors["hashes"], tensors["slots"], int(tensors["lengths"][0])
         used = hashes != 0
         entries = sorted(zip(hashes[used].tolist(), owners[used].tolist()))
-        good = not used.all() and (owners[used] < len(slots)).all() and 0 <= lengths < 1 << (MAX_PHRASE + 1)
+        good = not used.all() and (owners[used] < len(slots)).all() and 0 <= lengths < 1 << (MAX_CHARACTERS + 1)
         good = good and (lengths & 1) == 0 and bool(lengths) == bool(entries)
         if not good or not _same(_table(entries, len(hashes)), (hashes, owners)):
             raise CheckpointError(f"{where}: the table is damaged; copy the file again")
@@ -151,22 +151,22 @@ class CompiledLexicon:
 
 
 def compile_lexicon(
-    lists: Mapping[str, Iterable[str]], slots: Sequence[str], normalisation: str = PLAIN
+    lexicons: Mapping[str, Iterable[str]], slots: Sequence[str], normalisation: str = PLAIN
 ) -> CompiledLexicon:
-    """Make the table of ``lists``: entries by slot name. Raises `LexiconError` for an entry that is too long.
+    """Make the table of ``lexicons``: entries by slot name. Raises `LexiconError` for an entry that is too long.
 
     Entries that normalisation makes empty are skipped.
     """
-    entries: set[tuple[int, int]] = set()
+    table: set[tuple[int, int]] = set()
     lengths = 0
-    for name, phrases in lists.items():
+    for name, entries in lexicons.items():
         slot = _slot_number(name, slots)
-        keys, bits = _keys(phrases, name, normalisation)
-        entries.update((key, slot) for key in keys)
+        keys, bits = _keys(entries, name, normalisation)
+        table.update((key, slot) for key in keys)
         lengths |= bits
     # The start is monotonic in the key, so this is the order in which entries are put in.
-    table = _table(sorted(entries), max(1, -(-4 * len(entries) // 3)))
-    return CompiledLexicon(*table, lengths, slots, normalisation)
+    hashes, owners = _table(sorted(table), max(1, -(-4 * len(table) // 3)))
+    return CompiledLexicon(hashes, owners, lengths, slots, normalisation)
 
 
 class Lexicon:
@@ -186,20 +186,20 @@ class Lexicon:
         self._removed: dict[int, int] = {}
         self._share = 1.0
 
-    def add(self, slot: str, phrases: Iterable[str]) -> None:
+    def add(self, slot: str, entries: Iterable[str]) -> None:
         """Add entries to the lexicon of ``slot``. Like every change, it is made completely or not at all."""
-        self._add(self._bit(slot), *_keys(phrases, slot, self.normalisation))
+        self._add(self._bit(slot), *_keys(entries, slot, self.normalisation))
 
-    def remove(self, slot: str, phrases: Iterable[str]) -> None:
+    def remove(self, slot: str, entries: Iterable[str]) -> None:
         """Remove entries, also those of the layers below. Entries that are in no lexicon are ignored."""
-        bit, (keys, _) = self._bit(slot), _keys(phrases, slot, self.normalisation)
+        bit, (keys, _) = self._bit(slot), _keys(entries, slot, self.normalisation)
         for key in keys:
             self._added[key] = self._added.get(key, 0) & ~bit
             self._removed[key] = self._removed.get(key, 0) | bit
 
-    def replace(self, slot: str, phrases: Iterable[str]) -> None:
+    def replace(self, slot: str, entries: Iterable[str]) -> None:
         """Let ``slot`` have these entries and no others."""
-        bit, (keys, lengths) = self._bit(slot), _keys(phrases, slot, self.normalisation)
+        bit, (keys, lengths) = self._bit(slot), _keys(entries, slot, self.normalisation)
         self.reset(slot)
         self._hidden |= bit
         self._add(bit, keys, lengths)
@@ -215,8 +215,8 @@ class Lexicon:
                     del masks[key]
 
     def add_file(self, slot: str, path: str | Path) -> None:
-        """Add the entries of a file (see `slu.inputs.phrases`)."""
-        self.add(slot, read_list(path, self.normalisation))
+        """Add the entries of a file (see `slu.inputs.entries`)."""
+        self.add(slot, read_lexicon(path, self.normalisation))
 
     def thin(self, share: float) -> None:
         """Ignore all but this share of the entries, also of the layers below: to measure incomplete lexicons.
@@ -252,16 +252,16 @@ def _slot_number(name: str, slots: Sequence[str]) -> int:
         raise LexiconError(f"the model has no slot {name!r}; it has {', '.join(slots) or 'none'}") from None
 
 
-def _keys(phrases: Iterable[str], slot: str, normalisation: str) -> tuple[list[int], int]:
+def _keys(entries: Iterable[str], slot: str, normalisation: str) -> tuple[list[int], int]:
     """Hashes of entries, and the set of their lengths as bits."""
-    if isinstance(phrases, str):
-        raise LexiconError(f"{slot}: a single text, {phrases[:20]!r}; give a list of entries")
+    if isinstance(entries, str):
+        raise LexiconError(f"{slot}: a single text, {entries[:20]!r}; give a list of entries")
     keys, lengths = [], 0
-    for number, phrase in enumerate(phrases, 1):
-        normalised = normalise(phrase, normalisation)
-        if len(normalised) > MAX_PHRASE:
+    for number, entry in enumerate(entries, 1):
+        normalised = normalise(entry, normalisation)
+        if len(normalised) > MAX_CHARACTERS:
             raise LexiconError(
-                f"{slot}: entry {number} has {len(normalised)} characters, at most {MAX_PHRASE} fit; shorten it"
+                f"{slot}: entry {number} has {len(normalised)} characters, at most {MAX_CHARACTERS} fit; shorten it"
             )
         if normalised:
             keys.append(key_of(normalised))

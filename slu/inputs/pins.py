@@ -16,8 +16,9 @@ from slu.corpus.labels import Labels
 from slu.corpus.tagged import parse_tagged
 from slu.corpus.utterance import Slot
 from slu.errors import CorpusError, PinError
+from slu.files import read_bytes
+from slu.inputs.entries import MAX_CHARACTERS, normalise, numbered_lines
 from slu.inputs.normalisation import COMBINING, PLAIN, normalise_text
-from slu.inputs.phrases import MAX_PHRASE, normalise, phrase_lines
 
 PINS = "pins.txt"
 """Name of the file in the directory of a model whose texts are pinned when it is opened."""
@@ -61,11 +62,11 @@ class Pins:
         self._pins, self._replaced = pins, True
 
     def reset(self) -> None:
-        """Forget what was said here."""
+        """Undo all changes of this layer."""
         self._pins, self._replaced = {}, False
 
     def add_file(self, path: str | Path) -> None:
-        """Add the texts of a file."""
+        """Pin the texts of a file, whose format is that of `slu.inputs.pins`."""
         pins: dict[str, Pin | None] = {}
         for number, line in _lines(path):
             intent, tab, text = line.partition("\t")
@@ -82,12 +83,12 @@ class Pins:
         if not self.any:
             return None
         characters = normalise(text, self._normalisation)
-        pin = self._find(characters) if len(characters) <= MAX_PHRASE else None
+        pin = self._find(characters) if len(characters) <= MAX_CHARACTERS else None
         return None if pin is None else (pin.intent, tuple(self._slots(pin, text)))
 
     @property
     def any(self) -> bool:
-        """Whether a text may be pinned."""
+        """Whether any text may be pinned, here or below."""
         return bool(self._pins) or (self._below is not None and not self._replaced and self._below.any)
 
     def _find(self, characters: str) -> Pin | None:
@@ -105,7 +106,7 @@ class Pins:
             yield Slot(name, text[start:stop], start, stop)
 
     def _read(self, intent: str, texts: Iterable[str]) -> dict[str, Pin]:
-        """The entries of these texts."""
+        """The pins of these texts by their normalised characters."""
         if intent not in self._labels.intents:
             raise PinError(f"the model has no intent {intent!r}; it has {', '.join(self._labels.intents)}")
         pins = {}
@@ -129,8 +130,8 @@ class Pins:
         problem = (
             "no character of it is compared"
             if not characters
-            else f"{len(characters)} characters; at most {MAX_PHRASE} can be"
-            if len(characters) > MAX_PHRASE
+            else f"{len(characters)} characters; at most {MAX_CHARACTERS} can be"
+            if len(characters) > MAX_CHARACTERS
             else f"{len(slots)} slots; at most {MAX_SLOTS} can be"
             if len(slots) > MAX_SLOTS
             else "a pinned text has no corrections"
@@ -152,10 +153,10 @@ def _several(what: str, texts: Iterable[str]) -> Iterable[str]:
 
 def _lines(path: str | Path) -> Iterable[tuple[int, str]]:
     try:
-        content = Path(path).read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         raise PinError(f"{path}: cannot be read ({error.strerror or error})") from error
-    for number, raw in phrase_lines(content):
+    for number, raw in numbered_lines(content):
         try:
             yield number, raw.decode("utf-8")
         except UnicodeDecodeError as error:

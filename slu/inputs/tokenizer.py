@@ -8,7 +8,7 @@ differences, all of them needed so that spans of the text can be labelled:
 * a piece never ends inside what one character decomposes to (Hangul syllables);
 * ``[MASK]`` and the like in a text are three words: what users say is not markup;
 * where a text is normalised, a character that the vocabulary lacks is an ``[UNK]`` of its own, not the whole word: so a
-  name in another script has as many tokens as one in ideographs, and lists find it inside a longer word.
+  name in another script has as many tokens as one in ideographs, and lexicons find it inside a longer word.
 
 Only the standard library and NumPy are used: tokenizing must not cost an import of PaddleNLP (3 s).
 """
@@ -22,14 +22,16 @@ from pathlib import Path
 import numpy as np
 
 from slu.errors import CheckpointError
+from slu.files import read_bytes
 from slu.inputs.normalisation import COMBINING, DIGIT, MARK, PLAIN, SINGLE, SPACE, UNHEARD, normalise_text
+from slu.platform import SLOTS
 
 PAD, CLS, SEP, MASK, UNK = SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
 MAX_WORD_CHARACTERS = 100
 """A longer word is one ``[UNK]``, as in BERT; it also keeps tokenization linear."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, **SLOTS)
 class Encoding:
     """A tokenized text of ``n`` tokens, ``[CLS]`` and ``[SEP]`` included.
 
@@ -117,6 +119,11 @@ class Tokenizer:
         return pieces
 
 
+def words_of(text: str, normalisation: str = PLAIN) -> list[str]:
+    """The normalised words of ``text``, each of which is cut into tokens by itself."""
+    return ["".join(part for _, _, part in word) for word in _words(text, normalisation)]
+
+
 def _words(text: str, normalisation: str) -> Iterator[list[tuple[int, int, str]]]:
     """Yield each word of ``text`` as a non-empty list of (start, end, normalised characters)."""
     characters = normalise_text(text, normalisation)
@@ -144,7 +151,7 @@ def _words(text: str, normalisation: str) -> Iterator[list[tuple[int, int, str]]
 def read_vocab(path: str | Path) -> list[str]:
     """Read a vocabulary file, one token a line; raise `CheckpointError` when it cannot be one."""
     try:
-        content = Path(path).read_text(encoding="utf-8")
+        content = read_bytes(path, 64 << 20).decode("utf-8")
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:

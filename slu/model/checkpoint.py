@@ -34,7 +34,7 @@ WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 VOCAB = "vocab.txt"
 LABELS = "labels.json"
-LISTS = "lexicon.safetensors"
+LEXICONS = "lexicon.safetensors"
 
 
 @dataclass
@@ -54,8 +54,8 @@ class Checkpoint:
     @property
     def size_bytes(self) -> int:
         """Bytes of all parameters, which published tables call model size, and of the built-in lexicons."""
-        lists = self.lexicon.nbytes if self.lexicon else 0
-        return sum(tensor.nbytes for tensor in self.tensors.values()) + lists
+        lexicons = self.lexicon.nbytes if self.lexicon else 0
+        return sum(tensor.nbytes for tensor in self.tensors.values()) + lexicons
 
     @property
     def quantised(self) -> bool:
@@ -200,12 +200,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     labels = Labels.load(directory / LABELS)
     tensors = read_tensors(directory / WEIGHTS)
     check_tensors(tensors, config, labels, str(directory / WEIGHTS))
-    return Checkpoint(config, tensors, vocab, labels, manifest, read_lists(directory, config, labels))
+    return Checkpoint(config, tensors, vocab, labels, manifest, load_lexicons(directory, config, labels))
 
 
-def read_lists(directory: Path, config: ModelConfig, labels: Labels) -> CompiledLexicon | None:
+def load_lexicons(directory: Path, config: ModelConfig, labels: Labels) -> CompiledLexicon | None:
     """The built-in lexicons of a checkpoint or a bundle, None without any."""
-    path = directory / LISTS
+    path = directory / LEXICONS
     if not path.is_file():
         return None
     if LEXICON not in config.flags:
@@ -215,12 +215,12 @@ def read_lists(directory: Path, config: ModelConfig, labels: Labels) -> Compiled
     return CompiledLexicon.from_tensors(read_tensors(path), labels.slots, str(path), config.normalisation)
 
 
-def write_lists(lexicon: CompiledLexicon | None, directory: Path) -> None:
-    """Inverse of `read_lists`."""
+def save_lexicons(lexicon: CompiledLexicon | None, directory: Path) -> None:
+    """Inverse of `load_lexicons`."""
     from safetensors.numpy import save
 
     if lexicon:
-        (directory / LISTS).write_bytes(save(lexicon.tensors()))
+        (directory / LEXICONS).write_bytes(save(lexicon.tensors()))
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
@@ -240,5 +240,5 @@ def write_checkpoint_files(checkpoint: Checkpoint, directory: Path) -> None:
     (directory / CONFIG).write_text(json.dumps(checkpoint.config.to_dict(), indent=1) + "\n", encoding="utf-8")
     (directory / VOCAB).write_text("\n".join(checkpoint.vocab) + "\n", encoding="utf-8")
     checkpoint.labels.save(directory / LABELS)
-    write_lists(checkpoint.lexicon, directory)
+    save_lexicons(checkpoint.lexicon, directory)
     checkpoint.manifest.save(directory)

@@ -8,8 +8,7 @@ from typing import Any
 
 from slu.errors import CheckpointError
 from slu.heads.head import Head
-from slu.heads.joint import JOINT
-from slu.heads.table import HEADS, head_of_architecture
+from slu.heads.table import DEFAULT, HEADS, head_of_architecture
 from slu.inputs.flags import KINDS
 from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
 
@@ -44,7 +43,7 @@ class ModelConfig:
     task_id: int = 0
     task_type_vocab_size: int = 3
     flags: tuple[str, ...] = ()
-    head: str = JOINT.name
+    head: str = DEFAULT.name
     normalisation: str = PLAIN
 
     @classmethod
@@ -64,7 +63,7 @@ class ModelConfig:
         named = data.get("architectures")
         head = head_of_architecture(named[0] if isinstance(named, list) and named else None)
         flags = kept.pop("flags", ())
-        if not isinstance(flags, list | tuple) or list(flags) != [kind for kind in KINDS if kind in flags]:
+        if not isinstance(flags, (list, tuple)) or list(flags) != [kind for kind in KINDS if kind in flags]:
             raise CheckpointError(
                 f"{where}: flags is {flags!r}; some of {', '.join(KINDS)} are expected, in this order"
             )
@@ -72,7 +71,7 @@ class ModelConfig:
             kind = known[name]
             good = {
                 "int": isinstance(value, int) and not isinstance(value, bool) and value >= 0,
-                "float": isinstance(value, int | float) and not isinstance(value, bool) and value >= 0,
+                "float": isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0,
                 "str": isinstance(value, str),
                 "bool": isinstance(value, bool),
             }[str(kind)]

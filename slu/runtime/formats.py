@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from slu.runtime.backends.native_api import find_library
 
 AS_CHECKPOINT, FLOAT32, FLOAT16, INT8 = "as the checkpoint", "fp32", "fp16", "int8"
 
@@ -54,10 +52,14 @@ class Format:
     installs it; ``packages``: those of them whose versions the manifest records beside those of every format.
 
     ``precision``: of its numbers: `AS_CHECKPOINT`, or the one that it always has; `INT8` ones are of quantised
-    checkpoints only. ``beside_int8``: whether it makes sense for a quantised checkpoint. ``library``: whether the C++
-    libraries of ``cpp_runtime/backends`` run it (not the INT8 graph of Paddle: FastDeploy computes something else).
+    checkpoints only. ``beside_int8``: whether it makes sense for a quantised checkpoint. ``processor``: the only one
+    that runs it, ``arm`` or ``x86``; empty for any. ``library``: whether the C++ libraries of ``cpp_runtime/backends``
+    run it (not the INT8 graph of Paddle: FastDeploy computes something else). ``phones``: what can run it on a phone,
+    names in `bench_arm.device.programs.PROGRAMS`.
+
     ``bounds``: how far it may be from a float checkpoint, and from a quantised one. ``reader``: what ``slu inspect``
     reads its first file by, a function of a path as ``module:name``; needed only where the name's ending does not tell.
+    ``facts``: what the manifest says of each file besides size and hash, a function from a path to an object.
     """
 
     name: str
@@ -69,9 +71,12 @@ class Format:
     packages: tuple[str, ...] = ()
     precision: str = FLOAT32
     beside_int8: bool = True
+    processor: str = ""
     library: bool = False
+    phones: tuple[str, ...] = ()
     bounds: tuple[Bound, Bound] = (EXACT, ROUNDED)
     reader: str = ""
+    facts: str = ""
 
     @property
     def missing_module(self) -> str | None:
@@ -86,8 +91,14 @@ class BackendEntry:
     ``name``: as ``--backend`` calls it. ``format``: a key of `FORMATS`; None runs checkpoints. ``opener``: a function
     of a `ModelDirectory`, this name and a number of threads that returns a `slu.runtime.parser.Backend`, as
     ``module:name``. ``module``: what must be importable, installed by ``extra``; ``package``: the distribution that it
-    belongs to, if that is called otherwise. ``uses_mkl``: whether its float products are those of
-    Intel's MKL, and faster with it set (FastDeploy's Paddle Inference takes the same time with and without).
+    belongs to, if that is called otherwise. ``check``: where that does not tell, a function that returns what is
+    missing and how to get it, None for nothing. ``uses_mkl``: whether its float products are those of Intel's MKL, and
+    faster with it set (FastDeploy's Paddle Inference takes the same time with and without).
+
+    ``engine``: which of the engines of ``module`` it is. ``one_text``: whether it must be given one text at a time.
+    ``parser``: makes the parser of a backend that computes the whole way from text to answer, on as many threads as
+    texts: a function of the backend, the `ModelDirectory` and a number of threads. ``file_parser``: the same of a file
+    that has all a parser needs, a function of its path and a number of threads.
     """
 
     name: str
@@ -97,6 +108,11 @@ class BackendEntry:
     extra: str = ""
     package: str = ""
     uses_mkl: bool = False
+    check: str = ""
+    engine: str = ""
+    one_text: bool = False
+    parser: str = ""
+    file_parser: str = ""
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -110,9 +126,17 @@ class BackendEntry:
     @property
     def installed(self) -> bool:
         """Whether it can be opened here."""
-        if self.format == "gguf":
-            return find_library() is not None
-        return importlib.util.find_spec(self.module) is not None
+        return self.not_installed is None
+
+    @property
+    def not_installed(self) -> str | None:
+        """What is not installed of what it needs, and how to get it; None if all is there."""
+        if self.check:
+            found: str | None = resolve(self.check)()
+            return found
+        if importlib.util.find_spec(self.module) is not None:
+            return None
+        return f'{self.module} is not installed; pip install "slu[{self.extra}]" brings it'
 
     def missing(self, directory: Path) -> str | None:
         """The first of its files that is not in ``directory``."""
@@ -120,10 +144,24 @@ class BackendEntry:
 
 
 GRAPH, PARAMETERS = "model.pdmodel", "model.pdiparams"
-PADDLE = Format("paddle", (GRAPH, PARAMETERS), "export_lite.static_graph:write", "SIMULATED", library=True)
-GGUF = Format("gguf", ("model.gguf",), "export_lite.gguf:write", "", ("gguf",), "train", precision=AS_CHECKPOINT)
-_LITE = "export_lite.paddle_lite:write"
-_ONNX = ("onnx", "paddle2onnx")
+PADDLE = Format(
+    "paddle", (GRAPH, PARAMETERS), "export_lite.static_graph:write", "SIMULATED",
+    library=True, phones=("fastdeploy-paddle-inference",),
+)  # fmt: skip
+GGUF = Format(
+    "gguf", ("model.gguf",), "export_lite.gguf:write",
+    modules=("gguf",), extra="train", precision=AS_CHECKPOINT, phones=("native",),
+)  # fmt: skip
+_LITE = Format(
+    "lite", (), "export_lite.paddle_lite:write", "SIMULATED",
+    modules=("paddlelite",), extra="lite", library=True, facts="export_lite.paddle_lite:file_facts",
+)  # fmt: skip
+_LITE_ARM = replace(_LITE, processor="arm", phones=("lite", "fastdeploy-paddle-lite"))
+_ONNX = Format(
+    "onnx", ("model.onnx",), "export_lite.onnx:write", "SIMULATED",
+    modules=("onnx", "paddle2onnx"), extra="onnx", packages=("onnx", "paddle2onnx"),
+    library=True, phones=("fastdeploy-onnxruntime",),
+)  # fmt: skip
 
 FORMATS: dict[str, Format] = {
     form.name: form
@@ -131,48 +169,52 @@ FORMATS: dict[str, Format] = {
         GGUF,
         PADDLE,
         Format("paddle-int8", ("model.int8.pdmodel", "model.int8.pdiparams"), PADDLE.writer, "INT8", precision=INT8),
-        Format("lite-x86", ("model.x86.nb",), _LITE, "SIMULATED", ("paddlelite",), "lite", library=True),
-        Format("lite-arm", ("model.arm.nb",), _LITE, "SIMULATED", ("paddlelite",), "lite", library=True),
+        replace(_LITE, name="lite-x86", files=("model.x86.nb",), processor="x86"),
+        replace(_LITE_ARM, name="lite-arm", files=("model.arm.nb",)),
         # Of a quantised checkpoint nobody needs FP16 beside INT8, and it is without the rounding of the inputs.
-        Format(
-            "lite-arm-fp16", ("model.arm.fp16.nb",), _LITE, "HALF", ("paddlelite",), "lite",
-            precision=FLOAT16, beside_int8=False, library=True,
+        replace(
+            _LITE_ARM, name="lite-arm-fp16", files=("model.arm.fp16.nb",), graph="HALF",
+            precision=FLOAT16, beside_int8=False,
         ),
-        Format(
-            "lite-arm-int8", ("model.arm.int8.nb",), _LITE, "INT8", ("paddlelite",), "lite",
-            precision=INT8, library=True,
-        ),
-        Format("onnx", ("model.onnx",), "export_lite.onnx:write", "SIMULATED", _ONNX, "onnx", _ONNX, library=True),
+        replace(_LITE_ARM, name="lite-arm-int8", files=("model.arm.int8.nb",), graph="INT8", precision=INT8),
+        _ONNX,
         # It has its weights put in after the conversion.
-        Format(
-            "onnx-int8", ("model.int8.onnx",), "export_lite.onnx:write_int8", "FLOAT", _ONNX, "onnx", _ONNX,
-            precision=INT8, library=True,
+        replace(
+            _ONNX, name="onnx-int8", files=("model.int8.onnx",), writer="export_lite.onnx:write_int8", graph="FLOAT",
+            precision=INT8,
         ),
     )
 }  # fmt: skip
 """Formats by their names, in the order in which they are written."""
 
+_NATIVE = "slu.runtime.backends.native"
+_PADDLE_INFERENCE = ("slu.runtime.backends.paddle_inference:PaddleInferenceBackend", "paddle", "train", "paddlepaddle")
+_ONNX_RUNTIME = ("slu.runtime.backends.onnxruntime:OnnxRuntimeBackend", "onnxruntime", "onnx")
 _FASTDEPLOY = ("slu.runtime.backends.fastdeploy:FastDeployBackend", "fastdeploy", "fastdeploy", "fastdeploy-python")
-_PADDLE_INFERENCE = "slu.runtime.backends.paddle_inference:PaddleInferenceBackend"
-_ONNX_RUNTIME = "slu.runtime.backends.onnxruntime:OnnxRuntimeBackend"
 
 BACKENDS: dict[str, BackendEntry] = {
     entry.name: entry
     for entry in (
-        BackendEntry("native", "gguf", "slu.runtime.backends.native:open_native", "slu"),
-        BackendEntry("dygraph", None, "slu.runtime.backends.dygraph:open_dygraph", "paddlenlp", "train"),
-        BackendEntry("paddle", "paddle", _PADDLE_INFERENCE, "paddle", "train", "paddlepaddle", True),
-        BackendEntry("paddle-int8", "paddle-int8", _PADDLE_INFERENCE, "paddle", "train", "paddlepaddle", True),
         BackendEntry(
-            "lite", "lite-x86", "slu.runtime.backends.paddle_lite:PaddleLiteBackend", "paddlelite", "lite", "", True
+            "native", "gguf", f"{_NATIVE}:open_native", "slu",
+            check="slu.runtime.backends.native_api:missing_library",
+            parser=f"{_NATIVE}:parser_of", file_parser=f"{_NATIVE}:load_native",
         ),
-        BackendEntry("onnxruntime", "onnx", _ONNX_RUNTIME, "onnxruntime", "onnx"),
-        BackendEntry("onnxruntime-int8", "onnx-int8", _ONNX_RUNTIME, "onnxruntime", "onnx"),
-        BackendEntry("fastdeploy-onnxruntime", "paddle", *_FASTDEPLOY),
-        BackendEntry("fastdeploy-openvino", "paddle", *_FASTDEPLOY),
-        BackendEntry("fastdeploy-paddle", "paddle", *_FASTDEPLOY),
+        BackendEntry("dygraph", None, "slu.runtime.backends.dygraph:open_dygraph", "paddlenlp", "train"),
+        BackendEntry("paddle", "paddle", *_PADDLE_INFERENCE, uses_mkl=True),
+        BackendEntry("paddle-int8", "paddle-int8", *_PADDLE_INFERENCE, uses_mkl=True),
+        BackendEntry(
+            "lite", "lite-x86", "slu.runtime.backends.paddle_lite:PaddleLiteBackend", "paddlelite", "lite",
+            uses_mkl=True,
+        ),
+        BackendEntry("onnxruntime", "onnx", *_ONNX_RUNTIME),
+        BackendEntry("onnxruntime-int8", "onnx-int8", *_ONNX_RUNTIME),
+        BackendEntry("fastdeploy-onnxruntime", "paddle", *_FASTDEPLOY, engine="ort"),
+        BackendEntry("fastdeploy-openvino", "paddle", *_FASTDEPLOY, engine="openvino"),
+        # Without AVX-512, its logits of the pooled output were off by 3 in a batch of 5 texts, and right one at a time.
+        BackendEntry("fastdeploy-paddle", "paddle", *_FASTDEPLOY, engine="paddle_infer", one_text=True),
     )
-}
+}  # fmt: skip
 """Every backend by its name, in the order in which a directory's default is looked for."""
 
 

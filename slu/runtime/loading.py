@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slu.errors import BundleError, ConfigError
 from slu.inputs.pins import PINS
 from slu.model.checkpoint import Checkpoint
-from slu.runtime.backends.native import NativeBackend, NativeParser, load_native
-from slu.runtime.backends.native_api import LIBRARY
 from slu.runtime.bundle import ModelDirectory, open_directory
 from slu.runtime.formats import BACKENDS, resolve
 from slu.runtime.parser import Backend, Parser
 from slu.runtime.python_parser import PythonParser
+
+if TYPE_CHECKING:
+    from slu.model.network import ErnieWithHead
 
 
 def load(path: str | Path, backend: str | None = None, threads: int = 1) -> Parser:
@@ -33,15 +35,16 @@ def load(path: str | Path, backend: str | None = None, threads: int = 1) -> Pars
 
 def parser_of(opened: Backend, directory: ModelDirectory, threads: int = 1) -> Parser:
     """The parser over a backend that runs the model of ``directory``, with its lexicons, pinned texts and threshold."""
-    if not isinstance(opened, NativeBackend):
+    entry = BACKENDS.get(opened.name)
+    if entry is None or not entry.parser:
         return python_parser_of(opened, directory)
-    parser = NativeParser(opened, directory.labels, directory.manifest.threshold, threads)
+    parser: Parser = resolve(entry.parser)(opened, directory, threads)
     _add_pins(parser, directory)
     return parser
 
 
 def python_parser_of(opened: Backend, directory: ModelDirectory) -> PythonParser:
-    """The same with tokens, matches and decoding in Python for every backend, also for the native engine."""
+    """The same with tokens, matches and decoding in Python for every backend, also for those that do it themselves."""
     parser = PythonParser(opened, directory)
     _add_pins(parser, directory)
     return parser
@@ -63,26 +66,31 @@ def open_backend(model: ModelDirectory, name: str, threads: int = 1) -> Backend:
             f"{model.path}: contains no {absent}, which the backend {name} runs; "
             f"`slu export CHECKPOINT --out DIR --format {entry.format}` makes it"
         )
-    if not entry.installed:
-        raise _not_installed(name)
+    _require_installed(name)
     opened: Backend = resolve(entry.opener)(model, name, threads)
     return opened
 
 
-def checkpoint_parser(checkpoint: Checkpoint) -> PythonParser:
-    """A parser that runs a checkpoint by Paddle, with its built-in lexicons."""
+def checkpoint_parser(checkpoint: Checkpoint, network: ErnieWithHead | None = None) -> PythonParser:
+    """A parser that runs a checkpoint by Paddle, with its built-in lexicons.
+
+    ``network``: made of the checkpoint already, and perhaps being trained; its parameters of the moment are used.
+    """
     from slu.model.network import load_model
     from slu.runtime.backends.dygraph import DygraphBackend
 
-    return PythonParser(DygraphBackend(load_model(checkpoint)), checkpoint)
+    return PythonParser(DygraphBackend(load_model(checkpoint) if network is None else network), checkpoint)
 
 
 def _load_file(path: Path, backend: str | None, threads: int) -> Parser:
-    if backend not in (None, "native"):
+    able = {name: entry.file_parser for name, entry in BACKENDS.items() if entry.file_parser}
+    name = backend or next(iter(able))
+    if name not in able:
         raise BundleError(
             f"{path}: is a file, and the backend {backend} opens directories; give the directory of the file"
         )
-    return load_native(path, threads)
+    parser: Parser = resolve(able[name])(path, threads)
+    return parser
 
 
 def _default(directory: Path) -> str:
@@ -92,11 +100,11 @@ def _default(directory: Path) -> str:
     for name in fitting:
         if BACKENDS[name].installed:
             return name
-    raise _not_installed(fitting[0])
+    _require_installed(fitting[0])
+    return fitting[0]
 
 
-def _not_installed(name: str) -> ConfigError:
-    if name == "native":
-        return ConfigError(f"--backend native: there is no {LIBRARY}; `pip install .` builds it")
-    entry = BACKENDS[name]
-    return ConfigError(f'--backend {name}: {entry.module} is not installed; pip install "slu[{entry.extra}]" brings it')
+def _require_installed(name: str) -> None:
+    why = BACKENDS[name].not_installed
+    if why is not None:
+        raise ConfigError(f"--backend {name}: {why}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -18,11 +19,12 @@ from slu.corpus.utterance import Slot
 from slu.errors import ConfigError, LexiconError
 from slu.heads.head import Head
 from slu.inputs.flags import FIRST_TURN, FlagColumns
+from slu.platform import SLOTS
 
 L = TypeVar("L")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, **SLOTS)
 class ParseResult:
     """What was understood of ``text``.
 
@@ -54,6 +56,13 @@ class ParseResult:
             data["pinned"] = True
         return data
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ParseResult:
+        """The answer in an object of `to_dict`, or of the C++ programs, which may have more members."""
+        slots = tuple(Slot(each["name"], each["value"], each["start"], each["end"]) for each in data["slots"])
+        truncated, pinned = bool(data.get("truncated")), bool(data.get("pinned"))
+        return cls(data["text"], data["intent"], data["score"], data["understood"], slots, truncated, pinned)
+
 
 class Backend(Protocol):
     """Something that computes logits. ``name``: as in ``--backend``. ``max_length``: most tokens of a text."""
@@ -73,15 +82,15 @@ class Backend(Protocol):
 class ChangeableLexicon(Protocol):
     """Lexicons, one a slot, that can be changed while a model is in use. A change is made as a whole or not at all."""
 
-    def add(self, slot: str, phrases: Iterable[str]) -> None:
+    def add(self, slot: str, entries: Iterable[str]) -> None:
         """Add entries to the lexicon of ``slot``."""
         ...
 
-    def remove(self, slot: str, phrases: Iterable[str]) -> None:
+    def remove(self, slot: str, entries: Iterable[str]) -> None:
         """Remove entries, also those of the layers below. Entries that are in no lexicon are ignored."""
         ...
 
-    def replace(self, slot: str, phrases: Iterable[str]) -> None:
+    def replace(self, slot: str, entries: Iterable[str]) -> None:
         """Let ``slot`` have these entries and no others."""
         ...
 
@@ -90,7 +99,7 @@ class ChangeableLexicon(Protocol):
         ...
 
     def add_file(self, slot: str, path: str | Path) -> None:
-        """Add the entries of a file (see `slu.inputs.phrases`)."""
+        """Add the entries of a file (see `slu.inputs.entries`)."""
         ...
 
 
@@ -110,7 +119,7 @@ class ChangeablePins(Protocol):
         ...
 
     def reset(self) -> None:
-        """Forget what was said here."""
+        """Undo all changes of this layer."""
         ...
 
     def add_file(self, path: str | Path) -> None:
@@ -189,6 +198,14 @@ class Parser(Protocol):
     ) -> list[ParseResult]:
         """Parse many utterances; the results are in their order."""
         ...
+
+
+def not_pickled(what: object) -> PicklingError:
+    """Why a parser or a session does not go to another process."""
+    return PicklingError(
+        f"a {type(what).__name__} has an open model, which cannot be sent to another process; "
+        "open the model there, with slu.load(PATH) (a result can be sent)"
+    )
 
 
 def intent_number(name: str | None, columns: FlagColumns, labels: Labels) -> int | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from threading import RLock
+from typing import NoReturn, Protocol
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from slu.inputs.pins import Pins
 from slu.inputs.tokenizer import Encoding, Tokenizer
 from slu.manifest import Manifest
 from slu.model.config import ModelConfig
-from slu.runtime.parser import Backend, ParseResult, intent_number, required
+from slu.runtime.parser import Backend, ParseResult, intent_number, not_pickled, required
 
 BATCH = 128
 """Utterances computed at once; more would only take more memory."""
@@ -36,7 +37,9 @@ class Model(Protocol):
 
 
 class PythonParser:
-    """A `slu.runtime.parser.Parser`. Not safe for several threads at once, as its backend need not be."""
+    """A `slu.runtime.parser.Parser`. Threads may share it, and wait for each other: most backends can do one thing at a
+    time (Paddle Inference would end the process, Paddle Lite would answer with another text's logits).
+    """
 
     def __init__(self, backend: Backend, model: Model):
         self.backend = backend
@@ -47,6 +50,7 @@ class PythonParser:
         self.columns = FlagColumns.of(model.config.flags, model.labels)
         self.decoder = self.head.decoder(model.labels)
         self.pins = Pins(self.labels, self.tokenizer.normalisation)
+        self._lock = RLock()
         self._lexicon: Lexicon | None = None
         if LEXICON in model.config.flags:
             self._lexicon = Lexicon(
@@ -66,6 +70,9 @@ class PythonParser:
     def session(self) -> PythonSession:
         """See `slu.runtime.parser.Parser`."""
         return PythonSession(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise not_pickled(self)
 
     def parse(self, text: str, previous_intent: str | None = None) -> ParseResult:
         """See `slu.runtime.parser.Parser`."""
@@ -89,7 +96,9 @@ class PythonParser:
         results = [_pinned(pins, text) for text in texts]
         computed = [i for i, result in enumerate(results) if result is None]
         given = None if previous_intents is None else [previous_intents[i] for i in computed]
-        for i, result in zip(computed, self._compute(lexicon, [texts[i] for i in computed], given)):
+        with self._lock:
+            answers = self._compute(lexicon, [texts[i] for i in computed], given)
+        for i, result in zip(computed, answers):
             results[i] = result
         return [result for result in results if result is not None]
 

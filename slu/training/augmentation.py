@@ -40,10 +40,10 @@ from slu.corpus.speech import (
 )
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
+from slu.inputs.entries import normalise
 from slu.inputs.normalisation import SPEECH
-from slu.inputs.phrases import normalise
 from slu.training.identity import canonical, file_hash
-from slu.training.name_lists import TrainingLists
+from slu.training.lexicons import TrainingLexicons
 from slu.training.recipe import Recipe
 
 OTHER_NAME = 0.75
@@ -136,12 +136,12 @@ class Added:
 
 
 def added_utterances(
-    recipe: Recipe, train: Sequence[Utterance], lists: TrainingLists | None
+    recipe: Recipe, train: Sequence[Utterance], lexicons: TrainingLexicons | None
 ) -> tuple[list[Added], dict[str, str]]:
     """What the recipe's sections add to the training part, and what identifies it."""
     labels = Labels.from_corpus(train)
     identity: dict[str, str] = {}
-    names = _names(train, lists)
+    names = _names(train, lexicons)
     added: list[Added] = []
     if recipe.has("balance"):
         balance = recipe.section("balance", BalanceSettings)
@@ -156,7 +156,7 @@ def added_utterances(
         speech = recipe.section("speech", SpeechSettings)
         identity["speech"] = _identity(recipe, speech)
         phrases = read_phrases(recipe.resolve(speech.phrases), TRAINING)
-        new_names = lists.with_new_names(train) if lists else []
+        new_names = lexicons.with_new_names(train) if lexicons else []
         pool = [*(Added(utterance, i) for i, utterance in enumerate(train)), *added]
         pool += [Added(utterance, i, strange=True) for i, utterance in new_names]
         added += _spoken(recipe, speech, pool, names, labels, seed=2)
@@ -171,13 +171,15 @@ def added_utterances(
     return added, identity
 
 
-def more_spoken(recipe: Recipe, train: Sequence[Utterance], lists: TrainingLists | None, copies: int) -> list[Added]:
+def more_spoken(
+    recipe: Recipe, train: Sequence[Utterance], lexicons: TrainingLexicons | None, copies: int
+) -> list[Added]:
     """``copies`` more of each utterance as the section [speech] makes them, for a student of models trained with it."""
     if not recipe.has("speech"):
         raise ConfigError(f"{recipe.path}: spoken copies for a student need the section [speech]")
     speech = replace(recipe.section("speech", SpeechSettings), share=1.0)
     pool = [Added(utterance, i) for i, utterance in enumerate(train)]
-    names, labels = _names(train, lists), Labels.from_corpus(train)
+    names, labels = _names(train, lexicons), Labels.from_corpus(train)
     return [one for n in range(copies) for one in _spoken(recipe, speech, pool, names, labels, seed=10 + n)]
 
 
@@ -334,14 +336,14 @@ def _renamed(random: Random, utterance: Utterance, names: dict[str, list[str]]) 
     return utterance
 
 
-def _names(train: Sequence[Utterance], lists: TrainingLists | None) -> dict[str, list[str]]:
+def _names(train: Sequence[Utterance], lexicons: TrainingLexicons | None) -> dict[str, list[str]]:
     """The names of each slot: its values in the training part, and those of its list."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for utterance in train:
         for slot in utterance.slots:
             found[slot.name].append(slot.value)
-    for name, phrases in (lists.files if lists else {}).items():
-        found[name] += phrases
+    for name, entries in (lexicons.files if lexicons else {}).items():
+        found[name] += entries
     return dict(found)
 
 

@@ -29,7 +29,7 @@ def make_examples(
 
     ``utterances`` in the order of a corpus: the label of the previous utterance is the previous intent.
     ``lexicon``: what texts are matched with, instead of the model's own. ``singular``: entries (slot number, key)
-    whose matches are ignored exactly where a slot has that value, see `TrainingLists.singular`.
+    whose matches are ignored exactly where a slot has that value, see `TrainingLexicons.singular`.
     """
     tokenizer, labels, max_length = model.tokenizer(), model.labels, model.config.max_length
     head = model.config.task

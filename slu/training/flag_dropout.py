@@ -30,8 +30,8 @@ class Dropping:
 
     def apply(self, found: Found, columns: FlagColumns, random: np.random.Generator) -> Found:
         """The matches and previous intents that remain after leaving some out."""
-        lists = random.random(len(found.previous)) >= self.drop_lists
-        kept = lists[found.rows] & (random.random(len(found.rows)) >= self.drop)
+        known = random.random(len(found.previous)) >= self.drop_lists
+        kept = known[found.rows] & (random.random(len(found.rows)) >= self.drop)
         previous = found.previous
         if columns.intents:
             chance = random.random(len(previous))

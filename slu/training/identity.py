@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 from slu.errors import CheckpointError
 from slu.files import sha256
-from slu.model.checkpoint import LISTS, WEIGHTS
+from slu.model.checkpoint import LEXICONS, WEIGHTS
 
 
 def canonical(identity: dict[str, Any]) -> str:
@@ -17,15 +18,35 @@ def canonical(identity: dict[str, Any]) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """Identity of an input: the hash of a file, of a checkpoint's weights and lists, or of all in a directory."""
+    """Identity of an input: the hash of a file, of a checkpoint's weights and lexicons, or of all in a directory."""
     source = path / WEIGHTS if (path / WEIGHTS).is_file() else path
     try:
         found = sha256(source)
-        if source != path and (path / LISTS).is_file():
-            return f"{found}+{sha256(path / LISTS)}"
+        if source != path and (path / LEXICONS).is_file():
+            return f"{found}+{sha256(path / LEXICONS)}"
         return found
     except OSError as error:
         raise CheckpointError(f"{source}: cannot be read ({error.strerror})") from error
+
+
+ADDED_LATER = {"added later": True}
+"""Metadata of a setting that was added when models had been trained already: while it has its default, it is no part of
+the identity of a stage, so that those stay up to date."""
+
+
+def settings_identity(settings: Any) -> dict[str, Any]:
+    """The settings of a stage, a dataclass, as its manifest has them."""
+    return plain(_recorded(settings))
+
+
+def _recorded(settings: Any) -> dict[str, Any]:
+    found = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if field.metadata != ADDED_LATER or value != field.default:
+            nested = dataclasses.is_dataclass(value) and not isinstance(value, type)
+            found[field.name] = _recorded(value) if nested else value
+    return found
 
 
 def plain(config: dict[str, Any]) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.files import write_file
 from slu.heads.examples import Example
+from slu.inputs.coverage import coverage
 from slu.inputs.flags import FlagColumns
 from slu.inputs.lexicon import Lexicon
 from slu.model.checkpoint import Checkpoint
+from slu.model.config import ModelConfig
 from slu.model.embedding_rows import restore_rows, select_rows, select_used
 from slu.training import distributed
 from slu.training.augmentation import Added
@@ -24,9 +26,9 @@ from slu.training.batches import make_examples
 from slu.training.data import Data
 from slu.training.fit import Objective, TrainingSettings, fit, labelled_loss, loss_of
 from slu.training.identity import file_hash
-from slu.training.recipe import GENERIC, ModelSettings, Recipe
+from slu.training.recipe import ModelSettings, Recipe
 from slu.training.stage import run_stage
-from slu.training.start import initial_checkpoint
+from slu.training.start import initial_checkpoint, vocab_path
 from slu.training.visualdl_log import DIRECTORY as VISUALDL
 
 LOG = "training.json"
@@ -76,8 +78,8 @@ def run_training(
     """
     from slu.model.network import load_model, to_checkpoint
 
-    config, lists = start.config, data.lists
-    if config.flags != (lists.flags if lists else ()):
+    config, lexicons = start.config, data.lexicons
+    if config.flags != (lexicons.flags if lexicons else ()):
         raise ConfigError(
             f"the model takes the flags {', '.join(config.flags) or 'none'}; change [lexicon] of the recipe accordingly"
         )
@@ -89,7 +91,7 @@ def run_training(
     log = fit(
         model, examples, settings, objective, _evaluator(model, small, data.dev), workspace,
         tokenizer.unk_id, tokenizer.pad_id, title, FlagColumns.of(config.flags, small.labels),
-        lists.dropping if lists else None,
+        lexicons.dropping if lexicons else None, keep_last=not data.held_out,
     )  # fmt: skip
     seconds = time.monotonic() - started
     if distributed.rank() == 0:
@@ -102,15 +104,15 @@ def run_training(
 
 def training_examples(checkpoint: Checkpoint, data: Data) -> list[Example]:
     """The training part as ``checkpoint`` reads it; copies with new names and what the recipe adds follow."""
-    lists, lexicon = data.lists, checkpoint.lexicon
+    lexicons, lexicon = data.lexicons, checkpoint.lexicon
     singular: frozenset[tuple[int, int]] = frozenset()
     known: Lexicon | None = None
     copies: list[Added] = []
-    if lists is not None and lexicon is not None:
-        singular = lists.singular(checkpoint.labels, data.train)
-        copies = [Added(copy, i) for i, copy in lists.with_new_names(data.train)]
+    if lexicons is not None and lexicon is not None:
+        singular = lexicons.singular(checkpoint.labels, data.train)
+        copies = [Added(copy, i) for i, copy in lexicons.with_new_names(data.train)]
         known = Lexicon(lexicon)
-        for name in lists.new_names:
+        for name in lexicons.new_names:
             known.add(name, {slot.value for one in copies for slot in one.utterance.slots if slot.name == name})
     examples = make_examples(data.train, checkpoint, singular=singular)
     more = [*copies, *data.added]
@@ -131,10 +133,9 @@ def json_rows(rows: list[dict[str, Any]]) -> str:
 
 def _evaluator(model: Any, checkpoint: Checkpoint, dev: Sequence[Utterance]) -> Callable[[], dict[str, float]]:
     from slu.evaluation.evaluate import evaluate as measure_parser
-    from slu.runtime.backends.dygraph import DygraphBackend
-    from slu.runtime.python_parser import PythonParser
+    from slu.runtime.loading import checkpoint_parser
 
-    parser = PythonParser(DygraphBackend(model), checkpoint)
+    parser = checkpoint_parser(checkpoint, model)
 
     def evaluate() -> dict[str, float]:
         result, _ = measure_parser(parser, dev)
@@ -143,17 +144,29 @@ def _evaluator(model: Any, checkpoint: Checkpoint, dev: Sequence[Utterance]) -> 
     return evaluate
 
 
-def train_stage(recipe: Recipe, data: Data, out: Path, resume: bool, number: int = 0) -> Checkpoint:
+def train_stage(
+    recipe: Recipe,
+    data: Data,
+    out: Path,
+    resume: bool,
+    number: int = 0,
+    check: Callable[[ModelConfig], object] | None = None,
+    say: Callable[[str], None] = print,
+) -> Checkpoint:
     """Make the first checkpoint of a recipe, unless it is up to date.
 
-    ``number``: 0 for the seed of the recipe, others for models that only differ by the seed.
+    It begins with what of the corpus cannot be learned (`slu.inputs.coverage`), and ends with the measures.
+    ``number``: 0 for the seed of the recipe, others for models that only differ by the seed. ``check``: is called with
+    the shape of the model before it is trained, to raise an error for what follows.
     """
     model = recipe.section("model", ModelSettings)
     model = replace(model, seed=model.seed + number)
-    vocab = None if model.vocab == GENERIC else recipe.resolve(model.vocab)
+    vocab = vocab_path(recipe, model)
     inputs = {"vocab": file_hash(vocab)} if vocab and model.init == "scratch" else {}
     if Path(model.init).is_dir():
         inputs["init"] = file_hash(Path(model.init))
+        if Path(model.init).resolve() == out.resolve():
+            raise ConfigError(f"{out}: is the checkpoint to start from itself; choose another --out")
     # The paths of the files are private and no reason to train again: their hashes identify them.
     named = replace(model, vocab=Path(model.vocab).name, init=Path(model.init).name)
     training = recipe.section("training", TrainingSettings)
@@ -161,9 +174,17 @@ def train_stage(recipe: Recipe, data: Data, out: Path, resume: bool, number: int
 
     def make(workspace: Path) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
         labels = Labels.from_corpus(data.train)
-        lexicon, flags = (data.lists.compile(labels, data.train), data.lists.flags) if data.lists else (None, ())
-        initial = initial_checkpoint(model, labels, vocab, lexicon, flags)
-        return train(initial, data, settings.training, workspace)
+        lexicons = data.lexicons
+        lexicon, flags = (lexicons.compile(labels, data.train), lexicons.flags) if lexicons else (None, ())
+        texts = (utterance.text for utterance in data.learned)
+        initial = initial_checkpoint(model, labels, vocab, lexicon, flags, texts)
+        if check:
+            check(initial.config)
+        covered = coverage(data.train, initial.tokenizer(), initial.config.max_length)
+        if distributed.rank() == 0:
+            say("\n".join(f"train: {line}" for line in covered.lines()))
+        trained, report, keep = train(initial, data, settings.training, workspace)
+        return trained, {**report, "coverage": covered.to_json()}, keep
 
     distributed.start()
-    return run_stage("fp32", out, settings, inputs, data, make, resume=resume)
+    return run_stage("fp32", out, settings, inputs, data, make, resume=resume, say=say)

@@ -26,7 +26,7 @@ class VisualDlLog:
 
     def add(self, row: dict[str, Any]) -> None:
         for name, value in row.items():
-            if name != "step" and isinstance(value, int | float):
+            if name != "step" and isinstance(value, (int, float)):
                 self._writer.add_scalar(tag=name, step=int(row["step"]), value=float(value))
 
     def __enter__(self) -> VisualDlLog:

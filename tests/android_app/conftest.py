@@ -81,6 +81,12 @@ def host(tools: Toolchain, properties: list[str]) -> Machine:
 
 
 @pytest.fixture(scope="session")
+def x86_64(tools: Toolchain, properties: list[str]) -> Machine:
+    """This machine's JVM with the library of emulators."""
+    return Machine([tools.java("java"), "-Xcheck:jni", *properties], build_native("x86_64", tools).parent)
+
+
+@pytest.fixture(scope="session")
 def run_junit(test_classes: Path, junit: list[Path], classes: Path) -> Callable[..., str]:
     """Run test classes in a machine: ``run_junit(machine, "ParserTest", ...)``."""
 

@@ -10,6 +10,8 @@ from typing import Any
 
 STATUS = {1: "ARGUMENT", 2: "FILE", 3: "FORMAT", 4: "VERSION", 5: "MEMORY", 6: "ARGUMENT", 7: "KERNEL"}
 FIRST, UNKNOWN = -1, -2
+LEVELS = ("model", "context")
+PINS = ("pin-model", "pin-context")
 
 
 def digits(text: str) -> str:
@@ -18,13 +20,13 @@ def digits(text: str) -> str:
 
 
 def write_script(path: Path, lines: Iterable[tuple[str, ...]]) -> Path:
-    """Write calls, with their texts as they are: the last field, of lexicon changes a text with a phrase a line."""
+    """Write calls, with their texts as they are: the last field, of changes a text with a phrase a line."""
     with path.open("w", encoding="utf-8") as file:
         for name, *fields in lines:
             words = [name, *fields]
             if name in ("parse", "after", "turn"):
                 words[-1] = digits(words[-1])
-            elif name in ("model", "context") and fields[0] != "reset":
+            elif name in (*LEVELS, *PINS) and fields[0] != "reset":
                 words[-1] = ",".join(digits(phrase) for phrase in words[-1].split("\n"))
             file.write("\t".join(words) + "\n")
     return path
@@ -43,7 +45,11 @@ def answers(library: ctypes.CDLL, model: Path, lines: Iterable[tuple[str, ...]])
                 line = ""
                 if name == "restart":
                     previous = FIRST
-                elif name in ("model", "context"):
+                elif name in PINS:
+                    change, *rest = fields
+                    lines = "\n".join(f"{rest[0]}\t{text}" for text in rest[-1].split("\n")) if rest else ""
+                    engine.change_pins(name.removeprefix("pin-"), change, lines.encode())
+                elif name in LEVELS:
                     change, *rest = fields
                     phrases = rest[1].encode() if len(rest) > 1 else b""
                     engine.change(name, change, rest[0] if rest else None, phrases)
@@ -71,7 +77,8 @@ def _line(given: str, result: dict[str, Any]) -> str:
     text = _valid(given)
     units = given.encode("utf-16-be", "surrogatepass")
     [bits] = struct.unpack("<i", struct.pack("<f", result["score"]))
-    words = [result["intent"], str(bits), *(str(result[name]).lower() for name in ("understood", "truncated"))]
+    flags = ("understood", "truncated", "pinned")
+    words = [result["intent"], str(bits), *(str(result[name]).lower() for name in flags)]
     for slot in result["slots"]:
         start, end = (len(text[: slot[name]].encode("utf-16-be")) for name in ("start", "end"))
         words.append(f"{slot['name']}:{start // 2}:{end // 2}:{units[start:end].hex()}")

@@ -13,7 +13,7 @@ from machines import Machine
 from android_app.tools.aar import RULES
 from android_app.tools.toolchain import Toolchain
 
-TESTS = ["ParserTest", "LexiconTest", "FileTest", "LifecycleTest", "AssetTest"]
+TESTS = ["ParserTest", "LexiconTest", "PinsTest", "FileTest", "LifecycleTest", "AssetTest"]
 
 
 def test_junit(run_junit: Callable[..., str], host: Machine) -> None:
@@ -31,7 +31,7 @@ def test_a_million_random_calls(run_junit: Callable[..., str], host: Machine) ->
 def test_junit_on_arm64(run_junit: Callable[..., str], arm64: Machine) -> None:
     # Those that are quick there: what a JVM of 32 pages of code does a thousand times takes minutes in an emulator.
     fuzz = Machine([*arm64.java, "-Dslu.fuzz.calls=10000"], arm64.library)
-    run_junit(fuzz, "ParserTest", "LexiconTest", "AssetTest", "FuzzTest")
+    run_junit(fuzz, "ParserTest", "LexiconTest", "PinsTest", "AssetTest", "FuzzTest")
 
 
 def shrink(
@@ -76,7 +76,7 @@ def test_names_survive_renaming(
     mapping = shrink(tools, checks, [classes, test_classes], junit, RULES.read_text(encoding="utf-8"), renamed)
     assert "org.slu.SluNative -> org.slu.SluNative:" in mapping
     assert "org.slu.SluModel -> org.slu.SluModel:" not in mapping, "the others are renamed"
-    run_junit(host, "ParserTest", "LexiconTest", "FileTest", "AssetTest", library=renamed, tests=renamed)
+    run_junit(host, "ParserTest", "LexiconTest", "PinsTest", "FileTest", "AssetTest", library=renamed, tests=renamed)
 
 
 def test_without_the_rules_it_says_so(

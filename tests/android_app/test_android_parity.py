@@ -49,6 +49,11 @@ def corpus_script(sample: list[Utterance]) -> list[tuple[str, ...]]:
             lines.append(("model", "add", "contact_name", "诸葛小明\n慕容青川"))
         if i == 600:
             lines.append(("context", "replace", "song", "花心\n忘情水"))
+        if i == 800:
+            lines.append(("pin-model", "add", "OTHERS", "\n".join(u.text for u in sample[800:820])))
+            lines.append(("pin-context", "add", "music.play", "来一首<singer>周华健</singer>的<song>花心</song>"))
+            lines.append(("pin-context", "remove", sample[801].text))
+            lines.append(("turn", "来一首周华健的花心。"))
         lines.append(("turn", utterance.text))
     return lines
 
@@ -62,12 +67,18 @@ def engine() -> ctypes.CDLL:
 
 
 def compare(
-    machine: Machine, classpath: list[Path], engine: ctypes.CDLL, model: Path, lines: list, script: Path
+    machine: Machine,
+    classpath: list[Path],
+    engine: ctypes.CDLL,
+    model: Path,
+    lines: list,
+    script: Path,
+    kernel: str = "fastest",
 ) -> None:
     from scripts import answers, write_script
 
     write_script(script, lines)
-    found = machine.run(classpath, "org.slu.tests.Script", model, script, "fastest").splitlines()
+    found = machine.run(classpath, "org.slu.tests.Script", model, script, kernel).splitlines()
     expected = answers(engine, model, lines)
     assert len(found) == len(expected) == len(lines)
     for call, is_, should in zip(lines, found, expected):
@@ -75,9 +86,13 @@ def compare(
     assert any(":" in line for line in found), "some slots are found"
 
 
-@pytest.mark.parametrize("where", ["host", "arm64", "arm32"])
+@pytest.mark.parametrize(
+    ("where", "kernel"),
+    [("host", "fastest"), ("x86_64", "fastest"), ("arm64", "fastest"), ("arm32", "neon"), ("arm32", "plain")],
+)
 def test_golden_files(
     where: str,
+    kernel: str,
     request: pytest.FixtureRequest,
     test_classes: Path,
     classes: Path,
@@ -88,9 +103,9 @@ def test_golden_files(
     machine = request.getfixturevalue(where)
     lines = golden_script()
     assert len(lines) > 100
-    compare(machine, [test_classes, classes], engine, models["flagged"], lines, tmp_path / "script")
+    compare(machine, [test_classes, classes], engine, models["flagged"], lines, tmp_path / "script", kernel)
     parses = [line for line in lines if line[0] == "parse"]
-    compare(machine, [test_classes, classes], engine, models["tiny"], parses, tmp_path / "script")
+    compare(machine, [test_classes, classes], engine, models["tiny"], parses, tmp_path / "script", kernel)
 
 
 @pytest.mark.parametrize("where", ["host", "arm64"])
@@ -106,5 +121,5 @@ def test_sample_corpus(
     machine = request.getfixturevalue(where)
     model = ROOT / "models/nlpcc2018-nano/model.gguf"
     lines = corpus_script(sample)
-    assert sum(line[0] == "turn" for line in lines) == 1000
+    assert sum(line[0] == "turn" for line in lines) == 1001
     compare(machine, [test_classes, classes], engine, model, lines, tmp_path / "script")

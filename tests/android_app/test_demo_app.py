@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from android_app.tools import aar
 from android_app.tools.apk import APP
 from android_app.tools.build import MODEL
 from android_app.tools.java import sources
 from android_app.tools.native import build_host
 from android_app.tools.toolchain import BUILD, Toolchain
+from bench_arm.device.app import read_result
 
 JAVA = APP / "java/org/slu/demo"
 TESTS = APP.parent / "test/java"
@@ -29,7 +31,7 @@ def without_android() -> list[Path]:
     return [path for path in sorted(JAVA.glob("*.java")) if path.stem not in views]
 
 
-def test_the_logic_on_the_host(tools: Toolchain, classes: Path, junit: list[Path]) -> None:
+def test_the_logic_on_the_host(tools: Toolchain, classes: Path, junit: list[Path], tmp_path: Path) -> None:
     target = BUILD / "tests/app"
     target.mkdir(parents=True, exist_ok=True)
     tests = sources(TESTS)
@@ -42,10 +44,16 @@ def test_the_logic_on_the_host(tools: Toolchain, classes: Path, junit: list[Path
     names = [".".join(test.relative_to(TESTS).with_suffix("").parts) for test in tests if test.stem.endswith("Test")]
     library = build_host(tools).parent
     path = os.pathsep.join(map(str, [target, classes, *junit]))
-    options = ["-Xcheck:jni", f"-Djava.library.path={library}", f"-Dslu.model={MODEL}", "-cp", path]
+    properties = [f"-Dslu.model={MODEL}", f"-Dslu.result={tmp_path}/result.json"]
+    options = ["-Xcheck:jni", f"-Djava.library.path={library}", *properties, "-cp", path]
     runner = [tools.java("java"), *options, "org.junit.runner.JUnitCore", *names]
     done = subprocess.run([str(word) for word in runner], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and "\nOK (" in done.stdout and "WARNING" not in done.stdout, done.stdout + done.stderr
+
+    # What the app's benchmark writes is what `slu bench device --app` reads.
+    result = read_result((tmp_path / "result.json").read_bytes(), 3, 3, "host")
+    assert [answer["intent"] for answer in result["answers"]][2] == "navigation.navigation"
+    assert result["engine"] == aar.version() and result["by_round"][2]["at_seconds"] > 0
 
 
 def test_the_logic_is_not_in_the_activity() -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from computing import decisions, logits_of
 
-from compress.calibration import calibrate, divide_heads, fit_temperature
+from compress.calibration import calibrate, divide_head, fit_temperature
 from slu import cli
 from slu.corpus.tagged import write_corpus
 from slu.evaluation.evaluate import evaluate
+from slu.evaluation.evidence import collect_evidence
 from slu.evaluation.reliability import expected_calibration_error, log_loss
-from slu.evaluation.score_study import Scorer, collect_evidence
+from slu.heads.head import Scorer
 from slu.heads.joint_measures import compare
 from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
@@ -29,11 +30,11 @@ def evidence_of(checkpoint: Checkpoint, data: Data) -> tuple[Scorer, np.ndarray,
     answers, evidence = collect_evidence(parser, lambda: evaluate(parser, data.dev)[1])
     assert answers == evaluate(parser, data.dev)[1]  # recording changes nothing
     right = np.array([compare(u, a, checkpoint.labels).exact for u, a in zip(data.dev, answers)])
-    return Scorer(evidence, checkpoint.labels), right, [answer.score for answer in answers]
+    return checkpoint.head.scorer(evidence, checkpoint.labels), right, [answer.score for answer in answers]
 
 
 def test_scores_become_probabilities_and_decisions_stay(trained: Checkpoint, data: Data) -> None:
-    sure = divide_heads(trained, 0.6)  # far too sure of itself
+    sure = divide_head(trained, 0.6)  # far too sure of itself
     calibrated, report = calibrate(sure, data.dev)
     assert decisions(calibrated, data.dev) == decisions(sure, data.dev)
     changed = {name for name, tensor in sure.tensors.items() if tensor is not calibrated.tensors[name]}
@@ -58,7 +59,7 @@ def test_scores_become_probabilities_and_decisions_stay(trained: Checkpoint, dat
 
 
 def test_the_temperature_does_not_depend_on_where_one_starts(trained: Checkpoint, data: Data) -> None:
-    one, two = (calibrate(divide_heads(trained, t), data.dev)[1]["temperature"] * t for t in (1.0, 0.5))
+    one, two = (calibrate(divide_head(trained, t), data.dev)[1]["temperature"] * t for t in (1.0, 0.5))
     assert one == pytest.approx(two, rel=5e-3)
 
 
@@ -70,7 +71,7 @@ def test_int8_heads(trained: Checkpoint, data: Data) -> None:
             f"{head}.weight_scale": scale,
             f"{head}.input_scale": np.full(1, 0.05, np.float32),
         }
-    divided = divide_heads(trained, 1.7)
+    divided = divide_head(trained, 1.7)
     check_tensors(divided.tensors, divided.config, divided.labels, "divided")
     assert divided.tensors["slot_classifier.weight"] is trained.tensors["slot_classifier.weight"]
     for before, after in zip(logits_of(trained, data.dev[:20]), logits_of(divided, data.dev[:20])):

@@ -1,4 +1,4 @@
-"""Every step of compression carries the flags' matrix and the lists through, and trains with them."""
+"""Every step of compression carries the flags' matrix and the lexicons through, and trains with them."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from slu.runtime.loading import load
 from slu.training.data import Data
 from slu.training.fit import TrainingSettings
 from slu.training.flag_dropout import Dropping
-from slu.training.name_lists import TrainingLists
+from slu.training.lexicons import TrainingLexicons
 
 SHORT = TrainingSettings(epochs=1, batch_size=250, learning_rate=1e-3)
 
 
 @pytest.fixture
-def lists(data: Data) -> TrainingLists:
+def lexicons(data: Data) -> TrainingLexicons:
     songs = {slot.value for u in data.train for slot in u.slots if slot.name == "song"}
-    return TrainingLists({"song": sorted(songs)}, ("destination",), False, KINDS, Dropping())
+    return TrainingLexicons({"song": sorted(songs)}, ("destination",), False, KINDS, Dropping())
 
 
 @pytest.fixture
-def flagged(trained: Checkpoint, data: Data, lists: TrainingLists) -> Checkpoint:
+def flagged(trained: Checkpoint, data: Data, lexicons: TrainingLexicons) -> Checkpoint:
     config = trained.config.replace(flags=KINDS)
     shape = parameter_shapes(config, trained.labels)[FLAG_EMBEDDINGS]
     table = np.random.default_rng(1).normal(0, 0.3, shape).astype(np.float32)
-    lexicon = lists.compile(trained.labels, data.train)
+    lexicon = lexicons.compile(trained.labels, data.train)
     return replace(trained, config=config, tensors={**trained.tensors, FLAG_EMBEDDINGS: table}, lexicon=lexicon)
 
 
-def test_every_step_keeps_them(flagged: Checkpoint, data: Data, lists: TrainingLists, tmp_path: Path) -> None:
-    data = replace(data, lists=lists)
+def test_every_step_keeps_them(flagged: Checkpoint, data: Data, lexicons: TrainingLexicons, tmp_path: Path) -> None:
+    data = replace(data, lexicons=lexicons)
     small, _ = prune_vocab(flagged, data.train, data.dev, VocabSettings())
     assert np.array_equal(small.tensors[FLAG_EMBEDDINGS], flagged.tensors[FLAG_EMBEDDINGS])
     narrow, _, _ = prune_width(small, data, WidthSettings("1/2", SHORT), tmp_path / "width")
@@ -65,7 +65,7 @@ def test_every_step_keeps_them(flagged: Checkpoint, data: Data, lists: TrainingL
     again = load_checkpoint(tmp_path / "last")
     assert again.lexicon and again.lexicon.count_of_slot() == flagged.lexicon.count_of_slot()  # type: ignore[union-attr]
     parser = load(tmp_path / "last", "dygraph")
-    song = lists.files["song"][0]
+    song = lexicons.files["song"][0]
     assert parser.parse(song) == load(tmp_path / "last", "dygraph").parse(song)
     ids, flags = np.array([[2, 6, 7, 3]]), np.zeros((1, 4, len(scale)), np.float32)
     flags[0, 1, 3] = 1
@@ -74,9 +74,9 @@ def test_every_step_keeps_them(flagged: Checkpoint, data: Data, lists: TrainingL
 
 
 def test_a_recipe_for_another_model_is_refused(
-    flagged: Checkpoint, trained: Checkpoint, data: Data, lists: TrainingLists, tmp_path: Path
+    flagged: Checkpoint, trained: Checkpoint, data: Data, lexicons: TrainingLexicons, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match="takes the flags lexicon, previous_intent; "):
         prune_width(flagged, data, WidthSettings("1/2", SHORT), tmp_path)
     with pytest.raises(ConfigError, match="takes the flags none; "):
-        prune_width(trained, replace(data, lists=lists), WidthSettings("1/2", SHORT), tmp_path)
+        prune_width(trained, replace(data, lexicons=lexicons), WidthSettings("1/2", SHORT), tmp_path)

@@ -232,3 +232,21 @@ def test_it_runs_in_one_process_only(
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
     assert slu("compress", "embeddings", fp32, "--config", recipe, "--out", place / "a") == 2
     assert "compression runs in one process" in errors(capsys)[0]
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ('width.ratio="9/4"', "must be above 0 and at most 1"),
+        ('width.ratio="5/7"', "choose one that gives a whole number"),
+        ("vocab.positions=900", "positions is 900; it must be 3 to"),
+        ("export.length=25", "--length 25: must be 3 to 24"),
+    ],
+)
+def test_a_later_step_is_checked_before_the_first_training(
+    setting: str, words: str, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe.write_text(RECIPE + '[export]\nformats = ["gguf"]\n', encoding="utf-8")
+    assert cli.main(["run", str(recipe), "--out", str(tmp_path / "out"), "--set", setting]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out/fp32/model.safetensors").exists()

@@ -13,9 +13,8 @@ import pytest
 from engine_build import ROOT
 from native_api import Engine
 
-from compress.calibration import divide_heads
+from compress.calibration import divide_head
 from export_lite.gguf import write_gguf
-from slu.corpus.utterance import Slot
 from slu.runtime.parser import ParseResult
 
 sys.path.insert(0, str(ROOT / "tests/golden"))
@@ -33,9 +32,7 @@ def test_lines_are_those_of_slu_parse(host_build: Path, library: ctypes.CDLL, ti
     with Engine(library, tiny) as engine:
         expected = []
         for text in texts:
-            found = engine.parse(text)
-            slots = tuple(Slot(**slot) for slot in found["slots"])
-            result = ParseResult(text, found["intent"], found["score"], found["understood"], slots, found["truncated"])
+            result = ParseResult.from_dict({"text": text, **engine.parse(text)})
             expected.append(json.dumps(result.to_dict(), ensure_ascii=False))
     assert done.stdout.decode().splitlines() == expected
 
@@ -44,7 +41,7 @@ def test_scores_are_written_as_python_does(host_build: Path, tmp_path: Path, lib
     from make_golden import checkpoint
 
     unsure = tmp_path / "unsure.gguf"
-    write_gguf(divide_heads(checkpoint(), 5.0), unsure)
+    write_gguf(divide_head(checkpoint(), 5.0), unsure)
     rng = np.random.default_rng(0)
     texts = ["".join(rng.choice(list("abc的来一首周华健 12"), 10)) for _ in range(300)]
     done = run(host_build, "parse", unsure, text="\n".join(texts).encode())
@@ -192,6 +189,8 @@ def test_evict(host_build: Path, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(bytes(50_000))
     assert file.read_bytes()
+    found = json.loads(run(host_build, "resident", file).stdout)
+    assert found[0] | {"resident": 13} == {"file": str(file), "pages": 13, "resident": 13}
     found = json.loads(run(host_build, "evict", file).stdout)
     assert found[0] | {"resident": 0} == {"file": str(file), "pages": 13, "resident": 0}
     done = run(host_build, "evict", tmp_path / "none")

@@ -19,9 +19,9 @@ from native_api import CHANGES, Engine, Failure, kernel_names
 
 from export_lite.gguf import lexicon_tensors, write_gguf
 from slu.errors import CheckpointError, LexiconError
+from slu.inputs.entries import parse_lexicon
 from slu.inputs.flags import LEXICON, PREVIOUS_INTENT
 from slu.inputs.lexicon import Lexicon, compile_lexicon
-from slu.inputs.phrases import parse_list
 
 sys.path.insert(0, str(ROOT / "tests/golden"))
 
@@ -102,7 +102,7 @@ def test_random_changes_are_those_of_python(library: ctypes.CDLL, tmp_path: Path
                 wrong = choose.choice(["", "", "", "a" * 63])
                 content = "\n".join([*phrases(8), wrong, *phrases(3)]).encode()
                 try:
-                    getattr(levels[level], change)(slot, parse_list(content, "list"))
+                    getattr(levels[level], change)(slot, parse_lexicon(content, "list"))
                     engine.change(level, change, slot, content)
                 except LexiconError:
                     with pytest.raises(Failure, match=r"line \d+: 63 characters"):

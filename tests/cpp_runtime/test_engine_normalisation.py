@@ -97,6 +97,14 @@ def test_random_texts_are_normalised_as_in_python(speech: Engine, library: ctype
             assert text[slot["start"] : slot["end"]] == slot["value"]
 
 
+def test_every_code_point_is_normalised_as_in_python(library: ctypes.CDLL) -> None:
+    for first in range(0, 0x110000, 0x1000):
+        text = "".join(chr(c) for c in range(first, first + 0x1000) if not 0xD800 <= c < 0xE000)
+        characters = normalise_text(text, SPEECH)
+        expected = "".join(str(kind) for kind, _ in characters), "".join(part for _, part in characters)
+        assert normalised(library, text) == expected, hex(first)
+
+
 def test_info_says_how_text_is_normalised(speech: Engine, engine: Engine) -> None:
     assert (speech.info.normalisation, speech.info.format_version) == (SPEECH.encode(), 2)
     assert (engine.info.normalisation, engine.info.format_version) == (b"", 1)

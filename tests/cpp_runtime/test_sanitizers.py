@@ -38,9 +38,8 @@ def test_damaged_files_and_odd_texts_under_address_sanitizer(address_build: Path
         "ASAN_OPTIONS": "detect_leaks=0",  # Python's own
         "SLU_TEST_BUILD": "address",
     }
-    names = [
-        f"tests/cpp_runtime/test_{name}.py" for name in ("engine_files", "api", "engine_decoding", "engine_lexicon")
-    ]
+    parts = ("engine_files", "hostile_models", "api", "engine_decoding", "engine_lexicon")
+    names = [f"tests/cpp_runtime/test_{name}.py" for name in parts]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *names]
     command += ["-k", "not the_header_is_c"]  # a program with a sanitizer of its own
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -66,4 +65,5 @@ def test_lists_change_under_thread_sanitizer(flagged: Path) -> None:
 def test_fuzzers_find_nothing_in_60_seconds() -> None:
     for target, done in fuzz(int(os.environ.get("FUZZ_SECONDS", "60"))).items():
         assert done.returncode == 0, f"{target}: {done.stderr[-4000:]}"
-    assert set(TARGETS) == {"gguf", "tokenizer", "parse", "lexicon"}
+    sources = Path(__file__).parent.glob("native/fuzz_*.cpp")
+    assert set(TARGETS) == {path.stem.removeprefix("fuzz_") for path in sources}

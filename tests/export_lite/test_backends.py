@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,60 @@ def test_a_batch_is_answered_as_its_parts_and_stays_as_it_was(exported: Exported
         with np.load(path) as arrays:
             for i in range(2):
                 np.testing.assert_allclose(arrays[f"arr_{i}"], expected[i], rtol=0, atol=2e-5)
+
+
+@only_float
+@pytest.mark.parametrize("backend", ["native", "dygraph", *FLOAT_BACKENDS])
+def test_threads_may_share_a_parser(backend: str, exported: Exported) -> None:
+    code = (
+        "import sys, slu\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "parser = slu.load(sys.argv[1], sys.argv[2])\n"
+        "texts = sys.argv[3:]\n"
+        "expected = {text: parser.parse(text) for text in texts}\n"
+        "def work(number):\n"
+        "    turns = [texts[(number + i) % len(texts)] for i in range(15)]\n"
+        "    return sum(parser.parse(text) != expected[text] for text in turns)\n"
+        "with ThreadPoolExecutor(4) as pool:\n"
+        "    assert sum(pool.map(work, range(4))) == 0\n"
+    )
+    directory = exported.checkpoint if backend == "dygraph" else exported.bundle
+    command = [sys.executable, "-c", code, str(directory), backend, *TEXTS]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=400)
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+
+
+@only_float
+@pytest.mark.parametrize("backend", ["native", "paddle"])
+def test_a_parser_stays_in_its_process_and_its_results_do_not(backend: str, exported: Exported) -> None:
+    parser = slu.load(exported.bundle, backend)
+    for one in (parser, parser.session()):
+        with pytest.raises(pickle.PicklingError, match=r"has an open model.*slu\.load\(PATH\)"):
+            pickle.dumps(one)
+    result = parser.parse(TEXTS[0])
+    assert pickle.loads(pickle.dumps(result)) == result
+
+
+@only_float
+def test_processes_open_the_model_each(exported: Exported) -> None:
+    code = (
+        "import multiprocessing, sys, slu\n"
+        "def start(path):\n"
+        "    global parser\n"
+        "    parser = slu.load(path)\n"
+        "def parse(text):\n"
+        "    return parser.parse(text)\n"
+        "if __name__ == '__main__':\n"
+        "    expected = slu.load(sys.argv[1]).parse_batch(sys.argv[2:])\n"
+        "    for how in ('fork', 'spawn'):\n"
+        "        with multiprocessing.get_context(how).Pool(2, start, (sys.argv[1],)) as pool:\n"
+        "            assert pool.map(parse, sys.argv[2:]) == expected\n"
+    )
+    script = exported.bundle.parent / "processes.py"
+    script.write_text(code, encoding="utf-8")
+    command = [sys.executable, str(script), str(exported.bundle), *TEXTS]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr.decode()) == (0, "")
 
 
 @only_float

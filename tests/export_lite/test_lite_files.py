@@ -67,7 +67,7 @@ def test_embeddings_are_looked_up_as_int8(exported: Exported) -> None:
 def test_a_file_that_is_not_what_was_asked_for_is_refused(copied: Exported) -> None:
     checkpoint, path = load_checkpoint(copied.checkpoint), copied.bundle / FORMATS["lite-arm-int8"].files[0]
     contents = read(copied, "lite-arm-int8")
-    check_nb(path, contents, "lite-arm-int8", checkpoint)
+    check_nb(path, contents, FORMATS["lite-arm-int8"], checkpoint)
     floats = tuple(replace(o, kernel="arm float32") if o.type == "fc" else o for o in contents.operators)
     loose = tuple(replace(tensor, precision="float32") for tensor in contents.tensors)
     for wrong, format_, words in (
@@ -79,13 +79,13 @@ def test_a_file_that_is_not_what_was_asked_for_is_refused(copied: Exported) -> N
         (replace(contents, outputs=contents.outputs[:1]), "lite-arm-int8", "slot_logits is missing in it"),
     ):
         with pytest.raises(BundleError, match=words):
-            check_nb(path, wrong, format_, checkpoint)
+            check_nb(path, wrong, FORMATS[format_], checkpoint)
     checkpoint.tensors[WORDS] = np.roll(checkpoint.tensors[WORDS], 1)
     with pytest.raises(BundleError, match=f"{WORDS} does not hold the numbers of the checkpoint"):
-        check_nb(path, contents, "lite-arm-int8", checkpoint)
+        check_nb(path, contents, FORMATS["lite-arm-int8"], checkpoint)
 
 
 def test_an_optimiser_that_fails_is_one_line(copied: Exported, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"x\.nb: Paddle Lite's optimiser failed") as caught:
-        write_nb(tmp_path, "lite-arm", tmp_path / "x.nb", load_checkpoint(copied.checkpoint))
+        write_nb(tmp_path, FORMATS["lite-arm"], tmp_path / "x.nb", load_checkpoint(copied.checkpoint))
     assert "\n" not in str(caught.value)

@@ -27,9 +27,9 @@ import numpy as np
 from make_golden import MAX_TOKENS, TEXTS, labels, vocabulary
 
 from slu.errors import LexiconError
+from slu.inputs.entries import MAX_CHARACTERS, key_of, normalise, numbered_lines, parse_lexicon, read_entry
 from slu.inputs.flags import KINDS, FlagColumns
 from slu.inputs.lexicon import CompiledLexicon, Lexicon, compile_lexicon, find_matches
-from slu.inputs.phrases import MAX_PHRASE, key_of, normalise, parse_list, phrase_lines, read_phrase
 from slu.inputs.tokenizer import Tokenizer
 
 HERE = Path(__file__).parent
@@ -39,10 +39,10 @@ FIRST, UNKNOWN = -1, -2
 
 PHRASES = (
     *TEXTS,
-    "的" * (MAX_PHRASE - 1),
-    "的" * MAX_PHRASE,
-    "的" * (MAX_PHRASE + 1),
-    "豈" * MAX_PHRASE,
+    "的" * (MAX_CHARACTERS - 1),
+    "的" * MAX_CHARACTERS,
+    "的" * (MAX_CHARACTERS + 1),
+    "豈" * MAX_CHARACTERS,
     " 周 华\t健 ",
     "\U00020000",
     "#1",
@@ -57,7 +57,7 @@ FILES = (
     b"a\n\xef\xbb\xbfb\n",
     b"a\n\nb\xff\nc",
     b"# \xff is in a comment\na",
-    b"a\n" + b"b" * MAX_PHRASE + b"\n" + b"c" * (MAX_PHRASE + 1) + b"\n",
+    b"a\n" + b"b" * MAX_CHARACTERS + b"\n" + b"c" * (MAX_CHARACTERS + 1) + b"\n",
     b"\xed\xa0\x80\n",
     b"a\r\rb\n",
     b"a\0b\n",
@@ -70,7 +70,7 @@ def phrase_cases() -> list[dict[str, Any]]:
     cases = []
     for phrase in PHRASES:
         characters = normalise(phrase)
-        fits = len(characters) <= MAX_PHRASE
+        fits = len(characters) <= MAX_CHARACTERS
         key = f"{key_of(characters):016x}" if fits and characters else None
         cases.append({"phrase": phrase, "characters": characters, "key": key})
     return cases
@@ -80,13 +80,13 @@ def file_cases() -> list[dict[str, Any]]:
     cases = []
     for content in FILES:
         line = first_problem(content)
-        good = [] if line else [[number, read_phrase(raw)[1]] for number, raw in phrase_lines(content)]
+        good = [] if line else [[number, read_entry(raw)[1]] for number, raw in numbered_lines(content)]
         cases.append({"hex": content.hex(), "phrases": good, "line": line})
     return cases
 
 
 def first_problem(content: bytes) -> int | None:
-    return next((number for number, raw in phrase_lines(content) if read_phrase(raw)[0]), None)
+    return next((number for number, raw in numbered_lines(content) if read_entry(raw)[0]), None)
 
 
 def table_cases() -> list[dict[str, Any]]:
@@ -129,7 +129,7 @@ class Scenario:
                 lexicon.reset(slot)
             else:
                 assert slot is not None
-                getattr(lexicon, change)(slot, parse_list(raw, "list"))
+                getattr(lexicon, change)(slot, parse_lexicon(raw, "list"))
         except LexiconError:
             step["error_line"] = first_problem(raw) or 0
         self.case["steps"].append(step)

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from slu import platform
-from slu.platform import mkl_cpu_type, native_output_on_stderr, prepare_paddle
+from slu.platform import missing_extra, mkl_cpu_type, native_output_on_stderr, prepare_paddle
 
+ROOT = Path(__file__).parents[2]
 AVX2 = "fpu sse4_2 avx avx2"
 AVX512 = f"{AVX2} avx512f avx512dq avx512bw avx512vl avx512_vnni"
 
@@ -114,3 +115,47 @@ print(4096 * int(open("/proc/self/statm").read().split()[1]) > size)
     for what, kept in (("keep", "True"), ("default", "False")):
         done = subprocess.run([sys.executable, "-c", script, what], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == kept
+
+
+def test_a_missing_module_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 10, 1))
+    assert missing_extra("paddle.nn") == 'paddle is not installed; pip install "slu[train]" brings it'
+    assert missing_extra("slu.nothing") is None
+    monkeypatch.setattr(sys, "version_info", (3, 13, 0))
+    assert str(missing_extra("paddlelite.lite")).endswith('"slu[lite]" brings it, for Python 3.10 only (this is 3.13)')
+    assert str(missing_extra("opencc")).endswith('"slu[noise]" brings it')
+
+
+@pytest.mark.parametrize("command", [["train"], ["run"]])
+def test_a_command_without_its_libraries(command: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] in ('paddle', 'paddlenlp'):\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "from slu.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    recipe = str(ROOT / "configs/demo.toml")
+    arguments = [*command, *(["--config"] if command == ["train"] else []), recipe, "--out", str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"slu: error: {command[0]}: paddle is not installed; pip install")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("home", ["/nonexistent/home", "/dev/null"])
+def test_a_home_that_cannot_be_written_to_is_replaced(home: str, tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib\n"
+        "from slu.platform import use_writable_home\n"
+        "use_writable_home()\n"
+        "assert os.access(pathlib.Path.home(), os.W_OK)\n"
+        "print(pathlib.Path.home())\n"
+    )
+    environment = {**os.environ, "HOME": home, "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert Path(done.stdout.strip()).parent == tmp_path
+    assert not list(tmp_path.iterdir())  # it is removed at exit

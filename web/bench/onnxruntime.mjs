@@ -109,11 +109,27 @@ async function compare(name) {
   };
 }
 
-const size = (file) => ({ bytes: statSync(file).size, gzipped: gzipSync(readFileSync(file), { level: 9 }).length });
+/** Of what a page loads: the WebAssembly module alone, and with its JavaScript. `times`: how many times the first one's. */
+function sizes(loaded) {
+  const of = (files) => {
+    const contents = files.map((file) => readFileSync(file));
+    const sum = (count) => contents.reduce((total, content) => total + count(content), 0);
+    return { bytes: sum((content) => content.length), gzipped: sum((content) => gzipSync(content, { level: 9 }).length) };
+  };
+  const rows = loaded.map(([name, module, ...scripts]) => ({ name, module: of([module]), all: of([module, ...scripts]) }));
+  const times = (row, part) => Object.fromEntries(Object.entries(row[part]).map(([unit, value]) => [unit, Number((value / rows[0][part][unit]).toFixed(1))]));
+  return rows.map((row) => ({ ...row, times: { module: times(row, "module"), all: times(row, "all") } }));
+}
 const models = [];
 for (const name of options.models.split(",")) models.push(await compare(name));
-const ortFiles = Object.fromEntries(["ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.jsep.wasm"].map((file) => [file, size(join(DIST, file))]));
+const inDist = (...files) => files.map((file) => join(DIST, file));
+const SOURCES = ["index.js", "error.js", "load.js", "layout.js", "engine.js", "lexicon.js", "pins.js", "model.js"];
+const size = sizes([
+  ["slu-engine", WASM.simd128, ...SOURCES.map((file) => join(ROOT, "web/src", file))],
+  ["onnxruntime-web", ...inDist("ort-wasm-simd-threaded.jsep.wasm", "ort.bundle.min.mjs")],
+  ["onnxruntime-web/wasm", ...inDist("ort-wasm-simd-threaded.wasm", "ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs")],
+]);
 const version = JSON.parse(readFileSync(join(DIST, "../package.json"))).version;
 console.log(
-  JSON.stringify({ ...machine(), onnxruntime_web: version, threads: 1, utterances: texts.length, rounds: Number(options.rounds), size: { "slu.wasm": size(WASM.simd128), ...ortFiles }, models }, null, 2),
+  JSON.stringify({ ...machine(), onnxruntime_web: version, threads: 1, utterances: texts.length, rounds: Number(options.rounds), size, models }, null, 2),
 );

@@ -2,24 +2,33 @@ import { variant } from "../src/engine.js";
 import { SluError } from "../src/error.js";
 import { SluModel } from "../src/model.js";
 import { Composer } from "./composer.js";
-import { NameList } from "./lists.js";
-import { at, element } from "./marks.js";
+import { EntryList, PinList } from "./lists.js";
+import { at, element, grouped } from "./marks.js";
 import { showResult, showTime, timeOf, turnOf } from "./result.js";
 import { prepareSpeech } from "./speech.js";
-import { DIALOGUE, EXAMPLES, FIRST_LISTS, NEW_NAME, WORDS } from "./words.js";
+import { DIALOGUE, EXAMPLES, FIRST_LISTS, NEW_NAMES, NEW_PIN, WORDS, sentenceWith } from "./words.js";
 
+performance.mark("script");
 const params = new URLSearchParams(location.search);
 let language = params.get("lang") ?? (/^zh\b/i.test(navigator.language) ? "zh" : "en");
 let words = WORDS[language];
-let model = null, session = null, result = null, time = null, timing, turns = [], speaking = false, notice = "";
+let model = null, session = null, result = null, time = null, timing, turns = [], speaking = false, notice = "", newName = NEW_NAMES[0];
+
+function fromBase64(base64) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64); // newer browsers, in a tenth of the time
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; ++i) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
 
 /** What the page carries, unpacked. */
 async function carried(id) {
-  const text = atob(at(id).textContent.trim());
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; ++i) bytes[i] = text.charCodeAt(i);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
+  const { readable, writable } = new DecompressionStream("gzip");
+  const writer = writable.getWriter();
+  writer.write(fromBase64(at(id).textContent));
+  writer.close();
+  return new Response(readable).arrayBuffer();
 }
 
 const opened = new Map();
@@ -35,16 +44,27 @@ const openers = {
 
 const composer = new Composer({ onText: understand, onSay: say });
 const lists = {
-  contact_name: new NameList("contacts", FIRST_LISTS.contact_name, (names) => changeList("contact_name", names)),
-  song: new NameList("songs", FIRST_LISTS.song, (names) => changeList("song", names)),
+  contact_name: new EntryList("contacts", FIRST_LISTS.contact_name, (names) => changeList("contact_name", names)),
+  song: new EntryList("songs", FIRST_LISTS.song, (names) => changeList("song", names)),
 };
+const pins = new PinList("pins", [], changePins);
 
 /** The names in a list are those of the model's file and these. Returns what is wrong with them, if anything is. */
 function changeList(slot, names) {
-  if (!model) return undefined;
-  try {
+  return change(() => {
     model.lexicon.reset(slot);
     if (names.length) model.lexicon.add(slot, names);
+  });
+}
+
+function changePins() {
+  return change(() => model.pins.replace(pins.byIntent));
+}
+
+function change(make) {
+  if (!model) return undefined;
+  try {
+    make();
   } catch (error) {
     if (error instanceof SluError) return error.message;
     throw error;
@@ -110,7 +130,10 @@ async function choose(name) {
     session?.close();
     model = opened.get(name);
     session = model.session();
-    for (const [slot, list] of Object.entries(lists)) changeList(slot, list.names);
+    model.lexicon.reset("contact_name");
+    newName = nameToAdd();
+    for (const [slot, list] of Object.entries(lists)) changeList(slot, list.entries);
+    changePins();
     const said = turns.map(({ turn }) => turn.text);
     turns = [];
     said.forEach(takeTurn);
@@ -123,7 +146,16 @@ async function choose(name) {
   translate();
 }
 
-const kilobytes = (bytes) => `${Math.round(bytes / 1000).toLocaleString("en")} KB`;
+/** A name that this model does not find in a sentence unless it is in the list. */
+function nameToAdd() {
+  const found = (name) => {
+    const { understood, slots } = model.parse(sentenceWith(name), { previousIntent: null });
+    return understood && slots.some(({ value }) => value === name);
+  };
+  return NEW_NAMES.find((name) => !found(name)) ?? NEW_NAMES[0];
+}
+
+const kilobytes = (bytes) => `${grouped(bytes / 1000)} KB`;
 
 function translate() {
   words = WORDS[language];
@@ -143,11 +175,13 @@ function translate() {
     ),
   );
   for (const list of Object.values(lists)) list.show(words);
+  pins.show(words, language);
   showDialogue();
   at("note").textContent = speaking ? words.listening : notice;
   if (!model) return;
   const { modelBytes, lexiconEntries, kernel, engine: version } = model.info;
-  at("facts").textContent = words.facts(kilobytes(Number(document.body.dataset.engineBytes)), kilobytes(modelBytes), lexiconEntries.toLocaleString("en"));
+  at("try-name").textContent = words.tryName(newName);
+  at("facts").textContent = words.facts(kilobytes(Number(document.body.dataset.engineBytes)), kilobytes(modelBytes), grouped(lexiconEntries));
   at("kernel").textContent = `slu ${version} · ${kernel}`;
   understand(composer.text);
   showTime(time, words);
@@ -167,9 +201,15 @@ at("theme").onclick = () => {
 at("play").onclick = playExample;
 at("restart").onclick = restart;
 at("try-name").onclick = () => {
-  composer.write(NEW_NAME.sentence);
-  lists.contact_name.input.value = NEW_NAME.name;
+  composer.write(sentenceWith(newName));
+  lists.contact_name.input.value = newName;
   lists.contact_name.input.focus();
+};
+at("try-pin").onclick = () => {
+  composer.write(NEW_PIN.sentence);
+  pins.input.value = NEW_PIN.sentence;
+  pins.choose(NEW_PIN.intent);
+  pins.input.focus();
 };
 if (location.protocol.startsWith("http")) {
   at("models").hidden = false;

@@ -1,4 +1,4 @@
-import { at, element, markedText } from "./marks.js";
+import { at, element, grouped, markedText } from "./marks.js";
 import { intentWords, slotWords } from "./words.js";
 
 let announcing;
@@ -30,7 +30,7 @@ export function showResult(result, threshold, words, language) {
   at("meter").style.setProperty("--score", `${percent}%`);
   at("meter").style.setProperty("--threshold", `${100 * threshold}%`);
   at("meter").setAttribute("aria-valuenow", percent.toFixed(1));
-  at("threshold").textContent = words.threshold(`${(100 * threshold).toFixed(0)}%`);
+  at("threshold").textContent = result?.pinned ? words.pinned : words.threshold(`${(100 * threshold).toFixed(0)}%`);
   at("slots").replaceChildren(...(result?.slots.length ? slotRows(result, language) : [element("li", { class: "none" }, words.noSlots)]));
   at("json").textContent = result ? JSON.stringify({ ...result, score: Number(result.score.toFixed(6)) }, null, 2) : "";
   clearTimeout(announcing);
@@ -42,7 +42,7 @@ export function showResult(result, threshold, words, language) {
 
 /** Show how long a sentence takes; null while that is not known. */
 export function showTime(time, words) {
-  at("microseconds").textContent = time ? (time.microseconds < 100 ? time.microseconds.toFixed(0) : Math.round(time.microseconds).toLocaleString("en")) : "–";
+  at("microseconds").textContent = time ? grouped(time.microseconds) : "–";
   at("time-note").textContent = time ? words.timeNote(time.runs) : "";
 }
 

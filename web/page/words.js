@@ -42,7 +42,13 @@ export const WORDS = {
     addSong: "加一首歌",
     add: "添加",
     remove: (name) => `删除${name}`,
-    tryName: "试试：打电话给慕容吹雪，再把慕容吹雪加入联系人",
+    tryName: (name) => `试试：打电话给${name}，再把${name}加入联系人`,
+    pins: "固定语句",
+    pinsNote: "整句一样就直接给出这里定好的意思，不用模型。",
+    addPin: "加一句话",
+    pinIntent: "这句话的意思",
+    tryPin: "试试：把“老规矩”定为播放音乐",
+    pinned: "固定语句，不经过模型",
     loading: "正在打开…",
     loadFailed: "没有打开：",
     facts: (engine, model, names) => `引擎${engine}（压缩后），模型${model}，自带名单${names}条。`,
@@ -91,7 +97,13 @@ export const WORDS = {
     addSong: "Add a song",
     add: "Add",
     remove: (name) => `Remove ${name}`,
-    tryName: "Try it: call 慕容吹雪, then add 慕容吹雪 to the contacts",
+    tryName: (name) => `Try it: call ${name}, then add ${name} to the contacts`,
+    pins: "Pinned phrases",
+    pinsNote: "Exactly this sentence means exactly this; the model is not asked.",
+    addPin: "Add a sentence",
+    pinIntent: "What it means",
+    tryPin: "Try it: let 老规矩 (“the usual”) mean: play music",
+    pinned: "Pinned: the model was not asked",
     loading: "Opening…",
     loadFailed: "Could not be opened: ",
     facts: (engine, model, names) => `Engine ${engine} compressed, model ${model}, with ${names} names built in.`,
@@ -100,7 +112,7 @@ export const WORDS = {
   },
 };
 
-const INTENTS = {
+export const INTENTS = {
   "music.play": { zh: "播放音乐", en: "Play music", icon: "♫" },
   "music.pause": { zh: "暂停音乐", en: "Pause music", icon: "❚❚" },
   "music.next": { zh: "下一首", en: "Next song", icon: "▶▶" },
@@ -158,4 +170,7 @@ export const EXAMPLES = [
 ];
 export const DIALOGUE = ["导航到人民广场", "取消", "来一首周杰伦的稻香", "下一首"];
 export const FIRST_LISTS = { contact_name: ["欧阳小满", "司马一诺"], song: ["南窗听雪", "月亮来信"] };
-export const NEW_NAME = { sentence: "打电话给慕容吹雪", name: "慕容吹雪" };
+export const NEW_PIN = { sentence: "老规矩", intent: "music.play" };
+/** Of these the first one is tried that the model does not find by itself. */
+export const NEW_NAMES = ["慕容吹雪", "淳于望舒", "尉迟不寐", "阿狸卡卡"];
+export const sentenceWith = (name) => `打电话给${name}`;

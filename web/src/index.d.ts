@@ -1,6 +1,6 @@
 /** What kind of failure an SluError is. */
 export type SluErrorCode =
-  | "argument" /** a wrong argument, an unknown slot or intent, a phrase that is too long */
+  | "argument" /** a wrong argument, an unknown slot or intent, a phrase that is too long, tags that are wrong */
   | "file" /** cannot be read or fetched */
   | "format" /** not such a model, or a damaged one */
   | "version" /** of a version that this engine does not read */
@@ -33,6 +33,8 @@ export interface ParseResult {
   understood: boolean;
   /** The text had more tokens than the model reads; the rest was ignored. */
   truncated: boolean;
+  /** The text is pinned: its answer was given, not computed, and the score is 1. */
+  pinned: boolean;
   slots: Slot[];
 }
 
@@ -44,6 +46,22 @@ export interface Lexicon {
   replace(slot: string, phrases: Iterable<string>): void;
   /** Forget what was said here, for one slot or for all. */
   reset(slot?: string): void;
+}
+
+/**
+ * Pinned phrases: whole texts whose answer is given here, not computed. Texts are compared without case, accents and white
+ * space, of models that normalise also without punctuation, width and traditional characters. A change is made as a whole or
+ * not at all; later ones win.
+ */
+export interface Pins {
+  /** Let `intent` be the answer to these texts, their slots in tags: `带我回<destination>家</destination>`. */
+  add(intent: string, texts: Iterable<string>): void;
+  /** Let these texts be computed, also when the model has them pinned and this is a session's. */
+  remove(texts: Iterable<string>): void;
+  /** Let these texts, by their intent, be pinned and no others: `{ "music.prev": ["上一首"] }`. */
+  replace(texts: { readonly [intent: string]: Iterable<string> } | ReadonlyMap<string, Iterable<string>>): void;
+  /** Forget what was said here. */
+  reset(): void;
 }
 
 export interface ModelInfo {
@@ -77,8 +95,10 @@ export interface ModelInfo {
 export interface Session {
   /** Lists for this dialogue only, on top of the model's. */
   readonly lexicon: Lexicon;
+  /** Pinned phrases for this dialogue only, on top of the model's. */
+  readonly pins: Pins;
   parse(text: string): ParseResult;
-  /** Begin a new dialogue; the lists stay. */
+  /** Begin a new dialogue; lists and pinned phrases stay. */
   restart(): void;
   /** Free its memory. */
   close(): void;
@@ -104,6 +124,8 @@ export class SluModel {
   readonly info: ModelInfo;
   /** Lists for everything that this model parses. */
   readonly lexicon: Lexicon;
+  /** Phrases whose answer is given, for everything that this model parses. */
+  readonly pins: Pins;
   /** Memory of the engine and the model, in bytes. */
   readonly memoryBytes: number;
   /** Parse one text. `previousIntent`: the intent of the previous turn, null when this is the first one, left out when it is not known. */

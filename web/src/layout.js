@@ -21,5 +21,5 @@ export const INFO = {
   lexiconEntries: 104,
   usesPreviousIntent: 108,
 };
-export const RESULT = { intentIndex: 4, score: 8, understood: 12, truncated: 16, tokenCount: 20, slotCount: 24, slots: 28 };
+export const RESULT = { intentIndex: 4, score: 8, understood: 12, truncated: 16, tokenCount: 20, slotCount: 24, slots: 28, pinned: 32 };
 export const SLOT = { bytes: 24, index: 4, start: 8, end: 12 };

@@ -1,9 +1,10 @@
 import { Engine, compileEngine } from "./engine.js";
 import { SluError } from "./error.js";
 import { INFO, RESULT, SLOT } from "./layout.js";
+import { Lexicon } from "./lexicon.js";
 import { bytesOf } from "./load.js";
+import { Pins } from "./pins.js";
 
-const ADD = 0, REMOVE = 1, REPLACE = 2, RESET = 3;
 const FIRST_TURN = -1, UNKNOWN = -2;
 
 function readInfo(engine, place) {
@@ -38,47 +39,6 @@ function utf16Offsets(text, offsets) {
     for (; point < offset; ++point) unit += text.codePointAt(unit) > 0xffff ? 2 : 1;
     return unit;
   });
-}
-
-// A phrase as a line of a list file. What is put in or replaced is of no meaning in a phrase.
-function lineOf(phrase) {
-  const line = phrase.replaceAll("\n", " ");
-  return /^[ \t\r]*[#\ufeff]/.test(line) ? `\u200b${line}` : line;
-}
-
-/** The lists of phrases of a model or of a session. Every change is made as a whole or, on an error, not at all. */
-class Lexicon {
-  #engine;
-  #function;
-  #owner;
-
-  constructor(engine, name, owner) {
-    this.#engine = engine;
-    this.#function = name;
-    this.#owner = owner;
-  }
-  add(slot, phrases) {
-    this.#change(ADD, slot, phrases);
-  }
-  remove(slot, phrases) {
-    this.#change(REMOVE, slot, phrases);
-  }
-  replace(slot, phrases) {
-    this.#change(REPLACE, slot, phrases);
-  }
-  reset(slot) {
-    this.#change(RESET, slot, []);
-  }
-  #change(change, slot, phrases) {
-    if (typeof phrases === "string") throw new SluError("argument", `${slot}: one text; give an array of phrases`);
-    const encoder = new TextEncoder();
-    const list = encoder.encode(Array.from(phrases, lineOf).join("\n"));
-    const engine = this.#engine;
-    const run = (name) =>
-      engine.withBytes(list, (place, bytes) => engine.change(this.#function, this.#owner(), change, name, place, bytes));
-    if (slot === undefined) run(0);
-    else engine.withBytes(encoder.encode(`${slot}\0`), run);
-  }
 }
 
 /** The working memory of one dialogue. */
@@ -121,6 +81,7 @@ class Context {
       score: view.getFloat32(place + RESULT.score, true),
       understood: u32(place + RESULT.understood) === 1,
       truncated: u32(place + RESULT.truncated) === 1,
+      pinned: u32(place + RESULT.pinned) === 1,
       slots,
     };
   }
@@ -136,6 +97,7 @@ class Session {
   #model;
   #previous = FIRST_TURN;
   #lexicon;
+  #pins;
   #forget;
 
   constructor(model, engine, context, forget) {
@@ -143,10 +105,15 @@ class Session {
     this.#context = context;
     this.#forget = forget;
     this.#lexicon = new Lexicon(engine, "slu_context_change_lexicon", () => context.place);
+    this.#pins = new Pins(engine, "slu_context_change_pins", () => context.place, model.info.intents);
   }
   /** Lists for this dialogue only, on top of the model's. */
   get lexicon() {
     return this.#lexicon;
+  }
+  /** Pinned phrases for this dialogue only, on top of the model's. */
+  get pins() {
+    return this.#pins;
   }
   parse(text) {
     const { usesPreviousIntent, intents } = this.#model.info;
@@ -155,7 +122,7 @@ class Session {
     this.#previous = intents.indexOf(result.intent);
     return result;
   }
-  /** Begin a new dialogue; the lists stay. */
+  /** Begin a new dialogue; lists and pinned phrases stay. */
   restart() {
     this.#previous = FIRST_TURN;
   }
@@ -173,6 +140,7 @@ export class SluModel {
   #context;
   #contexts = new Set();
   #lexicon;
+  #pins;
   #kernel;
 
   constructor(engine, data, kernel) {
@@ -183,6 +151,7 @@ export class SluModel {
     this.info = readInfo(engine, engine.call("slu_model_info", this.#place));
     this.#context = this.#newContext();
     this.#lexicon = new Lexicon(engine, "slu_model_change_lexicon", () => this.#opened());
+    this.#pins = new Pins(engine, "slu_model_change_pins", () => this.#opened(), this.info.intents);
   }
 
   /**
@@ -196,6 +165,9 @@ export class SluModel {
 
   get lexicon() {
     return this.#lexicon;
+  }
+  get pins() {
+    return this.#pins;
   }
   get memoryBytes() {
     return this.#engine.memoryBytes;

@@ -7,10 +7,14 @@ const result: ParseResult = session.parse("来一首周华健的花心");
 const values: string[] = result.slots.map((slot) => result.text.slice(slot.start, slot.end));
 model.lexicon.add("contact_name", values);
 model.parse("取消", { previousIntent: null });
+model.pins.add("music.prev", new Set(["上一首"]));
+session.pins.replace({ "music.prev": ["上一首"], OTHERS: [] });
+session.pins.remove(["上一首"]);
+const pinned: boolean = session.parse("上一首").pinned;
 try {
   model.lexicon.reset("song");
 } catch (error) {
-  if (error instanceof SluError && error.code === "argument") console.log(error.message, model.info.threshold.toFixed(2));
+  if (error instanceof SluError && error.code === "argument") console.log(error.message, pinned, model.info.threshold.toFixed(2));
 }
 // @ts-expect-error: a text is no list
 model.lexicon.add("song", 7);

@@ -10,13 +10,17 @@ const Kernels *kernels_at(uint32_t index) {
     const Kernels *kernels;
   } all[] = {
 #if defined(__x86_64__)
+#if !defined(SLU_NO_WIDE_KERNELS)
       {cpu.avx512_vnni, &kAvx512VnniKernels},
       {cpu.avx_vnni, &kAvxVnniKernels},
+#endif
       {cpu.avx2, &kAvx2Kernels},
 #elif defined(__aarch64__)
       {cpu.int8_matmul, &kSmmlaKernels},
       {cpu.dot_product, &kSdotKernels},
       {true, &kNeonKernels},
+#elif defined(SLU_ARM32_NEON)
+      {cpu.neon_vfpv4, &kNeonKernels},
 #elif defined(__wasm_relaxed_simd__)
       {cpu.relaxed_signed, &kRelaxedSignedKernels},
       {cpu.relaxed_unsigned, &kRelaxedUnsignedKernels},
@@ -24,7 +28,9 @@ const Kernels *kernels_at(uint32_t index) {
 #elif defined(__wasm_simd128__)
       {true, &kSimd128Kernels},
 #endif
+#if !defined(SLU_WITHOUT_PLAIN)
       {true, &kPlainKernels},
+#endif
   };
   for (const auto &entry : all)
     if (entry.usable && index-- == 0) return entry.kernels;

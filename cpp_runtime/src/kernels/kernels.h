@@ -62,10 +62,14 @@ struct Kernels {
 // Tables of the instruction sets that this build has.
 #if defined(__x86_64__)
 extern const FloatKernels kAvx512Floats, kAvx2Floats;
-extern const Kernels kAvx512VnniKernels, kAvxVnniKernels, kAvx2Kernels;
+extern const Kernels kAvx512VnniKernels, kAvxVnniKernels,
+    kAvx2Kernels;  // the first two not with SLU_NO_WIDE_KERNELS
 #elif defined(__aarch64__)
 extern const FloatKernels kNeonFloats;
 extern const Kernels kSmmlaKernels, kSdotKernels, kNeonKernels;
+#elif defined(__arm__)
+extern const FloatKernels kVfpFloats;
+extern const Kernels kNeonKernels;  // only with SLU_ARM32_NEON
 #elif defined(__wasm_relaxed_simd__)
 extern const FloatKernels kWasmFloats;
 extern const Kernels kRelaxedSignedKernels, kRelaxedUnsignedKernels, kRelaxedKernels;

@@ -1,6 +1,10 @@
 // NEON without dot product: SMULL and SMLAL add two products in 16 bits (at most 2 * 128 * 127), SADALP adds pairs of
 // those to 32 bits. A register of sums then holds 2 outputs, twice: inputs 0, 1 and inputs 2, 3 of the groups.
+#if defined(__aarch64__)
 #include "simd_neon.h"
+#else
+#include "neon_arm32.h"
+#endif
 #include "tile.h"
 #include "unarranged.h"
 
@@ -52,4 +56,8 @@ void products_tile(const Tile &tile) {
 
 #include "integer_functions.h"
 
+#if defined(__aarch64__)
 SLU_KERNELS(kNeonKernels, "neon", kNeonFloats)
+#else
+SLU_KERNELS(kNeonKernels, "neon", kVfpFloats)
+#endif

@@ -8,6 +8,7 @@ namespace {
 
 constexpr size_t kWidth = 4;
 constexpr bool kSplatsLanes = true;  // whether v_splat(v_lane(a, i)) is cheaper than a load
+constexpr bool kUsesTables = false;  // whether to load a constant each time, and not to copy it
 struct V {
   float lane[kWidth];
 };
@@ -25,7 +26,7 @@ inline float float_of(uint32_t bits) {
 
 // a * b + c with one rounding. Where there is no instruction for it: the product of two floats is exact in double;
 // the sum is rounded to odd (Boldo and Melquiond, 2008) so that rounding to float afterwards is right.
-#if defined(__FMA__) || defined(__aarch64__)
+#if defined(__FMA__) || defined(__aarch64__) || defined(__ARM_FEATURE_FMA)
 inline float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 #else
 inline __attribute__((noinline)) float fused(float a, float b, float c) {  // size counts here, not time

@@ -59,19 +59,19 @@ def generate_sample(count: int = 4000, seed: int = 0) -> list[Utterance]:
     return utterances[:count]
 
 
-def generate_lists(utterances: Sequence[Utterance], seed: int = 0) -> dict[str, list[str]]:
+def generate_lexicons(utterances: Sequence[Utterance], seed: int = 0) -> dict[str, list[str]]:
     """Lexicons, sorted, for the slots that have one on a real device: contacts, singers, songs.
 
     Like real ones, they lack some of the names that occur in ``utterances`` (a quarter), and have others.
     """
     writer = _Writer(seed)
-    lists = {}
+    lexicons = {}
     for slot in LISTED:
         spoken = sorted({s.correction or s.value for u in utterances for s in u.slots if s.name == slot})
         known = {name for name in spoken if writer.chance(_KNOWN)}
         drawn = {writer.name(slot) for _ in range(_DRAWN)}
-        lists[slot] = sorted(known | (drawn - set(spoken)))
-    return lists
+        lexicons[slot] = sorted(known | (drawn - set(spoken)))
+    return lexicons
 
 
 class _Writer:
@@ -152,7 +152,7 @@ class _Writer:
         lines = self._grammar[section]
         totals = list(accumulate(weight for weight, _ in lines))
         drawn = self._random() * totals[-1]
-        return self._pick(next(line for total, (_, line) in zip(totals, lines, strict=True) if drawn < total))
+        return self._pick(next(line for total, (_, line) in zip(totals, lines) if drawn < total))
 
     def _pick(self, alternatives: Sequence[str]) -> str:
         return alternatives[int(self._random() * len(alternatives))]

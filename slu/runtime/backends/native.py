@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import POINTER, byref, c_void_p
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from weakref import finalize
 
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot
 from slu.errors import BundleError, ConfigError, SluError
-from slu.heads.joint import JOINT
+from slu.heads.table import DEFAULT
 from slu.inputs.flags import FIRST_TURN, FlagColumns
 from slu.runtime.backends import native_api as api
 from slu.runtime.backends.native_api import utf8
@@ -25,7 +25,7 @@ from slu.runtime.backends.native_lexicon import NativeLexicon
 from slu.runtime.backends.native_pins import NativePins
 from slu.runtime.bundle import ModelDirectory
 from slu.runtime.formats import GGUF
-from slu.runtime.parser import ParseResult, intent_number, required
+from slu.runtime.parser import ParseResult, intent_number, not_pickled, required
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +60,7 @@ class NativeBackend:
         uses = (len(labels.slots), info.uses_lexicon), (len(labels.intents), info.uses_previous_intent)
         self.columns = FlagColumns(*(count if used else 0 for count, used in uses))
         self.lexicon = NativeLexicon(self._model.change, self._model.change_file) if info.uses_lexicon else None
+        self.head = DEFAULT  # the only one that the engine decodes
         self.pins = NativePins(labels, self._model.change_pins, self._model.change_pins_file)
         self.kernel = kernel or info.kernel.decode()
         with self.context():  # so that an unknown kernel is reported now
@@ -81,8 +82,8 @@ class NativeBackend:
         """A context that is not lent to others."""
         return _Context(self._model, self.kernel)
 
-    def run(self, ids: np.ndarray, flags: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """The network alone: ``ids`` int32 ``[n, tokens]`` → logits ``[n, intents]`` and ``[n, tokens, tags]``.
+    def run(self, ids: np.ndarray, flags: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+        """The network alone: ``ids`` int32 ``[n, tokens]`` → the logits of the head's outputs.
 
         ``flags``: float32 ``[n, tokens, columns]`` of zeros and ones, None for all 0.
         """
@@ -93,16 +94,15 @@ class NativeBackend:
             raise ConfigError(f"flags have shape {list(flags.shape)}; they must have {list(shape)}")
 
         count, length = ids.shape
-        intents = np.empty((count, len(self.labels.intents)), np.float32)
-        slots = np.empty((count, length, len(self.labels.tags)), np.float32)
+        outputs = tuple(np.empty((count, *shape), np.float32) for shape in self.head.logit_shapes(length, self.labels))
         with self.context() as context:
             for row, sequence in enumerate(np.ascontiguousarray(ids, np.int32)):
                 given = None if flags is None else np.ascontiguousarray(flags[row], np.float32)
                 pointer = None if given is None else given.ctypes.data_as(POINTER(ctypes.c_float))
                 logits = context.run(sequence.ctypes.data_as(POINTER(ctypes.c_int32)), length, pointer)
-                intents[row] = np.ctypeslib.as_array(logits.intents, intents.shape[1:])
-                slots[row] = np.ctypeslib.as_array(logits.slots, slots.shape[1:])
-        return intents, slots
+                for output, found in zip(outputs, (logits.intents, logits.slots)):
+                    output[row] = np.ctypeslib.as_array(found, output.shape[1:])
+        return outputs
 
 
 class _Model:
@@ -123,9 +123,9 @@ class _Model:
         info: api.Info = self.library.slu_model_info(self.handle).contents
         return info
 
-    def change(self, change: int, slot: str | None, phrases: bytes) -> str:
+    def change(self, change: int, slot: str | None, entries: bytes) -> str:
         """``slu_model_change_lexicon``"""
-        return _change(self.library.slu_model_change_lexicon, self.handle, change, slot, phrases)
+        return _change(self.library.slu_model_change_lexicon, self.handle, change, slot, entries)
 
     def change_file(self, change: int, slot: str, path: Path) -> str:
         """``slu_model_change_lexicon_file``"""
@@ -161,9 +161,9 @@ class _Context:
                 self._fail(status)
             self._previous_intent = number
 
-    def change(self, change: int, slot: str | None, phrases: bytes) -> str:
+    def change(self, change: int, slot: str | None, entries: bytes) -> str:
         """``slu_context_change_lexicon``"""
-        return _change(self._library.slu_context_change_lexicon, self.handle, change, slot, phrases)
+        return _change(self._library.slu_context_change_lexicon, self.handle, change, slot, entries)
 
     def change_file(self, change: int, slot: str, path: Path) -> str:
         """``slu_context_change_lexicon_file``"""
@@ -203,7 +203,7 @@ class NativeParser:
     def __init__(self, backend: NativeBackend, labels: Labels, threshold: float, threads: int = 1):
         """``threads``: number of threads that `parse_batch` uses by default."""
         self.backend: NativeBackend = backend
-        self.head = JOINT
+        self.head = backend.head
         self.labels = labels
         self.threshold = threshold
         self.threads = threads
@@ -221,12 +221,15 @@ class NativeParser:
 
     @property
     def pins(self) -> NativePins:
-        """As for every parser."""
+        """Texts whose answer is given: change them here, for all that this parser parses."""
         return self.backend.pins
 
     def session(self) -> NativeSession:
         """A dialogue, with lexicons of its own on top of this parser's. For one thread at a time."""
         return NativeSession(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise not_pickled(self)
 
     def parse(self, text: str, previous_intent: str | None = None) -> ParseResult:
         """Parse one utterance; ``previous_intent`` as for every `Parser`."""
@@ -277,14 +280,14 @@ class NativeSession:
     def __init__(self, parser: NativeParser):
         self._native = parser
         self._context = parser.backend.new_context()
-        self._lists = NativeLexicon(self._context.change, self._context.change_file) if parser.columns.slots else None
+        self._lexicon = NativeLexicon(self._context.change, self._context.change_file) if parser.columns.slots else None
         self.pins = NativePins(parser.labels, self._context.change_pins, self._context.change_pins_file)
         self._previous = FIRST_TURN
 
     @property
     def lexicon(self) -> NativeLexicon:
         """Lexicons for this dialogue only, on top of the parser's."""
-        return required(self._lists)
+        return required(self._lexicon)
 
     def parse(self, text: str) -> ParseResult:
         """Parse the next utterance of the dialogue."""
@@ -327,6 +330,11 @@ def open_native(
     return backend
 
 
+def parser_of(backend: NativeBackend, model: ModelDirectory, threads: int = 1) -> NativeParser:
+    """The parser of a bundle or a checkpoint whose GGUF file ``backend`` has opened."""
+    return NativeParser(backend, model.labels, model.manifest.threshold, threads)
+
+
 def load_native(path: str | Path, threads: int = 1) -> NativeParser:
     """Open a GGUF file without a bundle around it: it contains everything that parsing needs."""
     backend = NativeBackend(path)
@@ -343,9 +351,9 @@ def _labels(info: api.Info, path: Path) -> Labels:
         raise BundleError(f"{path}: its labels cannot be used ({error}); export it again") from error
 
 
-def _change(function: Callable[..., int], owner: c_void_p, change: int, slot: str | None, phrases: bytes) -> str:
+def _change(function: Callable[..., int], owner: c_void_p, change: int, slot: str | None, entries: bytes) -> str:
     """Call one of the functions that change a lexicon; returns what is wrong, "" if nothing is."""
-    return _call(function, owner, change, None if slot is None else utf8(slot), phrases, len(phrases))
+    return _call(function, owner, change, None if slot is None else utf8(slot), entries, len(entries))
 
 
 def _change_file(function: Callable[..., int], owner: c_void_p, change: int, slot: str, path: Path) -> str:

@@ -171,6 +171,11 @@ def find_library() -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def missing_library() -> str | None:
+    """What to say where the engine's library is not; None where it is."""
+    return None if find_library() else f"there is no {LIBRARY}; `pip install .` builds it"
+
+
 def load_library() -> ctypes.CDLL:
     """The engine's library, ready to be called. Raises `ConfigError` when it is missing or of another version."""
     path = find_library()

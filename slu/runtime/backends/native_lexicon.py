@@ -25,36 +25,36 @@ class NativeLexicon:
     def __init__(self, change: Callable[[int, str | None, bytes], str], change_file: Callable[[int, str, Path], str]):
         self._change, self._change_file = change, change_file
 
-    def add(self, slot: str, phrases: Iterable[str]) -> None:
+    def add(self, slot: str, entries: Iterable[str]) -> None:
         """Add entries to the lexicon of ``slot``. Like every change, it is made completely or not at all."""
-        self._make(ADD, slot, phrases)
+        self._make(ADD, slot, entries)
 
-    def remove(self, slot: str, phrases: Iterable[str]) -> None:
+    def remove(self, slot: str, entries: Iterable[str]) -> None:
         """Remove entries, also those of the layers below. Entries that are in no lexicon are ignored."""
-        self._make(REMOVE, slot, phrases)
+        self._make(REMOVE, slot, entries)
 
-    def replace(self, slot: str, phrases: Iterable[str]) -> None:
+    def replace(self, slot: str, entries: Iterable[str]) -> None:
         """Let ``slot`` have these entries and no others."""
-        self._make(REPLACE, slot, phrases)
+        self._make(REPLACE, slot, entries)
 
     def reset(self, slot: str | None = None) -> None:
         """Undo all changes of this layer, for one slot or, without one, for all."""
         _check(self._change(RESET, slot, b""))
 
     def add_file(self, slot: str, path: str | Path) -> None:
-        """Add the entries of a file (see `slu.inputs.phrases`)."""
+        """Add the entries of a file (see `slu.inputs.entries`)."""
         _check(self._change_file(ADD, slot, Path(path)))
 
-    def _make(self, change: int, slot: str, phrases: Iterable[str]) -> None:
-        if isinstance(phrases, str):
-            raise LexiconError(f"{slot}: a single text, {phrases[:20]!r}; give a list of entries")
-        problem = self._change(change, slot, utf8("\n".join(map(_line, phrases))))
+    def _make(self, change: int, slot: str, entries: Iterable[str]) -> None:
+        if isinstance(entries, str):
+            raise LexiconError(f"{slot}: a single text, {entries[:20]!r}; give a list of entries")
+        problem = self._change(change, slot, utf8("\n".join(map(_line, entries))))
         _check(problem and f"{slot}: {problem}".replace(": line ", ": entry ", 1))
 
 
-def _line(phrase: str) -> str:
+def _line(entry: str) -> str:
     """An entry as a line of a lexicon file. What is inserted or replaced is ignored when entries are compared."""
-    line = phrase.replace("\n", " ")
+    line = entry.replace("\n", " ")
     return f"\u200b{line}" if line.lstrip(_WHITE).startswith(("#", "\ufeff")) else line
 
 

@@ -35,11 +35,11 @@ class NativePins:
         self._make(REPLACE, [line for intent, given in texts.items() for line in self._lines(intent, given)])
 
     def reset(self) -> None:
-        """Forget what was said here."""
+        """Undo all changes of this layer."""
         self._make(RESET, [])
 
     def add_file(self, path: str | Path) -> None:
-        """Add the texts of a file."""
+        """Pin the texts of a file, whose format is that of `slu.inputs.pins`."""
         _check(self._change_file(ADD, Path(path)))
 
     def _lines(self, intent: str, texts: Iterable[str]) -> list[str]:

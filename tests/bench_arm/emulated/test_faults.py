@@ -36,10 +36,10 @@ def bench(arm_cli: Path, tiny_bundle: Path, few: Path, tmp_path: Path) -> Callab
     """A function that measures on a phone and returns the lines of the results."""
 
     def run(phone: Phone, resume: bool = False, timeout: float = 60.0, keep: bool = False) -> list[dict[str, Any]]:
-        found, left_out, labels = entries(tiny_bundle, arm_cli)
+        found, left_out, model = entries(tiny_bundle, arm_cli)
         plan = Plan(tiny_bundle, few, rounds=2, resume=resume, timeout=timeout, keep=keep)
         phone.label = "the phone"
-        measure(phone, plan, found, read_corpus(few)[:6], labels, left_out, tmp_path / "out", lambda text: None)
+        measure(phone, plan, found, read_corpus(few)[:6], model, left_out, tmp_path / "out", lambda text: None)
         return read_lines(tmp_path / "out" / FILE)
 
     return run
@@ -61,19 +61,20 @@ WHOLE = [
     ("end", None, None, None),
 ]
 
-# The programs that a run starts: 1 memory, 5 warm starts, 5 cold ones with an eviction before each, 2 rounds.
+# The programs that a run starts: 1 memory, 5 warm starts, 5 cold ones with an eviction before each and a look at the
+# page cache before the first, 2 rounds.
 FAULTS = [
     ("cable-push:100000", DeviceGoneError, "closed the connection; check the cable, then use --resume", 1),
-    ("cable-run:17", DeviceGoneError, "closed the connection; check the cable, then use --resume", 4),
+    ("cable-run:18", DeviceGoneError, "closed the connection; check the cable, then use --resume", 4),
     ("no-space:100000", NoSpaceError, "no space left for /data/local/tmp/slu-bench/slu-cli; free some", 1),
-    ("killed:18", KilledError, "./slu-cli was killed by the device .SIGKILL: most likely the low-memory killer", 5),
+    ("killed:19", KilledError, "./slu-cli was killed by the device .SIGKILL: most likely the low-memory killer", 5),
     (
-        "hang:17",
+        "hang:18",
         DeviceTimeoutError,
         "./slu-cli did not end in time; is the phone stuck|does not answer; reconnect it",
         4,
     ),
-    ("malformed:17", ProtocolError, "which is no adb packet; reconnect the device", 4),
+    ("malformed:18", ProtocolError, "which is no adb packet; reconnect the device", 4),
 ]
 
 

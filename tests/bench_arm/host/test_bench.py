@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bench_arm import measurement
-from bench_arm.command import register
+from bench_arm.commands.bench import register
 from bench_arm.host import bench as host
 from bench_arm.host.bench import bench_host
 from bench_arm.host.target import MKL, NAMES, Target, Worker

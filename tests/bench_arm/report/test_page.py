@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from bench_arm.commands.report import register
 from bench_arm.plots import PUBLISHED
 from bench_arm.report.inputs import ResultsError
-from bench_arm.report.page import register
 from slu.errors import SluError
 from slu.manifest import Manifest
 

@@ -11,7 +11,7 @@ from slu.corpus.labels import Labels
 from slu.corpus.sample import generate_sample
 from slu.corpus.tagged import check_corpus, read_corpus, split_corpus
 from slu.errors import ConfigError
-from slu.inputs.phrases import check_list, read_list
+from slu.inputs.entries import check_lexicon, read_lexicon
 
 SAMPLE = Path(__file__).parents[3] / "data/sample/corpus.txt"
 
@@ -32,13 +32,13 @@ def test_the_committed_corpus_comes_from_the_grammar(tmp_path: Path) -> None:
     assert [path.stem for path in committed] == ["contact_name", "singer", "song"]
     for path in committed:
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
-        assert not check_list(path)
+        assert not check_lexicon(path)
 
 
 def test_its_lists_lack_some_names_and_have_others() -> None:
     corpus = read_corpus(SAMPLE)
     for path in (SAMPLE.parent / "lexicon").iterdir():
-        listed = set(read_list(path))
+        listed = set(read_lexicon(path))
         spoken = {slot.correction or slot.value for u in corpus for slot in u.slots if slot.name == path.stem}
         assert 0.65 < len(listed & spoken) / len(spoken) < 0.85
         assert len(listed - spoken) > 40

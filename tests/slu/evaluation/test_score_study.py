@@ -11,7 +11,9 @@ import pytest
 from slu.corpus.tagged import write_corpus
 from slu.corpus.utterance import Utterance
 from slu.evaluation.evaluate import evaluate
-from slu.evaluation.score_study import Scorer, collect_evidence, compare_scores
+from slu.evaluation.evidence import collect_evidence
+from slu.evaluation.score_study import compare_scores
+from slu.heads.joint_scores import JointScorer
 from slu.runtime.parser import Parser
 
 
@@ -20,12 +22,12 @@ def test_the_scores_are_those_of_the_answers(knowing: Parser, settled: list[Utte
     wanted = knowing.parse_batch(texts)
     answers, evidence = collect_evidence(knowing, lambda: knowing.parse_batch(texts))
     assert answers == wanted == knowing.parse_batch(texts)  # and the parser is as it was
-    scorer = Scorer(evidence, knowing.labels)
+    scorer = JointScorer(evidence, knowing.labels)
     np.testing.assert_allclose(scorer.scores(), [answer.score for answer in answers], rtol=1e-5)
     intents, tags = scorer.log_probabilities(2.0)
     np.testing.assert_allclose(scorer.joint(2.0), np.exp([i + t.sum() for i, t in zip(intents, tags)]), rtol=1e-5)
     assert (scorer.joint() <= scorer.scores() * 1.0001).all()  # what contradicts itself has a part of the heads' mass
-    assert [len(t) for t in tags] == [len(kept.slot_logits) for kept in evidence] and len(tags[80]) == 0
+    assert [len(t) for t in tags] == [len(kept.logits[1]) for kept in evidence] and len(tags[80]) == 0
     assert all(values.shape == (83,) and np.isfinite(values).all() for values in scorer.alternatives().values())
 
 

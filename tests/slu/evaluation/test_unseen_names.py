@@ -13,7 +13,7 @@ from slu.corpus.sample.names import MAKERS, invent
 from slu.corpus.utterance import Slot
 from slu.errors import LexiconError
 from slu.evaluation.unseen_names import read_templates, try_names
-from slu.inputs.phrases import read_list
+from slu.inputs.entries import read_lexicon
 from slu.runtime.parser import ParseResult
 
 DATA = Path(__file__).parents[3] / "data" / "new_names"
@@ -59,7 +59,7 @@ def test_templates(tmp_path: Path) -> None:
 def test_shipped_names_are_what_the_generator_makes() -> None:
     templates = read_templates(DATA / "templates.txt")
     for slot in MAKERS:
-        assert read_list(DATA / f"{slot}.txt") == invent(slot)
+        assert read_lexicon(DATA / f"{slot}.txt") == invent(slot)
         assert len(set(templates[slot])) == 10
 
 

@@ -15,18 +15,18 @@ from models import bare_model
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CheckpointError, ConfigError, LexiconError
+from slu.inputs.entries import key_of
 from slu.inputs.flags import KINDS, UNKNOWN, FlagColumns, Found, spans_of
 from slu.inputs.lexicon import Match, compile_lexicon, find_matches
-from slu.inputs.phrases import key_of
 from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
-from slu.model.checkpoint import FLAG_EMBEDDINGS, LISTS, Checkpoint, load_checkpoint, parameter_shapes
+from slu.model.checkpoint import FLAG_EMBEDDINGS, LEXICONS, Checkpoint, load_checkpoint, parameter_shapes
 from slu.model.config import ModelConfig
 from slu.model.network import load_model
 from slu.runtime.backends.dygraph import DygraphBackend
 from slu.runtime.loading import checkpoint_parser
 from slu.training.batches import make_examples, make_shards
 from slu.training.flag_dropout import Dropping
-from slu.training.name_lists import TrainingLists
+from slu.training.lexicons import TrainingLexicons
 
 LABELS = Labels(("call", "none", "play"), ("name", "song"), {"call": ("name",), "none": (), "play": ("song",)})
 BOTH = FlagColumns.of(KINDS, LABELS)
@@ -105,7 +105,7 @@ def test_a_name_that_one_utterance_alone_brought_into_a_list_does_not_match_ther
     tokenizer = Tokenizer([*SPECIAL_TOKENS, *"放花心打给小和"])
 
     def matches(by_session: bool, files: dict[str, list[str]]) -> list[set[tuple[int, ...]]]:
-        lists = TrainingLists(files, ("song",), by_session, ("lexicon",), Dropping())
+        lists = TrainingLexicons(files, ("song",), by_session, ("lexicon",), Dropping())
         lexicon = lists.compile(LABELS, corpus)
         assert lexicon and lexicon.lookup(key_of("花心")) == 0b10
         examples = make_examples(corpus, bare_model(tokenizer, LABELS), lexicon, lists.singular(LABELS, corpus))
@@ -198,7 +198,7 @@ def test_training_with_flags_goes_on_as_if_nothing_had_happened(recipe_path: Pat
     interrupted(recipe_path, tmp_path / "resumed", 5)
     resumed = train(recipe_path, tmp_path / "resumed", resume=True)
     assert_same_result(tmp_path / "straight", tmp_path / "resumed")
-    assert (tmp_path / "straight" / LISTS).read_bytes() == (tmp_path / "resumed" / LISTS).read_bytes()
+    assert (tmp_path / "straight" / LEXICONS).read_bytes() == (tmp_path / "resumed" / LEXICONS).read_bytes()
 
     # The flags have learned something, and what was read is what was made.
     assert np.abs(straight.tensors[FLAG_EMBEDDINGS]).max() > 0.001

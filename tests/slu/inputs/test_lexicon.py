@@ -15,18 +15,18 @@ from hypothesis import strategies as st
 
 from slu.corpus.labels import Labels
 from slu.errors import CheckpointError, LexiconError
+from slu.inputs.entries import (
+    MAX_CHARACTERS,
+    check_lexicon,
+    key_of,
+    lexicon_files,
+    normalise,
+    numbered_lines,
+    parse_lexicon,
+    read_lexicon,
+)
 from slu.inputs.flags import KINDS, FlagColumns
 from slu.inputs.lexicon import CompiledLexicon, Lexicon, compile_lexicon, find_matches
-from slu.inputs.phrases import (
-    MAX_PHRASE,
-    check_list,
-    key_of,
-    list_files,
-    normalise,
-    parse_list,
-    phrase_lines,
-    read_list,
-)
 from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
 
 SLOTS = ("name", "singer", "song")
@@ -148,7 +148,7 @@ def test_a_refused_change_changes_nothing() -> None:
     lexicon = Lexicon(compile_lexicon({"name": ["a"]}, SLOTS))
     for change in (lexicon.add, lexicon.remove, lexicon.replace):
         with pytest.raises(LexiconError, match="name: entry 2 has 63 characters, at most 62"):
-            change("name", ["b", "c" * (MAX_PHRASE + 1)])
+            change("name", ["b", "c" * (MAX_CHARACTERS + 1)])
         with pytest.raises(LexiconError, match="no slot 'town'; it has name, singer, song"):
             change("town", ["b"])
         with pytest.raises(LexiconError, match="give a list of entries"):
@@ -170,23 +170,23 @@ def test_a_share_of_the_names() -> None:
 def test_a_list_file(tmp_path: Path) -> None:
     path = tmp_path / "song.txt"
     path.write_bytes("\ufeff花心\r\n# 歌\n\n  ＡＢ \n\u3000\n\nａｂ\n1 \n".encode())
-    assert read_list(path) == ["花心", "ＡＢ", "\u3000", "ａｂ", "1"]
-    assert [(p.line, p.severity, p.message) for p in check_list(path)] == [
+    assert read_lexicon(path) == ["花心", "ＡＢ", "\u3000", "ａｂ", "1"]
+    assert [(p.line, p.severity, p.message) for p in check_lexicon(path)] == [
         (5, "warning", "'\\u3000': has no character that can be matched, so it is ignored"),
         (7, "warning", "'ａｂ': the same as line 4"),
     ]
     path.write_bytes(b"a\n\xff\n" + b"a" * 63 + b"\nb\xe5\n")
-    assert [(p.line, p.severity) for p in check_list(path)] == [(2, "error"), (3, "error"), (4, "error")]
+    assert [(p.line, p.severity) for p in check_lexicon(path)] == [(2, "error"), (3, "error"), (4, "error")]
     with pytest.raises(LexiconError, match=r"song.txt:2: not UTF-8 at byte 0"):
-        read_list(path)
+        read_lexicon(path)
     with pytest.raises(LexiconError, match=r"none.txt: cannot be read \(No such file"):
-        read_list(tmp_path / "none.txt")
-    assert list_files(tmp_path, SLOTS) == [path]
+        read_lexicon(tmp_path / "none.txt")
+    assert lexicon_files(tmp_path, SLOTS) == [path]
     (tmp_path / "town.txt").touch()
     with pytest.raises(LexiconError, match=r"town.txt: the corpus has no slot 'town'; its slots are name, singer"):
-        list_files(tmp_path, SLOTS)
+        lexicon_files(tmp_path, SLOTS)
     with pytest.raises(LexiconError, match="contains no lexicon"):
-        list_files(tmp_path / "none", SLOTS)
+        lexicon_files(tmp_path / "none", SLOTS)
 
 
 def test_the_golden_file() -> None:
@@ -198,10 +198,10 @@ def test_the_golden_file() -> None:
         content = bytes.fromhex(case["hex"])
         if case["line"]:
             with pytest.raises(LexiconError, match=f"^list:{case['line']}: "):
-                parse_list(content, "list")
+                parse_lexicon(content, "list")
         else:
-            numbers = [number for number, _ in phrase_lines(content)]
-            assert [list(pair) for pair in zip(numbers, parse_list(content, "list"))] == case["phrases"]
+            numbers = [number for number, _ in numbered_lines(content)]
+            assert [list(pair) for pair in zip(numbers, parse_lexicon(content, "list"))] == case["phrases"]
     for case in golden["table"]:
         table = compile_lexicon(case["lists"], SLOTS)
         assert [f"{key:016x}" for key in table.hashes.tolist()] == case["hashes"]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from slu.inputs.entries import normalise
 from slu.inputs.lexicon import compile_lexicon, find_matches
 from slu.inputs.normalisation import (
     COMBINING,
@@ -21,7 +22,6 @@ from slu.inputs.normalisation import (
     normalise_text,
     simplified,
 )
-from slu.inputs.phrases import normalise
 from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
 
 CHARACTERS = (

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,7 @@ import slu
 from slu.errors import SluError
 from slu.manifest import Manifest
 from slu.runtime import loading
+from slu.runtime.bundle import ModelDirectory
 from slu.runtime.formats import BACKENDS, FORMATS, GRAPH, PARAMETERS
 
 
@@ -34,7 +36,12 @@ def bundle(checkpoint_directory: Path) -> Path:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the backends that were asked for, none of which is really opened."""
     names: list[str] = []
-    monkeypatch.setattr(loading, "open_backend", lambda model, name, threads: names.append(name))
+
+    def open_backend(model: ModelDirectory, name: str, threads: int) -> SimpleNamespace:
+        names.append(name)
+        return SimpleNamespace(name="nothing")
+
+    monkeypatch.setattr(loading, "open_backend", open_backend)
     return names
 
 
@@ -85,7 +92,7 @@ def test_a_backend_that_cannot_be_says_what_to_do(
     for file in runner.files if runner.format else ():
         (good / file).touch()
     uninstall(monkeypatch, runner.module)
-    monkeypatch.setattr("slu.runtime.formats.find_library", lambda: None)
+    monkeypatch.setattr("slu.runtime.backends.native_api.find_library", lambda: None)
     if name == "native":
         assert "`pip install .` builds it" in refused(good, name)
         return

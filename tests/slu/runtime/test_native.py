@@ -198,7 +198,6 @@ def test_without_the_library(model: Path, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv(native_api.VARIABLE, str(name))
         assert words in refused(model, ConfigError, "native") and str(name) in refused(model / GGUF, ConfigError)
     monkeypatch.setattr(native_api, "find_library", lambda: None)
-    monkeypatch.setattr("slu.runtime.formats.find_library", lambda: None)
     assert "`pip install .` builds it" in refused(model, ConfigError, "native")
     assert "`pip install .` builds it" in refused(model / GGUF, ConfigError)
     assert slu.load(model).backend.name == "dygraph"

@@ -52,6 +52,13 @@ def test_a_long_text_is_cut_and_says_so(knowing: Parser) -> None:
     assert result.to_dict()["truncated"] is True
 
 
+def test_an_answer_is_read_from_its_json(knowing: Parser, settled: list[Utterance]) -> None:
+    pinned = ParseResult("停", "music.pause", 1.0, True, (), pinned=True)
+    for result in (*knowing.parse_batch([settled[0].text, "嗯嗯嗯", "听" * 39]), pinned):
+        again = ParseResult.from_dict({**json.loads(json.dumps(result.to_dict())), "end_to_end_ms": [0.1]})
+        assert again.to_dict() == result.to_dict() and again.slots == result.slots
+
+
 @settings(max_examples=100, deadline=None)
 @given(text=st.text(st.one_of(st.characters(), st.sampled_from("听1aA \ud800\u0301🎵")), max_size=60))
 def test_any_text_has_an_answer(knowing_anything: Parser, text: str) -> None:

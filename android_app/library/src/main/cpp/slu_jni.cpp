@@ -205,8 +205,9 @@ void raise_last(JNIEnv *env, const slu_context *context, slu_status status) {
 void write_result(JNIEnv *env, const slu_result &found, const char *text, jintArray result) {
   jint score;
   slu::copy_bytes(&score, &found.score, sizeof score);
-  const jint head[] = {static_cast<jint>(found.intent_index), score, static_cast<jint>(found.understood),
-                       static_cast<jint>(found.truncated), static_cast<jint>(found.slot_count)};
+  const jint head[] = {static_cast<jint>(found.intent_index), score,
+                       static_cast<jint>(found.understood),   static_cast<jint>(found.truncated),
+                       static_cast<jint>(found.pinned),       static_cast<jint>(found.slot_count)};
   jsize at = sizeof head / sizeof head[0];
   env->SetIntArrayRegion(result, 0, at, head);
   uint32_t bytes = 0, units = 0;  // of the text so far: slots come in its order
@@ -267,6 +268,30 @@ void change_context_lexicon(JNIEnv *env, jclass, jlong context, jint change, jst
   change_lexicon(env, pointer<slu_context>(context), change, slot, phrases, slu_context_change_lexicon);
 }
 
+template <class Owner>
+void change_pins(JNIEnv *env, Owner *owner, jint change, jstring given_lines,
+                 slu_status (*make)(Owner *, slu_lexicon_change, const char *, size_t, slu_error *)) {
+  if (!owner || !given_lines || change < 0) {
+    wrong(env, "no owner of pinned phrases, no lines, or no such change");
+    return;
+  }
+  Utf8 lines;
+  if (!lines.read(env, given_lines)) return raise(env, SLU_ERROR_MEMORY, slu_status_text(SLU_ERROR_MEMORY));
+  slu_error error;
+  error.message[0] = 0;
+  const slu_status status =
+      make(owner, static_cast<slu_lexicon_change>(change), lines.data(), lines.bytes(), &error);
+  if (status != SLU_OK) raise(env, status, error);
+}
+
+void change_model_pins(JNIEnv *env, jclass, jlong model, jint change, jstring lines) {
+  change_pins(env, model_of(model), change, lines, slu_model_change_pins);
+}
+
+void change_context_pins(JNIEnv *env, jclass, jlong context, jint change, jstring lines) {
+  change_pins(env, pointer<slu_context>(context), change, lines, slu_context_change_pins);
+}
+
 template <class Function>
 constexpr JNINativeMethod method(const char *name, const char *signature, Function function) {
   return {const_cast<char *>(name), const_cast<char *>(signature), reinterpret_cast<void *>(function)};
@@ -287,6 +312,8 @@ bool register_natives(JNIEnv *env) {
       method("parse", "(JLjava/lang/String;I[I)V", parse),
       method("changeModelLexicon", "(JILjava/lang/String;Ljava/lang/String;)V", change_model_lexicon),
       method("changeContextLexicon", "(JILjava/lang/String;Ljava/lang/String;)V", change_context_lexicon),
+      method("changeModelPins", "(JILjava/lang/String;)V", change_model_pins),
+      method("changeContextPins", "(JILjava/lang/String;)V", change_context_pins),
   };
   const jclass local = env->FindClass(kClass);
   if (!local) return false;

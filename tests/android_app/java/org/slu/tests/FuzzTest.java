@@ -6,12 +6,14 @@ import static org.junit.Assert.assertTrue;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import org.junit.Test;
 import org.slu.Lexicon;
 import org.slu.ParseResult;
 import org.slu.Parser;
+import org.slu.Pins;
 import org.slu.Session;
 import org.slu.Slot;
 import org.slu.SluException;
@@ -54,6 +56,7 @@ public class FuzzTest {
   private Session session;
   private int results;
   private int failures;
+  private int pinned;
 
   public FuzzTest() throws IOException {
     flagged = Models.bytes(Models.FLAGGED);
@@ -74,6 +77,7 @@ public class FuzzTest {
     model.close();
     assertTrue(
         results + " results, " + failures + " failures", results > CALLS / 2 && failures > CALLS / 1000);
+    assertTrue(pinned + " pinned", pinned > CALLS / 10000);
   }
 
   private void reopen() {
@@ -92,8 +96,10 @@ public class FuzzTest {
       check(session.parse(text()));
     else if (what < 800)
       check(parser.parse(text(), INTENTS[random.nextInt(INTENTS.length)]));
-    else if (what < 930)
+    else if (what < 870)
       lexicon(random.nextInt(4) == 0 ? model.getLexicon() : parser.getLexicon());
+    else if (what < 930)
+      pins(random.nextInt(4) == 0 ? model.getPins() : parser.getPins());
     else if (what < 940)
       session.restart();
     else if (what < 960)
@@ -133,6 +139,42 @@ public class FuzzTest {
     }
   }
 
+  private void pins(Pins pins) {
+    String intent = INTENTS[random.nextInt(INTENTS.length)];
+    List<String> texts = new ArrayList<String>();
+    for (int i = random.nextInt(4); i > 0; --i) texts.add(tagged());
+    switch (random.nextInt(5)) {
+      case 0:
+      case 1:
+        pins.add(intent, texts);
+        break;
+      case 2:
+        pins.remove(texts);
+        break;
+      case 3:
+        pins.replace(Collections.singletonMap(intent, texts));
+        break;
+      default:
+        pins.reset();
+    }
+  }
+
+  /** A text that is likely to be parsed as well, at times with tags, right or wrong. */
+  private String tagged() {
+    String text = random.nextBoolean() ? PIECES[random.nextInt(PIECES.length)] : text();
+    String slot = SLOTS[random.nextInt(SLOTS.length)];
+    switch (random.nextInt(5)) {
+      case 0:
+        return text + "<" + slot + ">" + text() + "</" + slot + ">";
+      case 1:
+        return "<song>" + text + "</song>";
+      case 2:
+        return random.nextInt(3) == 0 ? "<" + slot + ">" + text : text;
+      default:
+        return text;
+    }
+  }
+
   private void openDamaged() {
     byte[] bytes = flagged.clone();
     int end = random.nextBoolean() ? 9000 : bytes.length;
@@ -159,8 +201,12 @@ public class FuzzTest {
     return random.nextInt(500) == 0 ? null : text.toString();
   }
 
-  private static void check(ParseResult result) {
+  private void check(ParseResult result) {
     String text = result.getText();
+    if (result.isPinned()) {
+      ++pinned;
+      assertTrue(text, result.getScore() == 1 && result.isUnderstood() && !result.isTruncated());
+    }
     float score = result.getScore();
     assertTrue(text, score >= 0 && score <= 1 || Float.isNaN(score));
     int end = 0;

@@ -35,6 +35,7 @@ public class LifecycleTest {
     Models.fails(Status.CLOSED, () -> closed.parse("abc", "call"));
     Models.fails(Status.CLOSED, () -> closed.newSession().parse("abc"));
     Models.fails(Status.CLOSED, () -> closed.getLexicon().add("song", Arrays.asList("a")));
+    Models.fails(Status.CLOSED, () -> closed.getPins().add("play", Arrays.asList("a")));
     assertFalse(model.isClosed());
     Parser open = model.newParser();
     assertEquals(result, open.parse("play 周华健"));
@@ -46,6 +47,7 @@ public class LifecycleTest {
     Models.fails(Status.CLOSED, () -> model.newParser());
     Models.fails(Status.CLOSED, () -> model.newParser("plain"));
     Models.fails(Status.CLOSED, () -> model.getLexicon().resetAll());
+    Models.fails(Status.CLOSED, () -> model.getPins().reset());
     open.close();
     // What was handed out stays.
     assertEquals("play 周华健", result.getText());

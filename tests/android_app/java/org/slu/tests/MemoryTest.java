@@ -60,6 +60,8 @@ public class MemoryTest {
       Parser parser = model.newParser();
       parser.getLexicon().add("song", Arrays.asList("abc", "花"));
       model.getLexicon().add("song", Arrays.asList("abc", "花"));
+      parser.getPins().add("play", Arrays.asList("<song>花</song>", "abc"));
+      model.getPins().add("play", Arrays.asList("<song>花</song>", "abc"));
       parser.parse("play abc");
       if (i % 2 == 0)
         parser.close();

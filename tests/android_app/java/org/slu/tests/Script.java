@@ -11,6 +11,7 @@ import java.util.List;
 import org.slu.Lexicon;
 import org.slu.ParseResult;
 import org.slu.Parser;
+import org.slu.Pins;
 import org.slu.Session;
 import org.slu.Slot;
 import org.slu.SluException;
@@ -28,9 +29,12 @@ import org.slu.SluModel;
  * restart
  * model|context add|remove|replace SLOT TEXT,TEXT...
  * model|context reset [SLOT]
+ * pin-model|pin-context add INTENT TEXT,TEXT...
+ * pin-model|pin-context remove TEXT,TEXT...
+ * pin-model|pin-context reset
  * </pre>
  *
- * A line of output is {@code intent score-bits understood truncated slot:start:end:value...} or {@code !STATUS message}.
+ * A line of output is {@code intent score-bits understood truncated pinned slot:start:end:value...} or {@code !STATUS message}.
  */
 public final class Script {
   private Script() {}
@@ -66,6 +70,10 @@ public final class Script {
       session.restart();
       return "";
     }
+    if (what.startsWith("pin-")) {
+      pin(words, what.equals("pin-model") ? model.getPins() : parser.getPins());
+      return "";
+    }
     Lexicon lexicon = what.equals("model") ? model.getLexicon() : parser.getLexicon();
     if (words[1].equals("reset")) {
       if (words.length == 2)
@@ -82,10 +90,20 @@ public final class Script {
     return "";
   }
 
+  private static void pin(String[] words, Pins pins) {
+    if (words[1].equals("reset"))
+      pins.reset();
+    else if (words[1].equals("add"))
+      pins.add(words[2], texts(words[3]));
+    else
+      pins.remove(texts(words[2]));
+  }
+
   private static String line(ParseResult result) {
     StringBuilder line = new StringBuilder(result.getIntent());
     line.append('\t').append(Float.floatToRawIntBits(result.getScore()));
     line.append('\t').append(result.isUnderstood()).append('\t').append(result.isTruncated());
+    line.append('\t').append(result.isPinned());
     for (Slot slot : result.getSlots()) {
       line.append('\t')
           .append(slot.getName())

@@ -66,7 +66,7 @@ public final class Lexicon {
   }
 
   /**
-   * Forget what was said here for a slot.
+   * Undo the changes made here to the lexicon of a slot.
    *
    * @param slot one of {@link ModelInfo#getSlots()}
    * @throws SluException ARGUMENT for an unknown slot, null, or a model without lexicons; CLOSED, BUSY, MEMORY

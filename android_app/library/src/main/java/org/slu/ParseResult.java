@@ -11,10 +11,11 @@ public final class ParseResult {
   private final float score;
   private final boolean understood;
   private final boolean truncated;
+  private final boolean pinned;
   private final List<Slot> slots;
 
   /**
-   * A result as parsers make them; public for the tests of those who use it.
+   * A computed result as parsers make them; public for the tests of those who use it.
    *
    * @param text the utterance
    * @param intent name of the intent
@@ -24,6 +25,22 @@ public final class ParseResult {
    * @param slots in the order of the text
    */
   public ParseResult(String text, String intent, float score, boolean understood, boolean truncated, List<Slot> slots) {
+    this(text, intent, score, understood, truncated, false, slots);
+  }
+
+  /**
+   * A result as parsers make them; public for the tests of those who use it.
+   *
+   * @param text the utterance
+   * @param intent name of the intent
+   * @param score probability of the answer, 0 to 1
+   * @param understood whether the score reaches the model's threshold
+   * @param truncated whether the end of the text was ignored
+   * @param pinned whether the answer is that of a pinned phrase
+   * @param slots in the order of the text
+   */
+  public ParseResult(String text, String intent, float score, boolean understood, boolean truncated, boolean pinned,
+      List<Slot> slots) {
     if (text == null || intent == null || slots == null) {
       throw SluException.argument("a result needs a text, an intent and a list of slots");
     }
@@ -32,6 +49,7 @@ public final class ParseResult {
     this.score = score;
     this.understood = understood;
     this.truncated = truncated;
+    this.pinned = pinned;
     this.slots = Collections.unmodifiableList(new ArrayList<Slot>(slots));
   }
 
@@ -83,6 +101,15 @@ public final class ParseResult {
   }
 
   /**
+   * Whether the text is a pinned phrase ({@link Pins}): the answer is what the app said, nothing was computed.
+   *
+   * @return false for what the model computed
+   */
+  public boolean isPinned() {
+    return pinned;
+  }
+
+  /**
    * The slots, in the order of the text; they do not overlap.
    *
    * @return a list that cannot be changed, never null
@@ -120,7 +147,8 @@ public final class ParseResult {
     if (!(other instanceof ParseResult)) return false;
     ParseResult result = (ParseResult) other;
     return text.equals(result.text) && intent.equals(result.intent) && Float.compare(score, result.score) == 0
-        && understood == result.understood && truncated == result.truncated && slots.equals(result.slots);
+        && understood == result.understood && truncated == result.truncated && pinned == result.pinned
+        && slots.equals(result.slots);
   }
 
   @Override
@@ -130,6 +158,6 @@ public final class ParseResult {
 
   @Override
   public String toString() {
-    return intent + " " + score + (understood ? " " : " (not understood) ") + slots;
+    return intent + " " + score + (understood ? pinned ? " (pinned) " : " " : " (not understood) ") + slots;
   }
 }

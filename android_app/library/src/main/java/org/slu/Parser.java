@@ -22,6 +22,7 @@ public final class Parser implements AutoCloseable {
   private final long context;
   private final String kernel;
   private final Lexicon lexicon;
+  private final Pins pins;
   private final int[] answer;
   private final AtomicInteger state = new AtomicInteger(IDLE);
 
@@ -30,7 +31,8 @@ public final class Parser implements AutoCloseable {
     this.context = context;
     this.kernel = kernel;
     lexicon = new Lexicon(model, this);
-    answer = new int[SluNative.HEADER + SluNative.PER_SLOT * model.getInfo().getMaxTokens()];
+    pins = new Pins(model, this);
+    answer = new int[SluNative.HEADER + SluNative.PER_SLOT * Math.max(model.getInfo().getMaxTokens(), Pins.MAX_SLOTS)];
   }
 
   /**
@@ -80,6 +82,15 @@ public final class Parser implements AutoCloseable {
    */
   public Lexicon getLexicon() {
     return lexicon;
+  }
+
+  /**
+   * Texts whose answer the app gives, for this parser only, on top of those of the model.
+   *
+   * @return always the same
+   */
+  public Pins getPins() {
+    return pins;
   }
 
   /**
@@ -146,6 +157,15 @@ public final class Parser implements AutoCloseable {
     }
   }
 
+  void changePins(int change, String lines) {
+    enter();
+    try {
+      SluNative.changeContextPins(context, change, lines);
+    } finally {
+      leave();
+    }
+  }
+
   private ParseResult result(String text, ModelInfo info) {
     int count = answer[SluNative.SLOT_COUNT];
     List<Slot> slots = new ArrayList<Slot>(count);
@@ -156,7 +176,7 @@ public final class Parser implements AutoCloseable {
     }
     return new ParseResult(text, info.getIntents().get(answer[SluNative.INTENT]),
         Float.intBitsToFloat(answer[SluNative.SCORE]), answer[SluNative.UNDERSTOOD] != 0,
-        answer[SluNative.TRUNCATED] != 0, slots);
+        answer[SluNative.TRUNCATED] != 0, answer[SluNative.PINNED] != 0, slots);
   }
 
   private void enter() {

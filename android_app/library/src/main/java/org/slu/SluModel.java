@@ -23,6 +23,7 @@ public final class SluModel implements AutoCloseable {
   private final long handle;
   private final ModelInfo info;
   private final Lexicon lexicon;
+  private final Pins pins;
   private final Set<Parser> parsers = new HashSet<Parser>(); // guarded by itself, as are the next two
   private int users = 1; // parsers, calls under way, and this object until it is closed
   private boolean closed;
@@ -32,6 +33,7 @@ public final class SluModel implements AutoCloseable {
     info = new ModelInfo(SluNative.numbers(handle), SluNative.names(handle, SluNative.TEXTS),
         SluNative.names(handle, SluNative.INTENTS), SluNative.names(handle, SluNative.SLOTS));
     lexicon = new Lexicon(this, null);
+    pins = new Pins(this, null);
   }
 
   /**
@@ -162,6 +164,15 @@ public final class SluModel implements AutoCloseable {
   }
 
   /**
+   * Texts whose answer the app gives, for all parsers of this model.
+   *
+   * @return always the same
+   */
+  public Pins getPins() {
+    return pins;
+  }
+
+  /**
    * What the model says about itself.
    *
    * @return stays valid after {@link #close()}
@@ -202,6 +213,15 @@ public final class SluModel implements AutoCloseable {
     enter();
     try {
       SluNative.changeModelLexicon(handle, change, slot, phrases);
+    } finally {
+      leave();
+    }
+  }
+
+  void changePins(int change, String lines) {
+    enter();
+    try {
+      SluNative.changeModelPins(handle, change, lines);
     } finally {
       leave();
     }

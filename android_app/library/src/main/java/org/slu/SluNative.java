@@ -25,8 +25,9 @@ final class SluNative {
   static final int SCORE = 1; // the bits of a float
   static final int UNDERSTOOD = 2;
   static final int TRUNCATED = 3;
-  static final int SLOT_COUNT = 4;
-  static final int HEADER = 5;
+  static final int PINNED = 4;
+  static final int SLOT_COUNT = 5;
+  static final int HEADER = 6;
   static final int PER_SLOT = 3;
 
   private static final LinkageError MISSING = load();
@@ -110,4 +111,9 @@ final class SluNative {
   static native void changeModelLexicon(long model, int change, String slot, String phrases);
 
   static native void changeContextLexicon(long context, int change, String slot, String phrases);
+
+  /** {@code lines}: an intent, a tab and a tagged text each. */
+  static native void changeModelPins(long model, int change, String lines);
+
+  static native void changeContextPins(long context, int change, String lines);
 }

@@ -9,9 +9,10 @@
  * model.close();                                              // closes its parsers as well
  * }</pre>
  *
- * <p><b>Threads.</b> {@link org.slu.SluModel} and its {@link org.slu.Lexicon} may be used by any number of threads at
- * once. A {@link org.slu.Parser}, its sessions and its lexicon serve one thread at a time: a second thread that calls
- * them meanwhile gets a {@link org.slu.SluException} with {@link org.slu.SluException.Status#BUSY}.
+ * <p><b>Threads.</b> {@link org.slu.SluModel} with its {@link org.slu.Lexicon} and its {@link org.slu.Pins} may be used
+ * by any number of threads at once. A {@link org.slu.Parser}, its sessions, its lexicon and its pins serve one thread
+ * at a time: a second thread that calls them meanwhile gets a {@link org.slu.SluException} with
+ * {@link org.slu.SluException.Status#BUSY}.
  * {@link org.slu.ParseResult}, {@link org.slu.Slot} and {@link org.slu.ModelInfo} cannot be changed and belong to
  * nobody.
  *

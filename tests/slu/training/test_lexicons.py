@@ -1,4 +1,4 @@
-"""Copies of training utterances with new names: right labels, names in the lists, the previous intent kept."""
+"""Copies of training utterances with new names: right labels, names in the lexicons, the previous intent kept."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from slu.heads.examples import IGNORED
 from slu.inputs.flags import KINDS
 from slu.inputs.lexicon import compile_lexicon
 from slu.model.checkpoint import Checkpoint
-from slu.training import name_lists as training_lists
+from slu.training import lexicons as training_lexicons
 from slu.training.data import Data
 from slu.training.flag_dropout import Dropping
-from slu.training.name_lists import TrainingLists
+from slu.training.lexicons import TrainingLexicons
 from slu.training.recipe import LexiconSettings
 from slu.training.train import training_examples
 
 SLOTS = ("contact_name", "song")
 
 
-def lists(new_names: tuple[str, ...] = SLOTS) -> TrainingLists:
-    return TrainingLists({}, (), True, KINDS, Dropping(), new_names)
+def lexicons(new_names: tuple[str, ...] = SLOTS) -> TrainingLexicons:
+    return TrainingLexicons({}, (), True, KINDS, Dropping(), new_names)
 
 
 def test_copies_are_labelled_utterances(sample: list[Utterance]) -> None:
-    copies = lists().with_new_names(sample)
-    assert copies == lists().with_new_names(sample) and lists(()).with_new_names(sample) == []
+    copies = lexicons().with_new_names(sample)
+    assert copies == lexicons().with_new_names(sample) and lexicons(()).with_new_names(sample) == []
     chosen = {name for _, copy in copies for name in (slot.name for slot in copy.slots)}
     assert set(SLOTS) <= chosen and len(copies) > 300
     changed = 0
@@ -47,18 +47,18 @@ def test_copies_are_labelled_utterances(sample: list[Utterance]) -> None:
 
 
 def test_as_many_as_wanted(sample: list[Utterance], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_lists, "COPIES", 50)
+    monkeypatch.setattr(training_lexicons, "COPIES", 50)
     for name in SLOTS:
-        assert 20 < len(lists((name,)).with_new_names(sample)) < 90
+        assert 20 < len(lexicons((name,)).with_new_names(sample)) < 90
 
 
 def test_examples_have_the_new_names_flagged(checkpoint: Checkpoint, sample: list[Utterance]) -> None:
     train = sample[:400]
     checkpoint.config = checkpoint.config.replace(flags=KINDS)
     checkpoint.lexicon = compile_lexicon({}, checkpoint.labels.slots)
-    examples = training_examples(checkpoint, Data(train, [], {}, lists()))
-    plain = training_examples(checkpoint, Data(train, [], {}, lists(())))
-    copies = lists().with_new_names(train)
+    examples = training_examples(checkpoint, Data(train, [], {}, lexicons()))
+    plain = training_examples(checkpoint, Data(train, [], {}, lexicons(())))
+    copies = lexicons().with_new_names(train)
     assert len(plain) == len(train) and len(examples) == len(train) + len(copies)
     assert all(len(example.spans) == 0 for example in examples[: len(train)])
     for (index, copy), example in zip(copies, examples[len(train) :]):

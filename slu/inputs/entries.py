@@ -11,9 +11,10 @@ from pathlib import Path
 
 from slu.corpus.tagged import Problem
 from slu.errors import LexiconError
+from slu.files import read_bytes
 from slu.inputs.normalisation import PLAIN, normalise_text
 
-MAX_PHRASE = 62
+MAX_CHARACTERS = 62
 """Most characters of an entry after normalisation: so the set of lengths fits a 64-bit word."""
 
 SEED, FACTOR, WORD = 0xCBF29CE484222325, 0x9E3779B97F4A7C15, (1 << 64) - 1
@@ -23,9 +24,9 @@ _BOM = b"\xef\xbb\xbf"
 _WHITE = b" \t\r"
 
 
-def normalise(phrase: str, normalisation: str = PLAIN) -> str:
+def normalise(entry: str, normalisation: str = PLAIN) -> str:
     """The characters of an entry or a text that are compared."""
-    return "".join(replacement for _, replacement in normalise_text(phrase, normalisation))
+    return "".join(replacement for _, replacement in normalise_text(entry, normalisation))
 
 
 def key_of(normalised: str) -> int:
@@ -36,39 +37,39 @@ def key_of(normalised: str) -> int:
     return (value ^ (value >> 32)) or 1
 
 
-def read_list(path: str | Path, normalisation: str = PLAIN) -> list[str]:
+def read_lexicon(path: str | Path, normalisation: str = PLAIN) -> list[str]:
     """The entries of a lexicon file; raise `LexiconError` with the line of the first one that is not valid."""
-    return parse_list(_content(path), str(path), normalisation)
+    return parse_lexicon(_content(path), str(path), normalisation)
 
 
-def parse_list(content: bytes, where: str, normalisation: str = PLAIN) -> list[str]:
-    """As `read_list`, from the bytes of a file."""
-    phrases = []
-    for number, raw in phrase_lines(content):
-        problem, phrase = read_phrase(raw, normalisation)
+def parse_lexicon(content: bytes, where: str, normalisation: str = PLAIN) -> list[str]:
+    """As `read_lexicon`, from the bytes of a file."""
+    entries = []
+    for number, raw in numbered_lines(content):
+        problem, entry = read_entry(raw, normalisation)
         if problem:
             raise LexiconError(f"{where}:{number}: {problem}")
-        phrases.append(phrase)
-    return phrases
+        entries.append(entry)
+    return entries
 
 
-def check_list(path: str | Path) -> list[Problem]:
+def check_lexicon(path: str | Path) -> list[Problem]:
     """Every problem of a lexicon file, in the order of the lines."""
     problems: list[Problem] = []
     seen: dict[str, int] = {}
     lines = 0
-    for number, raw in phrase_lines(_content(path)):
+    for number, raw in numbered_lines(_content(path)):
         lines += 1
-        error, phrase = read_phrase(raw)
-        characters = normalise(phrase)
+        error, entry = read_entry(raw)
+        characters = normalise(entry)
         if error:
             problems.append(Problem(number, "error", error))
         elif not characters:
             problems.append(
-                Problem(number, "warning", f"{phrase!r}: has no character that can be matched, so it is ignored")
+                Problem(number, "warning", f"{entry!r}: has no character that can be matched, so it is ignored")
             )
         elif characters in seen:
-            problems.append(Problem(number, "warning", f"{phrase!r}: the same as line {seen[characters]}"))
+            problems.append(Problem(number, "warning", f"{entry!r}: the same as line {seen[characters]}"))
         else:
             seen[characters] = number
     if not lines:
@@ -76,7 +77,7 @@ def check_list(path: str | Path) -> list[Problem]:
     return problems
 
 
-def list_files(directory: Path, slots: Sequence[str]) -> list[Path]:
+def lexicon_files(directory: Path, slots: Sequence[str]) -> list[Path]:
     """The files ``SLOT.txt`` of a directory, sorted; raise `LexiconError` for an unknown slot, or if there are none."""
     files = sorted(directory.glob("*.txt"))
     if not files:
@@ -87,28 +88,28 @@ def list_files(directory: Path, slots: Sequence[str]) -> list[Path]:
     return files
 
 
-def phrase_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
+def numbered_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
     """The numbered lines that hold an entry, without the white space around it."""
     for number, line in enumerate(content.removeprefix(_BOM).split(b"\n"), 1):
-        phrase = line.strip(_WHITE)
-        if phrase and not phrase.startswith(b"#"):
-            yield number, phrase
+        entry = line.strip(_WHITE)
+        if entry and not entry.startswith(b"#"):
+            yield number, entry
 
 
-def read_phrase(raw: bytes, normalisation: str = PLAIN) -> tuple[str, str]:
+def read_entry(raw: bytes, normalisation: str = PLAIN) -> tuple[str, str]:
     """What is wrong with a line (empty: nothing), and its entry."""
     try:
-        phrase = raw.decode("utf-8")
+        entry = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         return f"not UTF-8 at byte {error.start} of the entry", ""
-    length = len(normalise(phrase, normalisation))
-    if length > MAX_PHRASE:
-        return f"{length} characters, at most {MAX_PHRASE} fit; shorten it", phrase
-    return "", phrase
+    length = len(normalise(entry, normalisation))
+    if length > MAX_CHARACTERS:
+        return f"{length} characters, at most {MAX_CHARACTERS} fit; shorten it", entry
+    return "", entry
 
 
 def _content(path: str | Path) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_bytes(path)
     except OSError as error:
         raise LexiconError(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -34,7 +34,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     host.set_defaults(func=run_host)
 
-    from bench_arm.device import command as device
+    from bench_arm.commands import device
 
     device.register(places)
 
@@ -43,7 +43,7 @@ def run_host(args: argparse.Namespace) -> int:
     """Measure and print the table. Raises `SluError`."""
     from bench_arm.host.bench import bench_host, table
     from slu.errors import ConfigError
-    from slu.files import write_file
+    from slu.files import write_file, write_result
 
     for option, file in (("--plot", args.plot), ("--curve", args.curve)):
         if file and file.suffix not in (".png", ".svg"):
@@ -52,13 +52,13 @@ def run_host(args: argparse.Namespace) -> int:
     result = bench_host([args.bundle, *args.also], args.data, names, args.threads, args.repeat, args.limit, args.cold)
     print("\n" + "\n".join(table(result)))
     if args.json:
-        write_file(args.json, json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+        write_result(args.json, json.dumps(result, ensure_ascii=False, indent=1) + "\n")
     if args.plot:
         from bench_arm.host.plot import draw
 
         write_file(args.plot, draw(result, args.plot.suffix[1:]))
     if args.curve:
-        from bench_arm.accuracy_plot import draw as draw_accuracy
+        from bench_arm.host.accuracy_plot import draw as draw_accuracy
 
         write_file(args.curve, draw_accuracy(result, args.curve.suffix[1:]))
     return 0

@@ -11,22 +11,24 @@ from slu.corpus.labels import Labels
 from slu.corpus.speech import with_value
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
+from slu.inputs.entries import MAX_CHARACTERS, key_of, lexicon_files, normalise, read_lexicon
 from slu.inputs.flags import LEXICON
 from slu.inputs.lexicon import CompiledLexicon, compile_lexicon
 from slu.inputs.normalisation import PLAIN
-from slu.inputs.phrases import MAX_PHRASE, key_of, list_files, normalise, read_list
 from slu.training.flag_dropout import Dropping
 from slu.training.recipe import LexiconSettings, ModelSettings, Recipe
 
 COPIES = 1000
 """About how many copies with new names a slot gets: enough to learn to trust a lexicon, few compared with the
 corpus."""
+ALL = "*"
+"""In the setting ``own``: every slot of the training part."""
 STRANGE = 0.3
 """Probability that a character of a new name is any ideograph."""
 
 
 @dataclass(frozen=True)
-class TrainingLists:
+class TrainingLexicons:
     """``files``: entries of the lexicon files by slot. ``own``: slots whose values in the training part become entries.
 
     ``by_session``: whether the development part has other sessions, not only other utterances. ``flags``: the kinds
@@ -44,12 +46,12 @@ class TrainingLists:
         """The table for a model of these labels; None if it takes none. Raises `LexiconError` for an unknown slot."""
         if LEXICON not in self.flags:
             return None
-        lists = {name: list(phrases) for name, phrases in self.files.items()}
+        lexicons = {name: list(entries) for name, entries in self.files.items()}
         for name in self.own:
-            lists.setdefault(name, [])
+            lexicons.setdefault(name, [])
         for name, value, _ in self._own_values(train):
-            lists[name].append(value)
-        return compile_lexicon(lists, labels.slots, self.normalisation)
+            lexicons[name].append(value)
+        return compile_lexicon(lexicons, labels.slots, self.normalisation)
 
     def singular(self, labels: Labels, train: Sequence[Utterance]) -> frozenset[tuple[int, int]]:
         """The entries (slot number, key) that come from one utterance (or one session) only.
@@ -61,9 +63,9 @@ class TrainingLists:
         for name, value, source in self._own_values(train):
             sources[labels.slots.index(name), key_of(normalise(value, self.normalisation))].add(source)
         given = {
-            (labels.slots.index(name), key_of(normalise(phrase, self.normalisation)))
+            (labels.slots.index(name), key_of(normalise(entry, self.normalisation)))
             for name in self.own
-            for phrase in self.files.get(name, ())
+            for entry in self.files.get(name, ())
         }
         return frozenset(entry for entry, found in sources.items() if len(found) == 1 and entry not in given)
 
@@ -93,30 +95,38 @@ class TrainingLists:
             for slot in utterance.slots:
                 if slot.name in self.own:
                     for value in {slot.value, slot.correction or slot.value}:
-                        if 0 < len(normalise(value, self.normalisation)) <= MAX_PHRASE:
+                        if 0 < len(normalise(value, self.normalisation)) <= MAX_CHARACTERS:
                             yield slot.name, value, source
 
 
 def _new_name(random: Random, values: Sequence[str]) -> str:
     first, last = (values[int(random.random() * len(values))] for _ in range(2))
     name = first[: (len(first) + 1) // 2] + last[len(last) // 2 :]
-    name = name[: MAX_PHRASE // 2]
+    name = name[: MAX_CHARACTERS // 2]
     return "".join(chr(0x4E00 + int(random.random() * 20902)) if random.random() < STRANGE else c for c in name)
 
 
-def read_training_lists(recipe: Recipe, slots: Sequence[str], by_session: bool) -> TrainingLists | None:
+def read_training_lexicons(recipe: Recipe, slots: Sequence[str], by_session: bool) -> TrainingLexicons | None:
     """The lexicons of the section [lexicon], None without it. ``slots``: those of the training part."""
     if not recipe.has("lexicon"):
         return None
     settings = recipe.section("lexicon", LexiconSettings)
-    for setting, names in (("own", settings.own), ("new_names", settings.new_names)):
+    own = tuple(slots) if settings.own == (ALL,) else settings.own
+    for setting, names in (("own", own), ("new_names", settings.new_names)):
         unknown = [name for name in names if name not in slots]
         if unknown:
             raise ConfigError(
                 f"{recipe.path}: [lexicon] {setting}: the corpus has no slot {unknown[0]!r}; its slots are "
                 f"{', '.join(slots)}"
             )
-    paths = list_files(recipe.resolve(settings.lists), slots) if settings.lists else []
+    paths = lexicon_files(recipe.resolve(settings.lists), slots) if settings.lists else []
     normalisation = recipe.section("model", ModelSettings).normalisation
-    files = {path.stem: read_list(path, normalisation) for path in paths}
-    return TrainingLists(files, settings.own, by_session, settings.flags, settings, settings.new_names, normalisation)
+    return TrainingLexicons(
+        files={path.stem: read_lexicon(path, normalisation) for path in paths},
+        own=own,
+        by_session=by_session,
+        flags=settings.flags,
+        dropping=settings,
+        new_names=settings.new_names,
+        normalisation=normalisation,
+    )

@@ -1,6 +1,6 @@
-"""Write ``simplified.txt``: traditional characters and the simplified ones that they are read as.
+"""Write ``slu/inputs/simplified.txt``: traditional characters and the simplified ones that they are read as.
 
-    pip install opencc==1.4.2 && python -m slu.inputs.make_simplified
+    pip install opencc==1.4.2 && python tools/make_simplified.py
 
 OpenCC (https://github.com/BYVoid/OpenCC, Apache License 2.0) converts a character at a time; what is one code point of
 the Basic Multilingual Plane before and after is kept. Compatibility ideographs are read as what they decompose to.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
-OUTPUT = Path(__file__).with_name("simplified.txt")
+OUTPUT = Path(__file__).parents[1] / "slu/inputs/simplified.txt"
 
 
 def main() -> None:

@@ -6,8 +6,9 @@ import argparse
 import json
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from bench_arm.device import FOLDER
 if TYPE_CHECKING:
     from bench_arm.device.phone import Phone
     from bench_arm.device.run import Plan
+    from slu.corpus.tagged import Utterance
 
 LIMIT = 100
 CLUSTERS = ("big", "middle", "little", "any")
@@ -41,6 +43,7 @@ def register(places: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     device.add_argument("--through", metavar="COMMAND", default="", help="a program of the phone that runs the others")
     device.add_argument("--folder", metavar="DIR", default=FOLDER, help="where on the phone (%(default)s)")
+    device.add_argument("--app", action="store_true", help="also inside the installed demo app (make android-install)")
     device.set_defaults(func=run_device)
 
     emulated = places.add_parser(
@@ -100,7 +103,8 @@ def run_device(args: argparse.Namespace) -> int:
 
     def one(serial: str) -> dict[str, Any]:
         with Phone(chosen[serial], quiet=len(chosen) > 1, folder=args.folder) as phone:
-            return _measure(args, plan, phone, _place(args, serial, len(chosen) > 1))
+            more = _in_app(args, phone) if args.app else None
+            return _measure(args, plan, phone, _place(args, serial, len(chosen) > 1), more)
 
     if len(chosen) == 1:
         _show(args, one(next(iter(chosen))))
@@ -132,11 +136,14 @@ def run_emulated(args: argparse.Namespace) -> int:
     faults = Faults([parse_fault(text) for text in args.fault])
     profile = get_profile(args.profile)
     out = _place(args, f"emulated-{profile.name}", False)
-    with (
-        tempfile.TemporaryDirectory(prefix="slu-phone-") as root,
-        Daemon(Machine(profile, Path(root), faults), keys=False) as daemon,
-        Phone(lambda: _named(connect_tcp(daemon.serial), f"emulated-{profile.name}")) as phone,
-    ):
+    with ExitStack() as stack:
+        machine = Machine(profile, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slu-phone-"))), faults)
+        if args.lite or args.fastdeploy:
+            from bench_arm.emulated.packages import arm64_root
+
+            machine.add_libraries(arm64_root())
+        daemon = stack.enter_context(Daemon(machine, keys=False))
+        phone = stack.enter_context(Phone(lambda: _named(connect_tcp(daemon.serial), f"emulated-{profile.name}")))
         peers: Callable[..., None] | None = None
         if args.peers:
             from bench_arm.emulated.peers import measure_peers
@@ -144,6 +151,23 @@ def run_emulated(args: argparse.Namespace) -> int:
             peers = measure_peers
         _show(args, _measure(args, plan, phone, out, peers))
     return 0
+
+
+def _in_app(args: argparse.Namespace, phone: Phone) -> Callable[..., None]:
+    """What measures inside the app as well; that it is installed is seen before anything is measured."""
+    from bench_arm.device.app import measure_app, require_app
+    from slu.errors import ConfigError
+    from slu.runtime.bundle import open_directory
+    from slu.runtime.formats import GGUF
+
+    if not (args.bundle / GGUF.files[0]).is_file():
+        raise ConfigError(f"{args.bundle}: has no {GGUF.files[0]}, which the app opens; export it with --format gguf")
+    require_app(phone)
+
+    def measure(bundle: Path, path: Path, utterances: Sequence[Utterance]) -> None:
+        measure_app(phone, path, open_directory(bundle), utterances, args.repeat, args.timeout, args.keep)
+
+    return measure
 
 
 def _named(connection: Any, label: str) -> Any:
@@ -184,7 +208,7 @@ def _place(args: argparse.Namespace, serial: str, several: bool) -> Path:
 
 
 def _measure(
-    args: argparse.Namespace, plan: Plan, phone: Phone, out: Path, peers: Callable[..., None] | None = None
+    args: argparse.Namespace, plan: Plan, phone: Phone, out: Path, more: Callable[..., None] | None = None
 ) -> dict[str, Any]:
     """Run the plan; what is written even when it fails is the summary of what is there."""
     from bench_arm.device.programs import BUILT, entries
@@ -195,16 +219,16 @@ def _measure(
     from slu.evaluation.evaluate import check_labels
     from slu.files import write_file
 
-    found, left_out, labels = entries(plan.bundle, args.cli or BUILT, args.lite, args.fastdeploy)
+    found, left_out, model = entries(plan.bundle, args.cli or BUILT, args.lite, args.fastdeploy)
     utterances = read_corpus(plan.data)
-    check_labels(utterances, labels, plan.data)
+    check_labels(utterances, model.labels, plan.data)
     if args.limit < len(utterances):
         chosen = sorted(random.Random(0).sample(range(len(utterances)), args.limit))
         utterances = [utterances[number] for number in chosen]
     try:
-        results: Results = measure(phone, plan, found, utterances, labels, left_out, out)
-        if peers:
-            peers(plan.bundle, results.path, utterances)
+        results: Results = measure(phone, plan, found, utterances, model, left_out, out)
+        if more:
+            more(plan.bundle, results.path, utterances)
     finally:
         if (out / FILE).is_file():
             summary = summarise(read_lines(out / FILE))

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_arm.accuracy_plot import draw, frontier, points
+from bench_arm.host.accuracy_plot import draw, frontier, points
 
 MODELS = {
     "2x32": (0.25, 0.006, 82.0),

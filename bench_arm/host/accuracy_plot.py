@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from bench_arm.plots import PRINT, Theme, _dress, _label_points, _pad, _panels, _style
+from bench_arm.plots import PRINT, Theme, drawing_style, dress, label_points, new_panels, pad_limits
 
 WIDTH, HEIGHT = 1000, 400
 """CSS pixels, as in `bench_arm.plots`."""
@@ -35,7 +35,7 @@ def frontier(values: list[tuple[float, float]]) -> list[tuple[float, float]]:
 def draw(result: dict[str, Any], form: str, theme: Theme = PRINT) -> bytes:
     """The two panels as a PNG or SVG file; a line joins the models of the Pareto front."""
     models = points(result)
-    figure, panels = _panels(1, 2, WIDTH, HEIGHT)
+    figure, panels = new_panels(1, 2, WIDTH, HEIGHT)
     for axes, column, below in zip(panels, (1, 2), ("size of the file, MB", "milliseconds from text to answer")):
         values = [(float(model[column]), model[3]) for model in models]
         best = frontier(values)
@@ -46,11 +46,11 @@ def draw(result: dict[str, Any], form: str, theme: Theme = PRINT) -> bytes:
             axes.plot(x, y, "o", color=color, ms=6, mec=theme.ground, mew=1, zorder=4)
             marks.append((x, y, model[0], color))
         axes.set_xscale("log")
-        _pad(axes, [x for x, _ in values], [y for _, y in values])
-        _dress(axes, theme, "exact, %", below + " (log scale)")
-        _label_points(axes, marks, [best])
+        pad_limits(axes, [x for x, _ in values], [y for _, y in values])
+        dress(axes, theme, "exact, %", below + " (log scale)")
+        label_points(axes, marks, [best])
     buffer = io.BytesIO()
-    with _style({"svg.hashsalt": "slu"}):
+    with drawing_style({"svg.hashsalt": "slu"}):
         metadata = {"Date": None} if form == "svg" else {}
         figure.savefig(buffer, format=form, dpi=144, facecolor=theme.ground, metadata=metadata)
     return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""``slu export`` and ``slu run``."""
