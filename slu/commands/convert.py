@@ -21,7 +21,7 @@ def convert(args: argparse.Namespace) -> int:
     from slu.corpus.formats.table import FORMATS
     from slu.corpus.tagged import read_corpus, write_corpus
     from slu.errors import ConfigError, CorpusError
-    from slu.files import write_file
+    from slu.files import write_result
 
     for option, name, known in (
         ("--from", args.source, tuple(FORMATS)),
@@ -53,7 +53,7 @@ def convert(args: argparse.Namespace) -> int:
             for where, kind, message, left_out in findings.problems
         ]
         report = {"utterances": len(utterances), "left_out": findings.left_out, "problems": problems}
-        write_file(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+        write_result(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     print(f"{named}; {findings.left_out} left out")
     return 0
 

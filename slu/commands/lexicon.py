@@ -89,7 +89,7 @@ def run_trial(args: argparse.Namespace) -> int:
     for row in results:
         measures = (row[name] for name in ("slot_before", "slot_after", "exact_before", "exact_after"))
         rows.append([row["slot"], str(row["names"]), str(row["utterances"]), *(f"{value:.2f}" for value in measures)])
-    print("\n".join(markdown_table(rows)))
     if args.json:
         write_result(args.json, json.dumps({"model": str(args.model), "results": results}, indent=1) + "\n")
+    print("\n".join(markdown_table(rows)))
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -139,9 +140,10 @@ def test_the_app_says_what_is_wrong(
 ) -> None:
     daemon = emulate()
     install(daemon)
-    (tmp_path / "model.gguf").write_bytes(b"no model")
+    damaged = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+    (damaged / "model.gguf").write_bytes(b"no model")
     with pytest.raises(AppError, match="the benchmark in the app failed: .*not a GGUF file|failed: .*"):
-        measure(phone_of(daemon), tmp_path / FILE, tmp_path, few_utterances)
+        measure(phone_of(daemon), tmp_path / FILE, damaged, few_utterances)
     with pytest.raises(AppError, match="2,000,000"):
         measure(phone_of(daemon), tmp_path / FILE, tiny_bundle, few_utterances, rounds=1_000_000)
 
