@@ -11,7 +11,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -30,7 +29,7 @@ Cut = Callable[[str], list[tuple[str, str]]]
 @dataclass(frozen=True)
 class AugmentSettings:
     """How many texts are made from each utterance of the training part: with another name, with other words, runs of
-    words.
+    words; ``spoken``: copies with phrases around them, as the section [speech] makes them.
 
     Fewer are made from an utterance without a name, or with a single word.
     """
@@ -38,10 +37,11 @@ class AugmentSettings:
     names: int = 1
     words: int = 1
     runs: int = 1
+    spoken: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.names, self.words, self.runs) < 0:
-            raise ConfigError("names, words and runs must not be negative")
+        if min(self.names, self.words, self.runs, self.spoken) < 0:
+            raise ConfigError("names, words, runs and spoken must not be negative")
 
 
 def augment(
@@ -94,7 +94,7 @@ def word_cutter() -> Cut:
 def cut_between_slots(utterance: Utterance, cut: Cut) -> list[tuple[str, str]]:
     """The words of an utterance, each with its part of speech; none reaches over the end of a slot."""
     limits = sorted({0, len(utterance.text), *(end for slot in utterance.slots for end in (slot.start, slot.end))})
-    return [pair for start, end in pairwise(limits) for pair in cut(utterance.text[start:end])]
+    return [pair for start, end in zip(limits, limits[1:]) for pair in cut(utterance.text[start:end])]
 
 
 def _with_other_words(random: Random, words: list[tuple[str, str]], alike: dict[str, list[str]]) -> str:

@@ -24,6 +24,7 @@ from slu.inputs.flags import FlagColumns
 from slu.model.checkpoint import Checkpoint
 from slu.model.config import ModelConfig
 from slu.progress import Progress
+from slu.training.augmentation import Added, more_spoken
 from slu.training.batches import unlabelled_examples
 from slu.training.data import Data
 from slu.training.fit import Objective, TrainingSettings, loss_of
@@ -69,15 +70,23 @@ def step(work: Work) -> Made:
         train_stage(work.recipe, work.data, work.source.with_name(f"{work.source.name}-{n + 1}"), resume=True, number=n)
         for n in range(1, work.settings.teachers)
     ]
-    return train_student(student, [work.before, *others], work.data, work.settings, work.workspace)
+    copies = work.settings.augment.spoken
+    spoken = more_spoken(work.recipe, work.data.train, work.data.lists, copies) if copies else []
+    return train_student(student, [work.before, *others], work.data, work.settings, work.workspace, spoken)
 
 
 def train_student(
-    student: Checkpoint, teachers: Sequence[Checkpoint], data: Data, settings: StudentSettings, workspace: Path
+    student: Checkpoint,
+    teachers: Sequence[Checkpoint],
+    data: Data,
+    settings: StudentSettings,
+    workspace: Path,
+    spoken: Sequence[Added] = (),
 ) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
     """Train ``student`` to imitate ``teachers``. Returns what `run_training` does.
 
-    Raises `ConfigError` when not all of them have the same vocabulary and the same labels.
+    ``spoken``: copies of the training part, of which the labels are not used (see `AugmentSettings`). Raises
+    `ConfigError` when not all teachers have the same vocabulary and the same labels.
     """
     if any(teacher.vocab != student.vocab or teacher.labels != student.labels for teacher in teachers):
         raise ConfigError("student: the teachers differ in vocabulary or labels; train them by the same recipe")
@@ -85,7 +94,7 @@ def train_student(
 
     def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example]]:
         labelled = training_examples(small, data)
-        unlabelled = _new_examples(small, labelled, data, settings)
+        unlabelled = _new_examples(small, labelled, data, settings, spoken)
         counts.update(labelled=len(labelled), unlabelled=len(unlabelled))
         loss = loss_of(settings.training, small)
         examples = ask([select(teacher) for teacher in teachers], [*labelled, *unlabelled], loss)
@@ -144,10 +153,15 @@ def ask(teachers: Sequence[Checkpoint], examples: Sequence[Example], loss: Loss)
 
 
 def _new_examples(
-    checkpoint: Checkpoint, examples: Sequence[Example], data: Data, settings: StudentSettings
+    checkpoint: Checkpoint,
+    examples: Sequence[Example],
+    data: Data,
+    settings: StudentSettings,
+    spoken: Sequence[Added],
 ) -> list[Example]:
     """Texts without labels; the previous intent is that of the utterance that a text was made from."""
     names = names_by_slot(data.train, data.lexicons.files if data.lexicons else {})
     made = augment(data.train, names, settings.augment)
+    made += [(one.source, one.utterance.text) for one in spoken if one.source is not None]
     found = unlabelled_examples([text for _, text in made], checkpoint)
     return [replace(example, previous=examples[i].previous) for (i, _), example in zip(made, found)]

@@ -14,6 +14,7 @@ import numpy as np
 from compress.steps import Made, Work
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
+from slu.inputs.coverage import coverage
 from slu.inputs.vocab import count_tokens, special_ids
 from slu.model.checkpoint import Checkpoint
 from slu.model.config import ModelConfig
@@ -32,7 +33,10 @@ class VocabSettings:
 
 def step(work: Work) -> Made:
     """See `prune_vocab`."""
-    return (*prune_vocab(work.before, work.data.learned, work.data.dev, work.settings), [])
+    pruned, report = prune_vocab(work.before, work.data.learned, work.data.dev, work.settings)
+    covered = coverage(work.data.train, pruned.tokenizer(), pruned.config.max_length)
+    work.say("\n".join(f"vocab: {line}" for line in covered.lines()))
+    return pruned, {**report, "coverage": covered.to_json()}, []
 
 
 def prune_vocab(

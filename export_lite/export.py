@@ -15,14 +15,13 @@ from export_lite.labels_file import add_labels_file
 from export_lite.parity import Reference, measure, reference, require_parity
 from slu.corpus.utterance import Utterance
 from slu.errors import BundleError, ConfigError, SluError
-from slu.files import MARK, check_output_directory, new_directory, sha256
+from slu.files import MARK, damage_of, new_directory, remove_leftovers, sha256
 from slu.inputs.flags import FlagColumns
-from slu.manifest import Manifest, library_versions
+from slu.lock import only_writer
+from slu.manifest import Manifest, check_replaceable, library_versions
 from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, VOCAB, WEIGHTS, Checkpoint, load_checkpoint
-from slu.runtime.bundle import graph_inputs
+from slu.runtime.bundle import EXPORT_STAGE, graph_inputs, open_directory
 from slu.runtime.formats import BACKENDS, FORMATS, INT8, Format, resolve
-
-EXPORT_STAGE = "export"
 
 
 def export_bundle(
@@ -46,7 +45,7 @@ def export_bundle(
     checkpoint = load_checkpoint(source)
     formats = default_formats(checkpoint) if formats is None else formats
     length = _checked(formats, length, checkpoint)
-    check_output_directory(target)
+    check_replaceable(target, EXPORT_STAGE)
     if target.resolve() == source.resolve():
         raise BundleError(f"{target}: is the checkpoint itself; choose another --out")
     _load_frameworks()
@@ -109,6 +108,15 @@ def export_up_to_date(
 ) -> Manifest:
     """As `export_bundle`, unless ``out`` exists already: complete, from the same files and by the same versions."""
     source, target = Path(checkpoint_dir), Path(out)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with only_writer(target):
+        remove_leftovers(target)
+        return _export_up_to_date(source, target, formats, length, say)
+
+
+def _export_up_to_date(
+    source: Path, target: Path, formats: Sequence[str] | None, length: int | None, say: Callable[[str], None]
+) -> Manifest:
     if (target / MARK).is_file():
         try:
             manifest = Manifest.load(target, BundleError)
@@ -117,13 +125,15 @@ def export_up_to_date(
             config = _config(formats_, _checked(formats_, length, checkpoint), checkpoint)
             wanted = (EXPORT_STAGE, _inputs(source), config, _versions(formats_))
             settings = {key: value for key, value in manifest.config.items() if key != "files"}
-            files = manifest.config.get("files", {})
-            whole = all((target / name).is_file() and sha256(target / name) == e["sha256"] for name, e in files.items())
-            if whole and files and (manifest.stage, manifest.inputs, settings, manifest.versions) == wanted:
+            damage = damage_of(target)
+            if damage:
+                raise BundleError(damage)
+            open_directory(target).require(*manifest.config["files"])
+            if (manifest.stage, manifest.inputs, settings, manifest.versions) == wanted:
                 say(f"export: up to date in {target}")
                 return manifest
-        except BundleError:
-            pass
+        except SluError as error:
+            say(f"export: {target} is damaged ({damage_of(target) or error}); it is made again")
     return export_bundle(source, target, formats, length, say=say)
 
 

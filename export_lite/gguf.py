@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,7 +92,7 @@ def add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
     writer.add_array(f"{ARCHITECTURE}.slots_of_intent.counts", [len(slots) for slots in taken])
     writer.add_array(f"{ARCHITECTURE}.slots_of_intent.slots", [slot for slots in taken for slot in sorted(slots)])
     writer.add_float64(f"{ARCHITECTURE}.threshold", checkpoint.manifest.threshold)
-    writer.add_string(f"{ARCHITECTURE}.manifest", json.dumps(asdict(checkpoint.manifest), ensure_ascii=False))
+    writer.add_string(f"{ARCHITECTURE}.manifest", json.dumps(checkpoint.manifest.to_json(), ensure_ascii=False))
     writer.add_tokenizer_model("ernie-wordpiece")
     writer.add_token_list(checkpoint.vocab)
 

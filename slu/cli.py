@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from slu.errors import SluError
 from slu.platform import entry_points, missing_extra, prepare_paddle
+from slu.tables import shown
 
 ORDER = ("data", "lexicon", "train", "compress", "export", "eval", "parse", "run", "bench", "report", "inspect")
 """Commands as they are listed; others follow."""
@@ -87,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.flush()  # while its errors can still be explained
         return code
     except SluError as error:
-        return _fail(" ".join(str(error).split("\n")))
+        return _fail(shown(" ".join(str(error).split("\n"))))
     except ModuleNotFoundError as error:
         what = missing_extra(error.name or "")
         if what is None:

@@ -4,40 +4,155 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from slu.errors import OutputError
+from slu.lock import only_writer
 
 MARK = "manifest.json"
 """Every directory this project makes has one; a directory without it is somebody else's."""
+FILES, DIGEST = "files", "digest"
+"""Fields of it: hashes of the other files by their names, and one of all its other fields."""
+_OWN = re.compile(
+    r"(manifest|config|labels|evaluation|training)\.json|(vocab|train|dev|test|pins)\.txt|(lexicon|model)\.safetensors"
+    r"|labels\.gguf|model\.[a-z0-9.]+|visualdl|README\.md"
+)
+"""Names of what is in a directory that this project makes."""
 
 
 @contextlib.contextmanager
 def new_directory(path: str | Path) -> Iterator[Path]:
     """Yield a temporary directory that becomes ``path`` when the block ends, and vanishes when it fails.
 
-    A directory made by this project is replaced; anything else that is there is left alone (`OutputError`).
+    A directory made by this project is replaced; anything else that is there is left alone (`OutputError`). Its
+    manifest gets the hashes of the other files (see `damage_of`), and all is on the disk before it is called ``path``.
     """
     target = Path(path)
     check_output_directory(target)
+    if target.name in ("", ".."):
+        raise OutputError(f"{target}: is a directory that is in use; give --out a name of its own")
     temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
-        temporary.chmod(0o755)
-        yield temporary
-        _replace(temporary, target)
+        with only_writer(target):
+            remove_leftovers(target)
+            temporary = _new_sibling(target, ".tmp")
+            yield temporary
+            _seal(temporary)
+            _replace(temporary, target)
     except OSError as error:
         raise _output_error(target, error) from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftovers(target: Path) -> None:
+    """Remove what a run that was killed left beside ``target``. Only who is its one writer may do that.
+
+    A directory that was about to be replaced comes back.
+    """
+    for old in target.parent.glob(f".{glob.escape(target.name)}.*.old"):
+        if (old / "old").is_dir() and not target.exists():
+            os.rename(old / "old", target)  # noqa: PTH104
+    for kind in ("tmp", "old"):
+        for left in target.parent.glob(f".{glob.escape(target.name)}.*.{kind}"):
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
+def damage_of(directory: Path) -> str:
+    """What is not as it was when `new_directory` made the directory, a few words; empty if nothing is.
+
+    Of a directory that an older version made, which lists no hashes, nothing is known to be damaged.
+    """
+    try:
+        manifest = json.loads(read_bytes(directory / MARK, 64 << 20))
+    except OSError as error:
+        return f"{MARK} cannot be read, {error.strerror}"
+    except (ValueError, RecursionError):
+        return f"{MARK} is empty or not whole"
+    if not isinstance(manifest, dict) or not isinstance(manifest.get(FILES, {}), dict):
+        return f"{MARK} is not whole"
+    if FILES not in manifest and DIGEST not in manifest:
+        return ""
+    if manifest.get(DIGEST) != _digest(manifest):
+        return f"{MARK} was changed"
+    for name, wanted in manifest.get(FILES, {}).items():
+        try:
+            if sha256(directory / name) != wanted:
+                return f"{name} was changed or is not whole"
+        except OSError as error:
+            return f"{name} cannot be read, {error.strerror}"
+    return ""
+
+
+def _seal(directory: Path) -> None:
+    """Put the hashes of the files into the manifest, if there is one, and all of them on the disk."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file() and path != directory / MARK)
+    if (directory / MARK).is_file():
+        manifest = json.loads((directory / MARK).read_bytes())
+        manifest[FILES] = {path.relative_to(directory).as_posix(): sha256(path) for path in files}
+        manifest[DIGEST] = _digest(manifest)
+        text = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
+        (directory / MARK).write_text(text, encoding="utf-8")
+        files.append(directory / MARK)
+    for path in (*files, *(path for path in directory.rglob("*") if path.is_dir()), directory):
+        _sync(path)
+
+
+def _remove_temporary_files(target: Path) -> None:
+    """What `write_file` left for ``target`` in processes that are no more."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
+        number = left.name.split(".")[-2]
+        if number.isdigit() and not _is_alive(int(number)):
+            left.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True  # it belongs to somebody else
+    return True
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    rest = {name: value for name, value in manifest.items() if name != DIGEST}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Have the system write a file, or the names in a directory, to the disk, as far as it can."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some file systems cannot do that for directories
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _new_sibling(target: Path, suffix: str) -> Path:
+    """A new directory beside ``target``, with the permissions that the user gives to new directories."""
+    while True:
+        path = target.with_name(f".{target.name}.{secrets.token_hex(4)}{suffix}")
+        with contextlib.suppress(FileExistsError):
+            path.mkdir()
+            return path
 
 
 def check_output_directory(path: str | Path) -> None:
@@ -65,11 +180,81 @@ def write_file(path: str | Path, data: bytes | str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             temporary.write_bytes(raw)
+            _sync(temporary)
             os.replace(temporary, target)  # noqa: PTH105
+            _sync(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
+        _remove_temporary_files(target)
     except OSError as error:
         raise _output_error(target, error) from error
+
+
+MOST_BYTES = 1 << 30
+"""Of a file that is read into memory as a whole: a corpus, a list, JSON."""
+_MOST_HASHED = 1 << 32
+
+
+def write_result(path: str | Path, data: str) -> None:
+    """As `write_file`, for a file that the user names: one that this program did not write is left alone.
+
+    What is there must be of the same kind as ``data``: an object with half of its names or more, a page or a table with
+    the same head. Otherwise `OutputError`.
+    """
+    target = Path(path)
+    if target.is_file() and not _is_like(target, data):
+        raise OutputError(f"{target}: holds something else than this command writes; choose another file, or remove it")
+    write_file(target, data)
+
+
+def write_new(path: str | Path, data: bytes) -> None:
+    """As `write_file`, where nothing is but these bytes or an empty file; otherwise `OutputError`."""
+    target = Path(path)
+    if target.is_file() and target.stat().st_size and sha256(target) != hashlib.sha256(data).hexdigest():
+        raise OutputError(f"{target}: exists already; choose another --out, or remove it")
+    write_file(target, data)
+
+
+def _is_like(target: Path, data: str) -> bool:
+    try:
+        old = read_bytes(target).decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    if not old or old == data:
+        return True
+    try:
+        before, after = json.loads(old), json.loads(data)
+    except (ValueError, RecursionError):
+        # The head of a page up to its title, or the names of the columns of a table.
+        head = data[: data.find("<title>") + 1 or data.find("\n") + 1]
+        return len(head) > 20 and old.startswith(head)
+    if isinstance(before, dict) and isinstance(after, dict):
+        return 2 * len(set(before) & set(after)) >= len(after)
+    return isinstance(before, list) and isinstance(after, list) and bool(before)
+
+
+def open_regular(path: str | Path, most: int = _MOST_HASHED) -> BinaryIO:
+    """Open a file to read it; raise `OSError` for a pipe, at which opening would wait, a device, a directory, and for
+    more than ``most`` bytes, which need not be on the disk at all."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "a pipe or a device; write its content to a file", str(path))
+        if status.st_size > most:
+            raise OSError(errno.EFBIG, f"larger than {most >> 20} MiB", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_bytes(path: str | Path, most: int = MOST_BYTES) -> bytes:
+    """The content of a regular file of at most ``most`` bytes; raises `OSError`, see `open_regular`."""
+    with open_regular(path, most) as stream:
+        return stream.read()
 
 
 def sha256(path: str | Path) -> str:
@@ -80,19 +265,30 @@ def sha256(path: str | Path) -> str:
         for child in sorted(p for p in source.rglob("*") if p.is_file()):
             digest.update(f"{child.relative_to(source).as_posix()}\0{sha256(child)}\n".encode())
         return digest.hexdigest()
-    with source.open("rb") as stream:
+    with open_regular(source) as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
 
 
 def _is_marked(directory: Path) -> bool:
-    """Whether this project made it: other programs have a file of the same name, with other fields."""
+    """Whether this project made it: other programs have a file of the same name, with other fields.
+
+    One whose manifest is no longer whole is recognised by the names of its files, all of which must be known.
+    """
     try:
-        manifest = json.loads((directory / MARK).read_bytes())
-    except (OSError, ValueError, RecursionError):
+        manifest = json.loads(read_bytes(directory / MARK, 64 << 20))
+    except (ValueError, RecursionError):
+        manifest = {DIGEST: ""}
+    except OSError:
         return False
-    return isinstance(manifest, dict) and {"format_version", "stage"} <= set(manifest)
+    if not isinstance(manifest, dict):
+        return False
+    if {"format_version", "stage"} <= set(manifest):
+        return True
+    names = [path.name for path in directory.iterdir()]
+    sealed = DIGEST in manifest or FILES in manifest
+    return sealed and len(names) > 1 and all(_OWN.fullmatch(name) for name in names)
 
 
 def _write_device(target: Path, raw: bytes) -> None:
@@ -109,12 +305,14 @@ def _write_device(target: Path, raw: bytes) -> None:
 def _replace(temporary: Path, target: Path) -> None:
     if not target.exists():
         os.rename(temporary, target)  # noqa: PTH104
+        _sync(target.parent)
         return
-    retired = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+    retired = _new_sibling(target, ".old")
     try:
         os.rename(target, retired / "old")  # noqa: PTH104
         try:
             os.rename(temporary, target)  # noqa: PTH104
+            _sync(target.parent)
         except OSError:
             os.rename(retired / "old", target)  # noqa: PTH104
             raise

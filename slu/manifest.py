@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slu.errors import CheckpointError, SluError
-from slu.files import MARK, write_file
+from slu.errors import CheckpointError, OutputError, SluError
+from slu.files import DIGEST, FILES, MARK, check_output_directory, damage_of, read_bytes, write_file
 
+MOST_JSON = 64 << 20
+"""Bytes of a file of JSON."""
 FORMAT_VERSION = 1
 """Raised when an older reader would misunderstand a newer directory."""
 
@@ -20,6 +22,7 @@ class Manifest:
 
     ``versions``: libraries. ``metrics``: measures on named data (percent). ``threshold``: the confidence below
     which an utterance is answered with "understood": false. ``history``: manifests of the stages before, oldest first.
+    ``files``, ``digest``: see `slu.files.damage_of`; they are about the directory, not about what made it.
     """
 
     stage: str = ""
@@ -30,6 +33,8 @@ class Manifest:
     threshold: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     format_version: int = FORMAT_VERSION
+    files: dict[str, str] = field(default_factory=dict, compare=False)
+    digest: str = field(default="", compare=False)
 
     @classmethod
     def load(cls, directory: str | Path, error: type[SluError] = CheckpointError) -> Manifest:
@@ -47,11 +52,17 @@ class Manifest:
             ("config", dict),
             ("versions", dict),
             ("metrics", dict),
+            ("files", dict),
             ("history", list),
         ):
             if not isinstance(data.get(name, kind()), kind):
                 what = "an object" if kind is dict else "a list"
                 raise error(f"{path}: {name} must be {what}, not {type(data[name]).__name__}; make the directory again")
+        for name in ("inputs", "versions"):
+            if not all(isinstance(value, str) for value in data.get(name, {}).values()):
+                raise error(f"{path}: {name} must be names with texts; make the directory again")
+        if not all(isinstance(stage, dict) for stage in data.get("history", [])):
+            raise error(f"{path}: history must be a list of objects; make the directory again")
         threshold = data.get("threshold", 0.0)
         if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
             raise error(f"{path}: threshold is {threshold!r}; it must be a number from 0 to 1")
@@ -60,18 +71,37 @@ class Manifest:
         return cls(**data)
 
     def save(self, directory: str | Path) -> None:
-        write_file(Path(directory) / MARK, json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n")
+        write_file(Path(directory) / MARK, json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n")
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields without those about the files of a directory."""
+        return {name: value for name, value in asdict(self).items() if name not in (FILES, DIGEST)}
 
     def as_history(self) -> list[dict[str, Any]]:
         """What the next stage's manifest has as its history: this one's, and this one without it."""
-        own = {k: v for k, v in asdict(self).items() if k not in ("history", "format_version")}
+        own = {k: v for k, v in self.to_json().items() if k not in ("history", "format_version")}
         return [*self.history, own] if self.stage else list(self.history)
+
+
+def check_replaceable(out: Path, stage: str) -> None:
+    """Raise `OutputError` unless ``out`` is free, or holds an earlier result of the same stage, damaged or not."""
+    check_output_directory(out)
+    if not (out / MARK).is_file():
+        return
+    try:
+        found = Manifest.load(out, OutputError).stage
+    except OutputError:
+        if damage_of(out):
+            return  # one of this project's that is no longer whole
+        raise
+    if found != stage and not damage_of(out).startswith(MARK):
+        raise OutputError(f"{out}: contains the result of {found or 'no stage'}, not of {stage}; choose another --out")
 
 
 def read_json(path: Path, error: type[SluError]) -> dict[str, Any]:
     """Read a JSON object from a file, or raise ``error`` with one line that says what is wrong."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_bytes(path, MOST_JSON))
     except OSError as problem:
         raise error(f"{path}: cannot be read ({problem.strerror})") from problem
     except (ValueError, RecursionError) as problem:  # not UTF-8, not JSON, or a number of thousands of digits

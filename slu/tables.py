@@ -1,12 +1,29 @@
-"""Tables that read well in a terminal and in a Markdown file."""
+"""Text for people: tables that read well in a terminal and in a Markdown file, and names that may hold anything."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Sequence
+from typing import Any
+
+_CONTROL = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Controls of C0 and C1, line breaks and the controls of the bidirectional algorithm: terminals obey them."""
+
+
+def shown(text: str) -> str:
+    """A text with escapes for all that a terminal would take for a command, except for line breaks. JSON stays JSON."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def json_line(value: Any) -> str:
+    """JSON on one line, characters as they are, except for those that `shown` escapes."""
+    return shown(json.dumps(value, ensure_ascii=False))
 
 
 def markdown_table(cells: Sequence[Sequence[str]]) -> list[str]:
     """Rows of equal length, the header first, as lines of a Markdown table with aligned columns."""
+    cells = [[shown(cell) for cell in row] for row in cells]
     widths = _widths(cells)
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in cells]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
@@ -21,6 +38,7 @@ def text_table(
     ``left``: numbers of the columns whose cells begin at the same place; those of the others end at it. ``gap``: spaces
     between columns, ``indent``: before the first.
     """
+    cells = [[shown(cell) for cell in row] for row in cells]
     widths = _widths(cells)
     lines = []
     for row in cells:

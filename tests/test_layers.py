@@ -10,7 +10,7 @@ from slu.heads.table import HEADS
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    ("slu.errors", "slu.files", "slu.manifest", "slu.platform", "slu.progress", "slu.tables", "slu.cli"),
+    ("slu.errors", "slu.files", "slu.lock", "slu.manifest", "slu.platform", "slu.progress", "slu.tables", "slu.cli"),
     ("slu.corpus",),
     ("slu.inputs",),
     ("slu.heads",),

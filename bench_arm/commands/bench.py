@@ -43,16 +43,15 @@ def run_host(args: argparse.Namespace) -> int:
     """Measure and print the table. Raises `SluError`."""
     from bench_arm.host.bench import bench_host, table
     from slu.errors import ConfigError
-    from slu.files import write_file
+    from slu.files import write_file, write_result
 
     for option, file in (("--plot", args.plot), ("--curve", args.curve)):
         if file and file.suffix not in (".png", ".svg"):
             raise ConfigError(f"{option} {file}: the extension must be .png or .svg")
     names = [name.strip() for name in args.backend.split(",") if name.strip()]
     result = bench_host([args.bundle, *args.also], args.data, names, args.threads, args.repeat, args.limit, args.cold)
-    print("\n" + "\n".join(table(result)))
-    if args.json:
-        write_file(args.json, json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+    if args.json:  # before anything is printed: standard output may be full or closed
+        write_result(args.json, json.dumps(result, ensure_ascii=False, indent=1) + "\n")
     if args.plot:
         from bench_arm.host.plot import draw
 
@@ -61,4 +60,5 @@ def run_host(args: argparse.Namespace) -> int:
         from bench_arm.host.accuracy_plot import draw as draw_accuracy
 
         write_file(args.curve, draw_accuracy(result, args.curve.suffix[1:]))
+    print("\n" + "\n".join(table(result)))
     return 0

@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,11 +136,14 @@ def run_emulated(args: argparse.Namespace) -> int:
     faults = Faults([parse_fault(text) for text in args.fault])
     profile = get_profile(args.profile)
     out = _place(args, f"emulated-{profile.name}", False)
-    with (
-        tempfile.TemporaryDirectory(prefix="slu-phone-") as root,
-        Daemon(Machine(profile, Path(root), faults), keys=False) as daemon,
-        Phone(lambda: _named(connect_tcp(daemon.serial), f"emulated-{profile.name}")) as phone,
-    ):
+    with ExitStack() as stack:
+        machine = Machine(profile, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slu-phone-"))), faults)
+        if args.lite or args.fastdeploy:
+            from bench_arm.emulated.packages import arm64_root
+
+            machine.add_libraries(arm64_root())
+        daemon = stack.enter_context(Daemon(machine, keys=False))
+        phone = stack.enter_context(Phone(lambda: _named(connect_tcp(daemon.serial), f"emulated-{profile.name}")))
         peers: Callable[..., None] | None = None
         if args.peers:
             from bench_arm.emulated.peers import measure_peers
@@ -151,12 +155,13 @@ def run_emulated(args: argparse.Namespace) -> int:
 
 def _in_app(args: argparse.Namespace, phone: Phone) -> Callable[..., None]:
     """What measures inside the app as well; that it is installed is seen before anything is measured."""
-    from bench_arm.device.app import GGUF, measure_app, require_app
+    from bench_arm.device.app import measure_app, require_app
     from slu.errors import ConfigError
     from slu.runtime.bundle import open_directory
+    from slu.runtime.formats import GGUF
 
-    if not (args.bundle / GGUF).is_file():
-        raise ConfigError(f"{args.bundle}: has no {GGUF}, which the app opens; export it with --format gguf")
+    if not (args.bundle / GGUF.files[0]).is_file():
+        raise ConfigError(f"{args.bundle}: has no {GGUF.files[0]}, which the app opens; export it with --format gguf")
     require_app(phone)
 
     def measure(bundle: Path, path: Path, utterances: Sequence[Utterance]) -> None:

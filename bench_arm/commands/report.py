@@ -24,7 +24,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     from bench_arm.report.inputs import ResultsError, read_inputs
     from bench_arm.report.page import render
-    from slu.files import write_file
+    from slu.files import write_file, write_result
 
     inputs = read_inputs(args.results)
     if args.png and not inputs.runs:
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
             f"--png {args.png}: draws the stages of slu run, but there is no run among the results; name the "
             "directory of one"
         )
-    write_file(args.out, render(inputs, shlex.join(["slu", "report", *map(str, args.results)])))
+    write_result(args.out, render(inputs, shlex.join(["slu", "report", *map(str, args.results)])))
     print(f"report: {args.out}")
     if args.png:
         from bench_arm.plots import PRINT, WIDE, accuracy_figure, to_png

@@ -28,6 +28,8 @@ PROMPT = (
 )
 STRAY_PACKETS = 1000
 """Packets of other streams that are passed over while one is waited for, before the device is taken for broken."""
+LEAST_SECONDS = 0.001
+"""For a transport to wait: libusb counts milliseconds, and waits for ever with 0."""
 
 
 class Stream(Protocol):
@@ -65,6 +67,7 @@ class DirectConnection:
         self.label = label
         self._transport = transport
         self._at_once = getattr(transport, "at_once", False)
+        self._usb_packet = usb_packet_bytes(transport)
         self._next = 1
         self._most = wire.LEGACY_MAX_DATA
         self._timeout = timeout
@@ -99,8 +102,12 @@ class DirectConnection:
         parts = [rest] if self._at_once else [rest[: wire.HEADER.size], rest[wire.HEADER.size :]]
         deadline = time.monotonic() + timeout
         for part in parts:
+            # A transfer of whole USB packets seems to go on: an empty one ends it, as adb ends it too.
+            ends_open = bool(self._usb_packet and part and len(part) % self._usb_packet == 0)
             while part:
                 part = part[self._write_some(bytes(part), deadline - time.monotonic()) :]
+            if ends_open:
+                self._write_some(b"", deadline - time.monotonic())
 
     def receive(self, number: int, timeout: float) -> Packet:
         """The next packet of the stream ``number``. What older streams still get is answered and dropped."""
@@ -159,7 +166,7 @@ class DirectConnection:
             data = bytearray()
             while len(data) < count:
                 piece = self._read_some(count - len(data), deadline - time.monotonic())
-                if piece is None:
+                if piece is None or (self._usb_packet and not piece):  # over USB the empty end of a transfer
                     continue
                 if not piece:
                     raise DeviceGoneError(f"{self.label}: closed the connection; check the cable, then use --resume")
@@ -172,10 +179,10 @@ class DirectConnection:
             raise ProtocolError(f"{self.label}: {error}") from None
 
     def _write_some(self, data: bytes, left: float) -> int:
-        return int(self._guard(lambda: self._transport.bulk_write(data, left), left) or 0)
+        return int(self._guard(lambda: self._transport.bulk_write(data, max(left, LEAST_SECONDS)), left) or 0)
 
     def _read_some(self, count: int, left: float) -> bytes | None:
-        piece = self._guard(lambda: self._transport.bulk_read(count, left), left)
+        piece = self._guard(lambda: self._transport.bulk_read(count, max(left, LEAST_SECONDS)), left)
         return None if piece is None else bytes(piece)
 
     def _guard(self, act: Callable[[], Any], left: float) -> Any:
@@ -209,6 +216,15 @@ def tcp_transport(host: str, port: int) -> Any:
             self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     return Prompt(host, port)
+
+
+def usb_packet_bytes(transport: Any) -> int:
+    """The most that a packet has on the way to a device at USB: 512, at USB 3 1024. 0 over TCP."""
+    setting = getattr(transport, "_setting", None)  # adb-shell keeps the endpoints to itself
+    if setting is None:
+        return 0
+    sizes = (end.getMaxPacketSize() for end in setting.iterEndpoints() if not end.getAddress() & 0x80)
+    return int(next(sizes, 512))
 
 
 class _PacketStream:

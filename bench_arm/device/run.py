@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench_arm.device.errors import DeviceError, NoSpaceError, ProtocolError
+from bench_arm.device.errors import DeviceError, KilledError, NoSpaceError, ProtocolError
 from bench_arm.device.facts import Facts, read_facts, read_state, warnings
 from bench_arm.device.phone import Phone
-from bench_arm.device.programs import Entry
+from bench_arm.device.programs import NATIVE_BACKEND, Entry
 from bench_arm.device.results import FILE, Results
 from bench_arm.measurement import commit
 from slu.corpus.utterance import Utterance
@@ -33,6 +33,12 @@ RUN_SECONDS = 600.0
 COOL_CELSIUS = 2.0
 COOL_SECONDS = 600.0
 STARTS = 5
+OTHER_FILES = (
+    "/system/framework/* /system/lib64/* /system/app/*/* /system/priv-app/*/* /system/fonts/* /vendor/lib64/* "
+    "/vendor/app/*/* /product/app/*/* /product/priv-app/*/*"
+)
+"""What every phone has gigabytes of and lets the shell read, to drop ours from the page cache."""
+READ_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -99,8 +105,10 @@ def _measure(
     rows = [(entry, cluster) for cluster in masks for entry in entries]
     steps = len(rows) * (plan.rounds + 2) + (len(rows) if plan.count else 0)
     with Progress(f"bench {facts.serial}", steps, unit="step") as progress:
-        for entry, cluster in rows:
-            runner.memory(entry, cluster, masks[cluster])
+        for entry, cluster in tuple(rows):
+            if not runner.memory(entry, cluster, masks[cluster], say):
+                rows.remove((entry, cluster))
+                continue
             progress.advance()
             runner.starts(entry, cluster, masks[cluster])
             progress.advance()
@@ -131,11 +139,24 @@ class _Runner:
     def __init__(self, phone: Phone, plan: Plan, results: Results):
         self._phone, self._plan, self._results = phone, plan, results
 
-    def memory(self, entry: Entry, cluster: str, mask: str) -> None:
-        """Pss before the model, when it is open, after all texts, and the most of it."""
-        if not self._results.has("memory", entry=entry.name, cores=cluster):
+    def memory(self, entry: Entry, cluster: str, mask: str, say: Callable[[str], None]) -> bool:
+        """Pss before the model, when it is open, after all texts, and the most of it.
+
+        Another runtime that does not start or does not open the model is left out with the reason: returns whether the
+        entry can be measured.
+        """
+        if self._results.has("memory", entry=entry.name, cores=cluster):
+            return True
+        try:
             found = self._json(self._run(entry, mask, "memory", entry.model, TEXTS).splitlines()[-1:])
-            self._results.add("memory", entry=entry.name, cores=cluster, **found[0])
+        except DeviceError as error:
+            if entry.backend == NATIVE_BACKEND or type(error) not in (DeviceError, KilledError):
+                raise
+            self._results.add("left_out", name=entry.name, reason=str(error))
+            say(f"{entry.name}: left out: {error}")
+            return False
+        self._results.add("memory", entry=entry.name, cores=cluster, **found[0])
+        return True
 
     def starts(self, entry: Entry, cluster: str, mask: str) -> None:
         """From starting the program to the model being open, with the files in the page cache and without."""
@@ -144,9 +165,12 @@ class _Runner:
         for caches in ("warm", "cold"):
             if self._results.has("start", entry=entry.name, cores=cluster, caches=caches):
                 continue
-            rows = []
+            rows: list[dict[str, Any]] = []
             for _ in range(STARTS):
-                resident = self._evict(entry, names) if caches == "cold" else None
+                cold: dict[str, int | None] = {"resident_pages": None, "resident_pages_after_reading": None}
+                if caches == "cold":
+                    # Where reading did not help once, it does not help again.
+                    cold = self._drop(entry, names, not rows or rows[-1]["resident_pages_after_reading"] == 0)
                 before = "date +%s%N; "
                 text = self._run(entry, mask, "bench", entry.model, ONE_TEXT, "--repeat", "1", before=before)
                 first, *rest = text.splitlines()
@@ -157,7 +181,7 @@ class _Runner:
                         "start_ms": round((facts["started_ns"] - started) / 1e6, 3),
                         "load_ms": facts["load_ms"],
                         "first_parse_ms": facts["first_parse_ms"],
-                        "resident_pages": resident,
+                        **cold,
                     }
                 )
             self._results.add("start", entry=entry.name, cores=cluster, caches=caches, starts=rows)
@@ -225,31 +249,39 @@ class _Runner:
             joules = (before.charge_uah - after.charge_uah) * 3.6e-3 * before.voltage_mv / 1000 or None
         self._results.add("sustain", entry=entry.name, cores=cluster, joules=joules, **found)
 
-    def _evict(self, entry: Entry, names: str) -> int:
-        """Drop the files from the page cache; what stays in it is told. Then read something else."""
-        text = self._phone.check(f"cd {self._phone.folder} && {self._wrapped('./' + entry.program)} evict {names}").text
-        resident = sum(row["resident"] for row in json.loads(text))
-        if resident:
-            self._phone.run("cat /system/framework/*.jar /system/lib64/*.so > /dev/null 2>&1", self._plan.timeout)
-            text = self._phone.check(
-                f"cd {self._phone.folder} && {self._wrapped('./' + entry.program)} evict {names}"
-            ).text
-            resident = sum(row["resident"] for row in json.loads(text))
-        return int(resident)
+    def _drop(self, entry: Entry, names: str, read: bool) -> dict[str, int | None]:
+        """Drop the files from the page cache: by reading others, then, of what stays, by asking the system.
+
+        Returns how many pages stayed, and how many after the reading alone.
+        """
+        after_reading = None
+        if read:
+            others = f"timeout {READ_SECONDS} cat {OTHER_FILES} > /dev/null 2>&1"
+            self._phone.run(others, READ_SECONDS + self._plan.timeout)
+            after_reading = self._resident(entry, "resident", names)
+        stayed = 0 if after_reading == 0 else self._resident(entry, "evict", names)
+        return {"resident_pages": stayed, "resident_pages_after_reading": after_reading}
+
+    def _resident(self, entry: Entry, command: str, names: str) -> int:
+        """Pages of the files that are in the page cache, before or after ``evict``."""
+        line = self._in_folder(entry, f"./{entry.program} {command} {names}")
+        found = self._json(self._phone.check(line, self._plan.timeout).text.splitlines()[-1:])[0]
+        return sum(int(row["resident"]) for row in found)
 
     def _run(self, entry: Entry, mask: str, *words: str, before: str = "", timeout: float | None = None) -> str:
         command = self._command(entry, mask, *words, before=before)
         return self._phone.check(command, timeout or self._plan.timeout).text
 
     def _command(self, entry: Entry, mask: str, *words: str, before: str = "", through: str = "") -> str:
-        libraries = "LD_LIBRARY_PATH=. " if any(".so" in name for name, _ in entry.files) else ""
+        rest = (shlex.quote(word) for word in (*words, *entry.arguments))
         pin = f"taskset {mask} " if mask else ""
-        program = " ".join([through or self._plan.through, f"./{entry.program}"]).strip()
-        rest = " ".join(shlex.quote(word) for word in (*words, *entry.arguments))
-        return f"cd {self._phone.folder} && {before}{libraries}{pin}{program} {rest}"
+        return self._in_folder(entry, " ".join((f"./{entry.program}", *rest)), pin, before, through)
 
-    def _wrapped(self, program: str) -> str:
-        return f"{self._plan.through} {program}".strip()
+    def _in_folder(self, entry: Entry, command: str, pin: str = "", before: str = "", through: str = "") -> str:
+        """A command line for the phone that runs this one of a program of ``entry`` where its files are."""
+        libraries = f"LD_LIBRARY_PATH={entry.libraries} " if entry.libraries else ""
+        through = through or self._plan.through
+        return f"cd {self._phone.folder} && {before}{libraries}{pin}{through + ' ' if through else ''}{command}"
 
     def _json(self, lines: Sequence[str]) -> list[Any]:
         try:
@@ -271,6 +303,8 @@ def _push(phone: Phone, entries: Sequence[Entry], utterances: Sequence[Utterance
         raise NoSpaceError(
             f"{phone.label}: no space left: {need / 1e6:.1f} MB are needed; free some, then use --resume"
         )
+    for folder in sorted({str(Path(name).parent) for name in files} - {"."}):
+        phone.check(f"mkdir -p {phone.folder}/{folder}")
     for name, path in files.items():
         phone.push(path, name, 0o755 if name in programs else 0o644)
     for program in sorted(programs):

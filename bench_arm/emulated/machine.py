@@ -117,6 +117,11 @@ class Machine:
         except OSError as error:
             raise OSError(error.errno, error.strerror, name) from None
 
+    def add_libraries(self, root: Path) -> None:
+        """Give dynamic programs for ARM64 Linux the C library below ``root``: the phone has none of Android's."""
+        (self.root / "lib").symlink_to(root.resolve() / "lib")
+        (self.root / "usr").symlink_to(root.resolve() / "usr")
+
     def counter(self) -> Path:
         """qemu's plugin that counts instructions, compiled once. Raises `OSError` when that is impossible."""
         if self._counter is None:

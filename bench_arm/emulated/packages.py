@@ -14,11 +14,18 @@ from slu.errors import ConfigError
 APT = Path("/etc/apt")
 SECONDS = 900
 COMPLETE = ".complete"
+ARM64 = ("python3.11-minimal", "libpython3.11-stdlib", "libstdc++6", "libgomp1")
+"""For programs of other runtimes, and for their Python packages."""
 
 
 def cache_directory() -> Path:
     """Where unpacked packages are kept: XDG_CACHE_HOME/slu, or ~/.cache/slu."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slu"
+
+
+def arm64_root() -> Path:
+    """Debian's C library, C++ library and Python for ARM64, unpacked."""
+    return unpacked("arm64", ARM64, architecture="arm64")
 
 
 def unpacked(name: str, packages: Sequence[str], suite: str = "", architecture: str = "") -> Path:

@@ -22,12 +22,11 @@ from typing import Any
 
 from bench_arm.device.results import SCHEMA, read_lines, select
 from bench_arm.emulated.machine import COUNTER, QEMU
-from bench_arm.emulated.packages import cache_directory, unpacked
+from bench_arm.emulated.packages import arm64_root, cache_directory
 from slu.errors import ConfigError, SluError
 from slu.runtime.bundle import open_directory
 from slu.runtime.formats import FORMATS
 
-DEBIAN = ("python3.11-minimal", "libpython3.11-stdlib", "libstdc++6", "libgomp1")
 PYTHON = "3.11"
 WHEELS = {"onnxruntime": "1.19.2", "numpy": "1.26.4", "MNN": "3.6.1"}
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64")
@@ -122,7 +121,7 @@ def arm64_python() -> tuple[Path, Path, Path]:
     """Debian's arm64 Python, a directory with the wheels, and the counting plugin; all made once and kept."""
     if not shutil.which(QEMU):
         raise ConfigError(f"{QEMU} is not installed; apt install qemu-user")
-    root = unpacked("arm64", DEBIAN, architecture="arm64")
+    root = arm64_root()
     site = cache_directory() / "arm64-site"
     mark = site / ".complete"
     if not mark.is_file() or mark.read_text(encoding="utf-8") != repr(WHEELS):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import random
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -30,13 +31,19 @@ from slu.tables import text_table
 
 BLOCK = 64
 """Utterances that an engine takes at a time: enough to find its own data in the caches, as when it runs alone."""
+ROUND_SECONDS = 0.5
+"""From the beginning of a round to that of the next, at least. What else a machine does changes over seconds: rounds
+within milliseconds would all be alike, and the interval that is drawn from them too narrow."""
 KEPT_TIMES = 20_000
 """Times of a row that the results hold, for comparisons of two runs; with more, only their summary."""
 TIMER = (
     "time.perf_counter_ns around slu_parse and slu_run, called through ctypes (native), and around Parser.parse and "
     "the library's own call for one padded sequence (others)"
 )
-WARM = f"{BLOCK} utterances an engine at a time, the first few of them once more before, not timed"
+WARM = (
+    f"{BLOCK} utterances an engine at a time, the first few of them once more before, not timed; a round every "
+    f"{ROUND_SECONDS} s at most"
+)
 COLD = "before every call the engine's process writes twice the processor's largest cache"
 
 
@@ -141,7 +148,8 @@ def _take_turns(
     with ExitStack() as stack:
         workers = {target: stack.enter_context(Worker(target)) for target in targets}
         with Progress("bench", rounds * len(chosen), unit="utterance") as progress:
-            for _ in range(rounds):
+            for number in range(rounds):
+                begin = time.monotonic()
                 for first in range(0, len(chosen), BLOCK):
                     block = chosen[first : first + BLOCK]
                     shuffle(order)
@@ -149,6 +157,8 @@ def _take_turns(
                         for part, taken in workers[target].time(block, cold).items():
                             times[target].setdefault(part, []).extend(taken)
                     progress.advance(count=len(block))
+                if number + 1 < rounds:
+                    time.sleep(max(begin + ROUND_SECONDS - time.monotonic(), 0))
     return times
 
 

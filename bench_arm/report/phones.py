@@ -44,19 +44,32 @@ def comparisons(benches: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any
                     "ratio": ratio.value,
                     "low": ratio.low,
                     "high": ratio.high,
-                    "verdict": verdict(ratio, one, other),
+                    "verdict": _verdict(ratio, (one, row), (other, twin)),
                 }
             )
     return found[:MOST_PAIRS]
 
 
-def verdict(ratio: Interval, first: dict[str, Any], second: dict[str, Any]) -> str:
-    """What a ratio says, in words."""
-    if first.get("emulated") or second.get("emulated"):
-        return "emulation time: compare instructions"
+Run = tuple[dict[str, Any], dict[str, Any]]
+"""Results, and one of their measurements."""
+
+
+def _verdict(ratio: Interval, first: Run, second: Run) -> str:
+    """What a ratio of times says, in words; that of instructions, where times are those of an emulation."""
+    if _texts(first) != _texts(second):
+        return "other utterances: cannot be compared"
+    if first[0].get("emulated") or second[0].get("emulated"):
+        before, after = (float(measurement.get("instructions") or 0) for _, measurement in (first, second))
+        times = f": {after / before:.3f} times as many" if before and after else ""
+        return f"emulation time: compare instructions{times}"
     if is_noise(ratio):
         return "no difference beyond noise"
     return f"{'slower' if ratio.value > 1 else 'faster'}: the interval does not hold 1"
+
+
+def _texts(run: Run) -> tuple[str, int]:
+    """What tells whether two runs had the same texts: the file, and how many of it were chosen."""
+    return run[0]["data_sha256"], len(run[1]["samples_ms"][0])
 
 
 def _key(row: dict[str, Any]) -> tuple[str, ...]:

@@ -43,7 +43,8 @@ int bench(const Options &options);
 int info(const Options &options);
 int memory(const Options &options);
 int sustain(const Options &options);
-int evict(const std::vector<std::string> &files);
+// How many pages of the files are in the page cache, after dropping them or as they are.
+int evict(const std::vector<std::string> &files, bool drop);
 
 class Json;
 // The fields of an answer, into an object that is open.

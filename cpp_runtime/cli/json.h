@@ -1,4 +1,4 @@
-// Writing JSON as Python's json.dumps(..., ensure_ascii=False) does, so that slu-cli and `slu parse` print the same.
+// Writing JSON as slu.tables.json_line does, so that slu-cli and `slu parse` print the same.
 #pragma once
 
 #include <cstdint>

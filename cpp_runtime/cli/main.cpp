@@ -19,6 +19,7 @@ constexpr const char *kUsage =
     "most between\n"
     "       slu-cli sustain MODEL FILE [--seconds N] JSON: latency second by second, on and on\n"
     "       slu-cli evict FILE...                 JSON: drops files from the page cache, for a cold start\n"
+    "       slu-cli resident FILE...              JSON: how much of files is in the page cache\n"
     "  --lexicon SLOT=FILE  add the phrases of a file, one a line, to those of a slot; may be repeated\n"
     "  --pin INTENT=TEXT    answer TEXT with INTENT, and with the slots that it has in tags; may be "
     "repeated\n"
@@ -174,7 +175,8 @@ static int run(int count, char **arguments) {
       words.emplace_back(arguments[i]);
   }
   if (options.repeat < 1) return fail("--repeat must be at least 1");
-  if (command == "evict" && !words.empty()) return evict(words);
+  if ((command == "evict" || command == "resident") && !words.empty())
+    return evict(words, command == "evict");
   const size_t wanted = command == "bench" || command == "memory" || command == "sustain" ? 2 : 1;
   if (words.size() == wanted) {
     options.model = words[0];

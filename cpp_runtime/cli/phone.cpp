@@ -105,7 +105,7 @@ int sustain(const Options &options) {
   return 0;
 }
 
-int evict(const std::vector<std::string> &files) {
+int evict(const std::vector<std::string> &files, bool drop) {
   Json json;
   json.open('[');
   for (const std::string &name : files) {
@@ -120,8 +120,10 @@ int evict(const std::vector<std::string> &files) {
     const size_t pages = (bytes + page - 1) / page;
     size_t resident = 0;
 #ifndef __APPLE__
-    fsync(file);  // pages that are not written yet stay
-    posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+    if (drop) {
+      fsync(file);  // pages that are not written yet stay
+      posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+    }
 #endif
     if (bytes) {
       void *mapped = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file, 0);

@@ -112,6 +112,11 @@ slu_status change_by_file(const char *path, slu_error *error, Change change) {
     return SLU_ERROR_FILE;
   }
   message << path << ": ";
+  if (file.bytes > slu::kMostListBytes) {
+    slu::os_unmap(file);
+    message << "larger than 256 MiB; give lists of names, or of texts";
+    return SLU_ERROR_FILE;
+  }
   const slu_status status = change(View(reinterpret_cast<const char *>(file.data), file.bytes), message);
   slu::os_unmap(file);
   if (status == SLU_OK && error) error->message[0] = 0;

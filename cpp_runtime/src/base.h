@@ -36,33 +36,18 @@ struct View {
   bool operator==(View other) const { return bytes == other.bytes && same_bytes(data, other.data, bytes); }
 };
 
-// A one-line message in a buffer of fixed size; what does not fit is cut.
+// A one-line message in a buffer of fixed size; what does not fit is cut. In message.cpp.
 class Message {
  public:
   explicit Message(slu_error *error) : error_(error) {
     if (error_) error_->message[0] = 0;
   }
-  Message &operator<<(View text) {
-    for (size_t i = 0; i < text.bytes; ++i) put(text.data[i]);
-    return *this;
-  }
+  // Control characters, and bytes that are not UTF-8, become question marks.
+  Message &operator<<(View text);
   Message &operator<<(const char *text) { return *this << View(text); }
-  Message &operator<<(uint64_t number) {
-    char digits[20];
-    size_t count = 0;
-    do digits[count++] = static_cast<char>('0' + number % 10);
-    while (number /= 10);
-    while (count) put(digits[--count]);
-    return *this;
-  }
+  Message &operator<<(uint64_t number);
 
  private:
-  void put(char c) {
-    if (!error_ || used_ + 1 >= sizeof error_->message) return;
-    // Names in a damaged file may hold anything; a message stays one line of text.
-    error_->message[used_++] = static_cast<unsigned char>(c) < 32 ? '?' : c;
-    error_->message[used_] = 0;
-  }
   slu_error *error_;
   size_t used_ = 0;
 };

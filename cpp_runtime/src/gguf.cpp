@@ -1,5 +1,7 @@
 #include "gguf.h"
 
+#include "names.h"
+
 namespace slu {
 namespace {
 
@@ -12,6 +14,21 @@ constexpr uint32_t kDefaultAlignment = 32;
 size_t scalar_bytes(uint32_t type) {
   constexpr uint8_t kBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
   return type < sizeof kBytes ? kBytes[type] : 0;
+}
+
+// Bytes of a number of a tensor; 1 for types that are not handed out.
+uint64_t number_bytes(uint32_t type) {
+  switch (static_cast<TensorType>(type)) {
+    case TensorType::kFloat32:
+    case TensorType::kInt32:
+      return 4;
+    case TensorType::kInt16:
+      return 2;
+    case TensorType::kInt64:
+      return 8;
+    default:
+      return 1;
+  }
 }
 
 bool skip_string(Cursor *cursor) {
@@ -52,47 +69,38 @@ slu_status Gguf::open(const uint8_t *data, size_t bytes, Key *keys, size_t key_c
     return SLU_ERROR_VERSION;
   }
   if (!cursor.number(&tensor_count) || !cursor.number(&pair_count) || tensor_count > kMostTensors ||
-      pair_count > kMostKeys) {
-    message << "the header is damaged; copy or export the file again";
+      pair_count > kMostKeys || bytes > kMostFileBytes) {
+    message << "the header is damaged, or the file larger than 2 GiB; copy or export the file again";
     return SLU_ERROR_FORMAT;
   }
   uint32_t alignment = kDefaultAlignment;
-  for (uint64_t i = 0; i < pair_count; ++i) {
-    View name;
-    uint32_t type, element = 0;
-    uint64_t count = 1;
-    if (!cursor.string(&name) || !cursor.number(&type)) {
-      message << "truncated or damaged before key " << i << "; copy or export the file again";
-      return SLU_ERROR_FORMAT;
-    }
-    const Cursor begin = cursor;
-    if (!skip_value(&cursor, type, &element, &count)) {
-      message << "truncated or damaged at key " << name << "; copy or export the file again";
-      return SLU_ERROR_FORMAT;
-    }
-    const bool array = type == static_cast<uint32_t>(ValueType::kArray);
-    constexpr size_t kArrayHead = sizeof(uint32_t) + sizeof(uint64_t);
-    const size_t head = array ? kArrayHead : 0;
-    if (name == "general.alignment" && type == static_cast<uint32_t>(ValueType::kUint32))
-      copy_bytes(&alignment, begin.next(), sizeof alignment);
-    for (size_t k = 0; k < key_count; ++k) {
-      Key &key = keys[k];
-      if (key.found || !(name == key.name) || type != static_cast<uint32_t>(key.type)) continue;
-      if (array && element != static_cast<uint32_t>(key.element)) continue;
-      key.found = true;
-      key.count = count;
-      key.data = begin.next() + head;
-      key.bytes = static_cast<size_t>(cursor.next() - key.data);
-    }
-  }
+  const slu_status status = read_keys(&cursor, pair_count, keys, key_count, &alignment, message);
+  if (status != SLU_OK) return status;
   tensors_ = next_ = cursor;
   tensor_count_ = tensor_count;
+  Names names(static_cast<uint32_t>(tensor_count));
+  uint64_t total = 0;
   for (uint64_t i = 0; i < tensor_count; ++i) {
     Tensor tensor;
     if (!read_tensor(&cursor, &tensor)) {
       message << "truncated or damaged at tensor " << i << "; copy or export the file again";
       return SLU_ERROR_FORMAT;
     }
+    if (!names.add(tensor.name)) {
+      message << "the tensor " << tensor.name << " is there twice; export the model again";
+      return SLU_ERROR_FORMAT;
+    }
+    uint64_t size = number_bytes(tensor.type);
+    bool fits = true;
+    for (uint32_t d = 0; d < tensor.dimensions; ++d)
+      fits = fits && !__builtin_mul_overflow(size, tensor.shape[d], &size);
+    // More than the file has would mean that some overlap: all of them are read once, and that shall take no longer.
+    fits = fits && size <= bytes - total;
+    if (!fits) {
+      message << "truncated, or the tensor " << tensor.name << " is larger than the file; copy it again";
+      return SLU_ERROR_FORMAT;
+    }
+    total += size;
   }
   const auto used = static_cast<size_t>(cursor.next() - data);
   const bool good = alignment >= 4 && alignment <= 65536 && (alignment & (alignment - 1)) == 0;
@@ -102,6 +110,45 @@ slu_status Gguf::open(const uint8_t *data, size_t bytes, Key *keys, size_t key_c
   }
   values_ = data + round_up(used, alignment);
   value_bytes_ = bytes - round_up(used, alignment);
+  return SLU_OK;
+}
+
+slu_status Gguf::read_keys(Cursor *cursor, uint64_t count, Key *keys, size_t key_count, uint32_t *alignment,
+                           Message &message) {
+  Names names(static_cast<uint32_t>(count));
+  for (uint64_t i = 0; i < count; ++i) {
+    View name;
+    uint32_t type, element = 0;
+    uint64_t elements = 1;
+    if (!cursor->string(&name) || !cursor->number(&type)) {
+      message << "truncated or damaged before key " << i << "; copy or export the file again";
+      return SLU_ERROR_FORMAT;
+    }
+    const Cursor begin = *cursor;
+    if (!skip_value(cursor, type, &element, &elements)) {
+      message << "truncated or damaged at key " << name << "; copy or export the file again";
+      return SLU_ERROR_FORMAT;
+    }
+    // Readers would differ in which of the two counts.
+    if (!names.add(name)) {
+      message << "the key " << name << " is there twice; export the model again";
+      return SLU_ERROR_FORMAT;
+    }
+    const bool array = type == static_cast<uint32_t>(ValueType::kArray);
+    constexpr size_t kArrayHead = sizeof(uint32_t) + sizeof(uint64_t);
+    const size_t head = array ? kArrayHead : 0;
+    if (name == "general.alignment" && type == static_cast<uint32_t>(ValueType::kUint32))
+      copy_bytes(alignment, begin.next(), sizeof *alignment);
+    for (size_t k = 0; k < key_count; ++k) {
+      Key &key = keys[k];
+      if (key.found || !(name == key.name) || type != static_cast<uint32_t>(key.type)) continue;
+      if (array && element != static_cast<uint32_t>(key.element)) continue;
+      key.found = true;
+      key.count = elements;
+      key.data = begin.next() + head;
+      key.bytes = static_cast<size_t>(cursor->next() - key.data);
+    }
+  }
   return SLU_OK;
 }
 
@@ -144,10 +191,7 @@ const uint8_t *Gguf::tensor(View name, TensorType type, const uint64_t *shape, u
   Tensor tensor;
   if (!find(name, &tensor) || tensor.type != static_cast<uint32_t>(type)) return nullptr;
   if (tensor.dimensions != dimensions || tensor.offset % 4) return nullptr;
-  uint64_t bytes = type == TensorType::kInt8    ? 1
-                   : type == TensorType::kInt16 ? 2
-                   : type == TensorType::kInt64 ? 8
-                                                : 4;
+  uint64_t bytes = number_bytes(tensor.type);
   for (uint32_t i = 0; i < dimensions; ++i) {
     if (tensor.shape[i] != shape[dimensions - 1 - i]) return nullptr;
     if (__builtin_mul_overflow(bytes, tensor.shape[i], &bytes)) return nullptr;

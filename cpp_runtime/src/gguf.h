@@ -17,6 +17,8 @@ enum class ValueType : uint32_t {
 // Tensor types, as ggml numbers them.
 enum class TensorType : uint32_t { kFloat32 = 0, kInt8 = 24, kInt16 = 25, kInt32 = 26, kInt64 = 27 };
 
+constexpr uint64_t kMostFileBytes = uint64_t{1} << 31;  // no model for a phone is larger
+
 // Walks over little-endian data and never past its end.
 class Cursor {
  public:
@@ -89,6 +91,9 @@ class Gguf {
     uint64_t offset;
   };
   static bool read_tensor(Cursor *cursor, Tensor *tensor);
+  // Step over the pairs: find `keys`, and the alignment.
+  slu_status read_keys(Cursor *cursor, uint64_t count, Key *keys, size_t key_count, uint32_t *alignment,
+                       Message &message);
   bool find(View name, Tensor *tensor) const;
 
   Cursor tensors_{nullptr, 0};  // descriptions of the tensors

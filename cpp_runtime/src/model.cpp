@@ -3,6 +3,7 @@
 #include <new>
 
 #include "gguf.h"
+#include "names.h"
 #include "utf8.h"
 #include "weights.h"
 
@@ -198,7 +199,8 @@ slu_status Builder::read_sizes() {
       !within(uint64_t{info_.heads} * info_.head_size, 1, kMostInputs))
     return damaged("a size of the network is out of bounds");
   const auto epsilon = keys_[kEpsilon].number<float>();
-  if (!(epsilon >= 0 && epsilon < 1) || !(info_.threshold >= 0 && info_.threshold <= 1))
+  // Without it, a row of equal numbers would be divided by 0.
+  if (!(epsilon >= 1e-30f && epsilon < 1) || !(info_.threshold >= 0 && info_.threshold <= 1))
     return damaged("layer_norm_epsilon or threshold is not a number between 0 and 1");
   if (!within(keys_[kTokens].count, 1, Vocabulary::kMostPieces))
     return damaged("the vocabulary has no usable size");
@@ -211,7 +213,7 @@ slu_status Builder::read_sizes() {
   if (info_.uses_previous_intent) info_.flag_count += info_.intent_count + 1;
   if (info_.uses_lexicon && !info_.slot_count)
     return damaged("ernie-slu.flags has lexicon, but there are no slots");
-  if (!is_text(string_of(keys_[kName]))) return damaged("general.name is not text");
+  if (!is_name(string_of(keys_[kName]))) return damaged("general.name is not text");
   const View manifest = string_of(keys_[kManifest]);
   info_.manifest = manifest.data;
   info_.manifest_bytes = manifest.bytes;
@@ -223,11 +225,13 @@ slu_status Builder::names(KeyIndex index, uint32_t *count) {
   const Key &key = keys_[index];
   if (key.count < 1 || key.count > kMostNames) return damaged("too few or too many names in", key.name);
   Cursor cursor = key.strings();
+  Names names(static_cast<uint32_t>(key.count));
   for (uint64_t i = 0; i < key.count; ++i) {
     View text;
     cursor.string(&text);
-    if (!text.bytes || !is_text(text))
-      return damaged("an empty name, or one that is not UTF-8, in", key.name);
+    if (!text.bytes || !is_name(text))
+      return damaged("a name that is empty, or has a control character or what is not UTF-8, in", key.name);
+    if (!names.add(text)) return damaged("a name that is there twice in", key.name);
   }
   *count = static_cast<uint32_t>(key.count);
   return SLU_OK;
@@ -236,7 +240,7 @@ slu_status Builder::names(KeyIndex index, uint32_t *count) {
 char *Builder::copy_string(Arena *arena, View text) {
   char *copy = arena->take<char>(text.bytes + 1);
   if (!copy) return nullptr;
-  copy_bytes(copy, text.data, text.bytes);
+  if (text.bytes) copy_bytes(copy, text.data, text.bytes);  // without a name there is no data either
   copy[text.bytes] = 0;
   return copy;
 }
@@ -262,7 +266,7 @@ slu_status Builder::slot_sets(Arena *arena, slu_model *model) {
   auto *slots_of_intents = arena->take<SlotSet>(info_.intent_count);
   if (counts.count != info_.intent_count) return damaged("wrong number of values in", counts.name);
   uint64_t used = 0;
-  uint32_t set_count = 0;
+  Names seen(slots ? info_.intent_count : 0);
   for (uint32_t i = 0; i < info_.intent_count; ++i) {
     const auto count = counts.number<int32_t>(i);
     if (count < 0 || static_cast<uint64_t>(count) > total - used)
@@ -277,11 +281,12 @@ slu_status Builder::slot_sets(Arena *arena, slu_model *model) {
     }
     if (slots && sets && set_of_intent && slots_of_intents) {
       const SlotSet own{slots + used, static_cast<uint32_t>(count)};
-      uint32_t set = 0;
-      while (set < set_count && !(sets[set].count == own.count &&
-                                  same_bytes(sets[set].slots, own.slots, own.count * sizeof(uint16_t))))
-        ++set;
-      if (set == set_count) sets[set_count++] = own;
+      const uint32_t before = seen.count();
+      const uint32_t set =
+          seen.number(View(reinterpret_cast<const char *>(own.slots), own.count * sizeof(uint16_t)));
+      if (set == Names::kRefused)
+        return damaged("slots that were made to collide, or no memory for", indices.name);
+      if (set == before) sets[set] = own;
       set_of_intent[i] = static_cast<uint16_t>(set);
       slots_of_intents[i] = sets[set];
     }
@@ -290,7 +295,7 @@ slu_status Builder::slot_sets(Arena *arena, slu_model *model) {
   info_.slots_of_intents = slots_of_intents;
   model->slot_sets = sets;
   model->set_of_intent = set_of_intent;
-  model->slot_set_count = set_count;
+  model->slot_set_count = seen.count();
   return SLU_OK;
 }
 

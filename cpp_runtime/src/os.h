@@ -5,6 +5,9 @@
 
 namespace slu {
 
+constexpr size_t kMostListBytes = size_t{1}
+                                  << 28;  // of a file that is read to its end: entries, pinned texts
+
 struct Mapping {
   const uint8_t *data = nullptr;
   size_t bytes = 0;

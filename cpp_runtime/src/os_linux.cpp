@@ -69,13 +69,15 @@ long call(Call number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 
 }
 #endif
 
-constexpr long kCurrentDirectory = -100, kReadOnlyCloseOnExec = 02000000, kSeekEnd = 2;
+constexpr long kCurrentDirectory = -100, kSeekEnd = 2;
+// Read-only, to be closed by exec, and without waiting for the writer of a pipe.
+constexpr long kOpenFlags = 02000000 | 04000;
 constexpr long kProtRead = 1, kProtWrite = 2, kPrivate = 2, kAnonymous = 0x20;
 
 bool failed(long result) { return result < 0 && result > -4096; }
 
 long open_file(const char *path) {
-  return call(kOpenat, kCurrentDirectory, reinterpret_cast<long>(path), kReadOnlyCloseOnExec);
+  return call(kOpenat, kCurrentDirectory, reinterpret_cast<long>(path), kOpenFlags);
 }
 
 }  // namespace
@@ -85,6 +87,9 @@ bool os_map(const char *path, Mapping *mapping) {
   if (failed(file)) return false;
   const long bytes = call(kLseek, file, 0, kSeekEnd);
   long address = bytes ? -1 : 0;
+  char first;
+  // A device is as long as an empty file, and has something to read.
+  if (bytes == 0 && call(kRead, file, reinterpret_cast<long>(&first), 1) != 0) address = -1;
   if (bytes > 0) address = call(kMmap, 0, bytes, kProtRead, kPrivate, file, 0);
   call(kClose, file);
   if (bytes < 0 || failed(address)) return false;

@@ -20,7 +20,7 @@
 namespace slu {
 
 bool os_map(const char *path, Mapping *mapping) {
-  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe would wait for its writer
   if (file < 0) return false;
   struct stat status;
   const bool found = fstat(file, &status) == 0 && S_ISREG(status.st_mode);

@@ -69,24 +69,51 @@ bool PinReader::may_have(uint16_t intent, View slot, uint16_t *found) {
   return fail("this intent cannot have the slot ", slot);
 }
 
-// Bytes of the tag that `text` begins with, 0 if that is none. Tags are those of slu/corpus/tagged.py.
-size_t tag_length(View text) {
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  size_t at = 1;
-  if (at < text.bytes && text.data[at] == '/') ++at;
-  if (text.data[0] != '<' || at >= text.bytes || !letter(text.data[at])) return 0;
+// Whether `text` has <name>, or with `closing` </name>.
+bool has_tag(View text, View name, bool closing) {
+  const size_t before = closing ? 2 : 1, bytes = name.bytes + before + 1;
+  for (size_t at = 0; at + bytes <= text.bytes; ++at) {
+    const char *tag = text.data + at;
+    if (tag[0] == '<' && (!closing || tag[1] == '/') && View(tag + before, name.bytes) == name &&
+        tag[bytes - 1] == '>')
+      return true;
+  }
+  return false;
+}
+
+// Bytes of the tag that begins at `at`, 0 if that is none. Tags are those of slu/corpus/tagged.py: a name with spaces
+// makes a tag only if its other tag is there as well.
+size_t tag_length(View text, size_t begin) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80); };
   const auto inside = [&](char c) {
-    return letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+    if (letter(c) || (c >= '0' && c <= '9')) return true;
+    for (const char *other = "_./+#:-"; *other; ++other)
+      if (c == *other) return true;
+    return false;
   };
-  while (at < text.bytes && inside(text.data[at])) ++at;
-  return at < text.bytes && text.data[at] == '>' ? at + 1 : 0;
+  const View rest(text.data + begin, text.bytes - begin);
+  if (rest.data[0] != '<' || rest.bytes < 3) return 0;
+  const bool closes = rest.data[1] == '/';
+  const size_t first = closes ? 2 : 1;
+  size_t at = first;
+  if (!letter(rest.data[at])) return 0;
+  bool spaces = false;
+  for (; at < rest.bytes; ++at) {
+    const bool space = rest.data[at] == ' ' && at + 1 < rest.bytes && inside(rest.data[at + 1]);
+    if (!space && !inside(rest.data[at])) break;
+    spaces |= space;
+  }
+  if (at == rest.bytes || rest.data[at] != '>') return 0;
+  const View name(rest.data + first, at - first);
+  if (spaces && !has_tag(closes ? View(text.data, begin) : rest, name, !closes)) return 0;
+  return at + 1;
 }
 
 bool PinReader::tags(View tagged, uint16_t intent, Text *text) {
   View open("", 0);
   for (size_t at = 0; at < tagged.bytes;) {
     const View rest(tagged.data + at, tagged.bytes - at);
-    const size_t tag = tag_length(rest);
+    const size_t tag = tag_length(tagged, at);
     if (!tag) {
       if (rest.bytes > 1 && rest.data[0] == '|' && rest.data[1] == '|')
         return fail("|| marks a correction, which a pinned text has not");

@@ -58,10 +58,11 @@ inline bool utf8_check(View text, size_t *bad) {
   return true;
 }
 
-// Whether `text` can be handed out as a string of C.
-inline bool is_text(View text) {
+// Whether `text` can be the name of something: UTF-8 without control characters (C0, DEL and C1).
+inline bool is_name(View text) {
+  const auto *data = reinterpret_cast<const uint8_t *>(text.data);
   for (size_t i = 0; i < text.bytes; ++i)
-    if (!text.data[i]) return false;
+    if (data[i] < 0x20 || data[i] == 0x7f || (data[i] < 0xa0 && i && data[i - 1] == 0xc2)) return false;
   size_t bad;
   return utf8_check(text, &bad);
 }

@@ -13,6 +13,7 @@ void Vocabulary::reserve(Arena *arena, uint32_t count) {
 
 bool Vocabulary::build(const uint8_t *data, uint32_t count) {
   constexpr uint32_t kMostProbes = 4096;  // honest vocabularies need fewer than 200
+  uint64_t all_probes = 0;                // and less than 3 for each token
   data_ = data;
   for (uint32_t slot = 0; slot <= mask_; ++slot) table_[slot] = kFree;
   uint64_t offset = 0;
@@ -27,7 +28,7 @@ bool Vocabulary::build(const uint8_t *data, uint32_t count) {
     uint32_t slot = hash_slot(hash, shift_), probes = 0;
     while (table_[slot] != kFree &&
            ((table_[slot] ^ hash) >> kIdBits || !(text_of(table_[slot] & kIdMask) == piece))) {
-      if (++probes > kMostProbes) return false;
+      if (++probes > kMostProbes || ++all_probes > kMostProbes + uint64_t{32} * count) return false;
       slot = (slot + 1) & mask_;
     }
     table_[slot] = (hash & ~kIdMask) | id;

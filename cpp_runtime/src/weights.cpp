@@ -1,6 +1,7 @@
 #include "weights.h"
 
 #include "tensor_name.h"
+#include "weight_values.h"
 
 namespace slu {
 namespace {
@@ -16,16 +17,14 @@ class Weights {
     message_ << what << " " << name << "; export the model again";
     return SLU_ERROR_FORMAT;
   }
+  slu_status wrong_values(View name) {
+    return damaged("values that no training gives (not finite, too large, wrong sums or padding) in", name);
+  }
   slu_status linear(const Name &name, uint32_t in, uint32_t out, Linear *linear);
   slu_status table(const Name &name, uint32_t rows, Table *table);
   slu_status norm(const Name &name, Norm *norm);
   const float *floats(const Name &name, uint64_t count) {
     return reinterpret_cast<const float *>(gguf_.tensor(name.view(), TensorType::kFloat32, &count, 1));
-  }
-  bool positive(const float *values, size_t count) const {
-    for (size_t i = 0; i < count; ++i)
-      if (!(values[i] > 0 && values[i] < 1e30f)) return false;
-    return true;
   }
   const slu_info &info() const { return model_->info; }
 
@@ -39,21 +38,28 @@ slu_status Weights::table(const Name &name, uint32_t rows, Table *table) {
   const Name weight = name.with(".weight"), scale = name.with(".scale");
   table->values =
       reinterpret_cast<const float *>(gguf_.tensor(weight.view(), TensorType::kFloat32, shape, 2));
-  if (table->values) return SLU_OK;
+  if (table->values) {
+    const uint64_t count = shape[0] * shape[1];
+    return floats_good(table->values, count, count) ? SLU_OK : wrong_values(weight.view());
+  }
+  // Rows of int8 are not looked at: every kernel makes the same of whatever is there, and most texts read few of them.
   table->quantised =
       reinterpret_cast<const int8_t *>(gguf_.tensor(weight.view(), TensorType::kInt8, shape, 2));
   table->scale = floats(scale, rows);
-  if (!table->quantised || !table->scale || !positive(table->scale, rows))
-    return damaged("missing or of wrong shape, type or scale: the tensor", weight.view());
-  return SLU_OK;
+  if (!table->quantised || !table->scale)
+    return damaged("missing or of wrong shape or type: the tensor", weight.view());
+  return scales_good(table->scale, rows, rows) ? SLU_OK : wrong_values(scale.view());
 }
 
 slu_status Weights::norm(const Name &name, Norm *norm) {
-  norm->weight = floats(name.with(".weight"), model_->hidden_padded);
-  norm->bias = floats(name.with(".bias"), model_->hidden_padded);
+  const uint64_t count = model_->hidden_padded;
+  norm->weight = floats(name.with(".weight"), count);
+  norm->bias = floats(name.with(".bias"), count);
   if (!norm->weight || !norm->bias)
     return damaged("missing or of wrong shape or type: the layer norm", name.view());
-  return SLU_OK;
+  const bool good = floats_good(norm->weight, count, info().hidden_size) &&
+                    floats_good(norm->bias, count, info().hidden_size);
+  return good ? SLU_OK : wrong_values(name.view());
 }
 
 slu_status Weights::linear(const Name &name, uint32_t in, uint32_t out, Linear *linear) {
@@ -64,20 +70,19 @@ slu_status Weights::linear(const Name &name, uint32_t in, uint32_t out, Linear *
   linear->out = out;
   linear->out_padded = static_cast<uint32_t>(round_up(out, kLanes));
   linear->in_padded = type == TensorType::kInt8 ? static_cast<uint32_t>(round_up(in, 2 * kGroup)) : in;
-  const uint64_t panels = linear->out_padded / kLanes;
-  bool good;
+  const uint64_t panels = linear->out_padded / kLanes, outputs = linear->out_padded;
+  bool there, good = true;
   if (type == TensorType::kInt8) {
-    const uint64_t shape[] = {panels, linear->in_padded / kGroup, kLanes, kGroup},
-                   outputs = linear->out_padded;
+    const uint64_t shape[] = {panels, linear->in_padded / kGroup, kLanes, kGroup};
     linear->weight = reinterpret_cast<const int8_t *>(gguf_.tensor(weight.view(), type, shape, 4));
     linear->scale = floats(name.with(".scale"), outputs);
     linear->sums = reinterpret_cast<const int32_t *>(
         gguf_.tensor(name.with(".sums").view(), TensorType::kInt32, &outputs, 1));
     const float *input_scale = floats(name.with(".input_scale"), 1);
-    // Padding has scale 0.
-    good = linear->weight && linear->scale && linear->sums && input_scale && positive(input_scale, 1) &&
-           positive(linear->scale, out);
-    if (good) {
+    there = linear->weight && linear->scale && linear->sums && input_scale;
+    if (there) {
+      good = scales_good(input_scale, 1, 1) && *input_scale >= kSmallestStep &&
+             scales_good(linear->scale, outputs, out) && integers_good(*linear);
       linear->input_scale = *input_scale;
       linear->input_inverse = static_cast<float>(1.0 / static_cast<double>(*input_scale));
     }
@@ -85,11 +90,12 @@ slu_status Weights::linear(const Name &name, uint32_t in, uint32_t out, Linear *
     const uint64_t shape[] = {panels, in, kLanes};
     linear->weight_float =
         reinterpret_cast<const float *>(gguf_.tensor(weight.view(), TensorType::kFloat32, shape, 3));
-    good = linear->weight_float != nullptr;
+    there = linear->weight_float != nullptr;
+    if (there) good = floats_good(linear->weight_float, outputs * in, outputs * in);
   }
-  linear->bias = floats(name.with(".bias"), linear->out_padded);
-  if (!good || !linear->bias) return damaged("wrong shape, type or scale of the linear layer", name.view());
-  return SLU_OK;
+  linear->bias = floats(name.with(".bias"), outputs);
+  if (!there || !linear->bias) return damaged("wrong shape or type of the linear layer", name.view());
+  return good && floats_good(linear->bias, outputs, out) ? SLU_OK : wrong_values(name.view());
 }
 
 slu_status Weights::read() {
@@ -98,9 +104,11 @@ slu_status Weights::read() {
   if (status == SLU_OK) status = table(Name("position_embd"), info().max_tokens, &model_->positions);
   if (status == SLU_OK && info().flag_count)
     status = table(Name("flag_embd"), info().flag_count, &model_->flags);
-  model_->constant = floats(Name("constant_embd.weight"), model_->hidden_padded);
-  if (status == SLU_OK && !model_->constant)
-    status = damaged("missing or of wrong shape:", "constant_embd.weight");
+  const Name constant("constant_embd.weight");
+  model_->constant = floats(constant, model_->hidden_padded);
+  if (status == SLU_OK && !model_->constant) status = damaged("missing or of wrong shape:", constant.view());
+  if (status == SLU_OK && !floats_good(model_->constant, model_->hidden_padded, info().hidden_size))
+    status = wrong_values(constant.view());
   if (status == SLU_OK) status = norm(Name("embd_norm"), &model_->embedding_norm);
   for (uint32_t i = 0; i < info().layers && status == SLU_OK; ++i) {
     Layer &layer = model_->layers[i];

@@ -64,10 +64,10 @@ def run(args: argparse.Namespace) -> int:
     for name, matrix in matrices.items():
         print("\n".join(["", f"{name}, compared on {matrix['texts']} texts:", "", *matrix_table(matrix)]))
     if args.json:
-        from slu.files import write_file
+        from slu.files import write_result
 
         written = {"parity": matrices, "data": str(args.data or "")}
-        write_file(args.json, json.dumps(written, ensure_ascii=False, indent=1) + "\n")
+        write_result(args.json, json.dumps(written, ensure_ascii=False, indent=1) + "\n")
     if problems:
         raise BundleError(problems[0])
     return 0

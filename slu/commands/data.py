@@ -1,11 +1,18 @@
-"""``slu data check|split|sample``: check a corpus, split it, write the sample corpus."""
+"""``slu data check|split|sample|convert``: check, split or make a corpus, read and write those of other tools."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slu.commands.arguments import add_set_argument
+
+if TYPE_CHECKING:
+    from slu.inputs.coverage import Coverage
 
 SPLIT_STAGE = "data split"
 
@@ -24,6 +31,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.add_argument(
         "--labels", metavar="FILE", type=Path, help="a labels.json; other names in the corpus are errors"
     )
+    tokens = check.add_mutually_exclusive_group()
+    tokens.add_argument("--model", metavar="DIR", type=Path, help="also count what this checkpoint could not learn")
+    tokens.add_argument("--config", metavar="C", type=Path, help="the same for the model that a recipe trains")
+    add_set_argument(check)
     check.add_argument("--json", metavar="F", type=Path, help="write the problems there as well")
 
     split = actions.add_parser("split", help="split a corpus into DIR/train.txt and DIR/dev.txt")
@@ -44,24 +55,55 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     sample.add_argument("--seed", type=int, default=0)
     sample.add_argument("--lists", metavar="DIR", type=Path, help="write its lexicons there, SLOT.txt")
 
-    for action in (check, split, sample):
+    convert = actions.add_parser(
+        "convert",
+        help="read a corpus in the format of another tool, or write one",
+        description="Read files of other tools into a corpus, or write a corpus for them (--to). What cannot be taken "
+        "over is left out, reported with its line and counted. docs/convert.md describes the formats.",
+    )
+    convert.add_argument("files", metavar="FILE", type=Path, nargs="+")
+    convert.add_argument("--out", metavar="CORPUS", type=Path, required=True)
+    convert.add_argument("--from", metavar="FORMAT", dest="source", default="", help="default: found out")
+    convert.add_argument("--to", metavar="FORMAT", dest="target", default="", help="write this format instead")
+    convert.add_argument("--intent", metavar="NAME", default="", help="the intent of texts that have none")
+    convert.add_argument("--intents", metavar="FILE", type=Path, help="a file with the intent of each text a line")
+    convert.add_argument("--offsets", metavar="UNIT", default="", help="code-points or utf-16 (default: found out)")
+    convert.add_argument("--part", metavar="NAME", default="", help="read this part only, such as MASSIVE's test")
+    convert.add_argument("--strict", action="store_true", help="write nothing if a text would be left out")
+    convert.add_argument("--json", metavar="F", type=Path, help="write everything that was found there")
+
+    for action in (check, split, sample, convert):
         action.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what ``args.action`` says; return the exit code. Raises `SluError`."""
-    return {"check": _check, "split": _split, "sample": _sample}[args.action](args)
+    from slu.commands.convert import convert
+
+    return {"check": _check, "split": _split, "sample": _sample, "convert": convert}[args.action](args)
 
 
 def _check(args: argparse.Namespace) -> int:
+    from slu.corpus.formats.table import recognise
     from slu.corpus.labels import Labels
     from slu.corpus.tagged import check_corpus
     from slu.errors import ConfigError
-    from slu.files import write_file
+    from slu.files import write_result
 
     labels = Labels.load(args.labels, ConfigError) if args.labels else None
+    form = recognise(args.file)
+    if form is not None:
+        command = f"slu data convert {shlex.quote(str(args.file))} --from {form.name} --out corpus.txt"
+        message = f"the format is {form.title}; read it into a corpus: {command}"
+        print(f"{args.file}:1: error: {message}")
+        if args.json:
+            found = {"line": 1, "severity": "error", "message": message}
+            report = {"data": str(args.file), "errors": 1, "warnings": 0, "problems": [found]}
+            write_result(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+        return 1
     problems = check_corpus(args.file, labels)
     counts = Counter(problem.severity for problem in problems)
+    covered = None if counts["error"] else _coverage(args)
     if args.json:
         report = {
             "data": str(args.file),
@@ -69,11 +111,34 @@ def _check(args: argparse.Namespace) -> int:
             "warnings": counts["warning"],
             "problems": [{"line": p.line, "severity": p.severity, "message": p.message} for p in problems],
         }
-        write_file(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+        if covered:
+            report["coverage"] = covered.to_json()
+        write_result(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     for problem in problems:
         print(f"{args.file}:{problem.line}: {problem.severity}: {problem.message}")
+    for line in covered.lines() if covered else ():
+        print(f"{args.file}: {line}")
     print(f"{args.file}: {counts['error']} errors, {counts['warning']} warnings")
     return 1 if counts["error"] else 0
+
+
+def _coverage(args: argparse.Namespace) -> Coverage | None:
+    """What the model of ``--model`` or ``--config`` cannot learn of the corpus; None without them."""
+    from slu.corpus.tagged import read_corpus
+    from slu.inputs.coverage import coverage
+    from slu.model.checkpoint import load_checkpoint
+
+    if args.model:
+        checkpoint = load_checkpoint(args.model)
+        return coverage(read_corpus(args.file), checkpoint.tokenizer(), checkpoint.config.max_length)
+    if args.config:
+        from slu.training.recipe import load_recipe
+        from slu.training.start import recipe_tokenizer
+
+        utterances = read_corpus(args.file)
+        recipe = load_recipe(args.config, args.set)
+        return coverage(utterances, *recipe_tokenizer(recipe, (utterance.text for utterance in utterances)))
+    return None
 
 
 def _split(args: argparse.Namespace) -> int:
@@ -101,16 +166,21 @@ def _split(args: argparse.Namespace) -> int:
 
 
 def _sample(args: argparse.Namespace) -> int:
+    import tempfile
+
     from slu.corpus.sample import generate_lexicons, generate_sample
     from slu.corpus.tagged import write_corpus
-    from slu.files import write_file
+    from slu.files import write_new
 
     utterances = generate_sample(args.count, args.seed)
-    write_corpus(utterances, args.out)
+    with tempfile.TemporaryDirectory() as temporary:
+        made = Path(temporary) / "corpus.txt"
+        write_corpus(utterances, made)
+        write_new(args.out, made.read_bytes())
     print(f"{args.out}: {args.count} utterances")
     if args.lists:
         for slot, names in generate_lexicons(utterances, args.seed).items():
             path = args.lists / f"{slot}.txt"
-            write_file(path, "\n".join(names) + "\n")
+            write_new(path, ("\n".join(names) + "\n").encode())
             print(f"{path}: {len(names)} names")
     return 0

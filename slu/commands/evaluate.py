@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from slu.errors import ConfigError
     from slu.evaluation.command_check import answer_commands, command_lines, command_shares
     from slu.evaluation.evaluate import check_labels, error_lines, evaluate, write_evaluation
-    from slu.files import write_file
+    from slu.files import write_result
     from slu.runtime.loading import load
 
     check_arguments(args)
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         lines = command_lines(answered)
     if not utterances:
         if args.json:
-            write_file(args.json, json.dumps({"model": str(args.model), **more}, ensure_ascii=False, indent=1) + "\n")
+            write_result(args.json, json.dumps({"model": str(args.model), **more}, ensure_ascii=False, indent=1) + "\n")
         print("\n".join(lines))
         return 0
     check_labels(utterances, parser.labels, args.data)
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     if args.errors:
         wrong = error_lines(utterances, answers, parser)
         head = "session\ttext\tintent\ttagged\tanswered intent\tanswered tagged\tscore"
-        write_file(args.errors, "\n".join([head, *wrong]) + "\n")
+        write_result(args.errors, "\n".join([head, *wrong]) + "\n")
         lines.append(f"{len(wrong)} wrong utterances in {args.errors}")
     print("\n".join(lines))
     return 0
@@ -113,9 +113,11 @@ def _python_parser(parser: Parser, model: Path) -> PythonParser:
 def class_table(result: dict[str, Any]) -> list[str]:
     """A table of the measures, then one line for each intent and each slot."""
     from slu.evaluation.evaluate import MEASURES
+    from slu.evaluation.unknown_labels import unknown_lines
     from slu.tables import text_table
 
     lines = [f"{result['utterances']} utterances"]
+    lines += unknown_lines(result.get("unknown_labels"), result["utterances"])
     lines += text_table([[name, f"{result[name]:.2f} %"] for name in MEASURES if name in result], indent=2)
     for kind, classes in result["classes"].items():
         counts, shares = ("labelled", "predicted"), ("precision", "recall", "f1")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from slu.tables import text_table
+from slu.tables import shown, text_table
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,7 +31,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     from slu.errors import OutputError
-    from slu.files import write_file
+    from slu.files import write_result
     from slu.runtime.inspection import inspect_model
 
     report = inspect_model(args.file)
@@ -42,9 +42,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         text = json.dumps(report, ensure_ascii=False, indent=1) + "\n"
         if args.json == "-":
-            sys.stdout.write(text)
+            sys.stdout.write(shown(text))
             return 0
-        write_file(args.json, text.encode("utf-8", "backslashreplace"))
+        write_result(args.json, text.encode("utf-8", "backslashreplace").decode())
     if "models" in report:
         lines = [*_directory(report), *_short_table(report)]
         models = report["models"] if args.tensors or args.operators else []
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         lines += ["", *_file(model)] if lines else _file(model)
         lines += ["", *_tensor_list(model)] if args.tensors else []
         lines += ["", *_operator_list(model)] if args.operators and model["operators"] else []
-    print("\n".join(lines))
+    print(shown("\n".join(lines)))
     return 0
 
 

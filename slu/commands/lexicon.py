@@ -68,7 +68,7 @@ def run_trial(args: argparse.Namespace) -> int:
 
     from slu.errors import LexiconError
     from slu.evaluation.unseen_names import read_templates, try_names
-    from slu.files import write_file
+    from slu.files import write_result
     from slu.inputs.entries import read_lexicon
     from slu.runtime.loading import load
     from slu.tables import markdown_table
@@ -89,7 +89,7 @@ def run_trial(args: argparse.Namespace) -> int:
     for row in results:
         measures = (row[name] for name in ("slot_before", "slot_after", "exact_before", "exact_after"))
         rows.append([row["slot"], str(row["names"]), str(row["utterances"]), *(f"{value:.2f}" for value in measures)])
-    print("\n".join(markdown_table(rows)))
     if args.json:
-        write_file(args.json, json.dumps({"model": str(args.model), "results": results}, indent=1) + "\n")
+        write_result(args.json, json.dumps({"model": str(args.model), "results": results}, indent=1) + "\n")
+    print("\n".join(markdown_table(rows)))
     return 0

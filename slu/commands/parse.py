@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +36,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     from slu.errors import OutputError
     from slu.runtime.loading import load
+    from slu.tables import json_line
 
     texts = _arguments(args.text) if args.text else _lines()
     if sys.stdout is None:
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             session.restart()
             continue
-        print(json.dumps(result.to_dict(), ensure_ascii=False), flush=True)
+        print(json_line(result.to_dict()), flush=True)
     return 0
 
 

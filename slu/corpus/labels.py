@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,12 +42,19 @@ class Labels:
             if not all(names):
                 raise ValueError(f"an {kind} name is empty" if kind == "intent" else "a slot name is empty")
             if len(set(names)) != len(names):
-                raise ValueError(f"the {kind} {next(n for n in names if names.count(n) > 1)} occurs twice")
+                seen: set[str] = set()
+                twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+                raise ValueError(f"the {kind} {twice} occurs twice")
+            for name in names:
+                if any(unicodedata.category(char) in ("Cc", "Cs") for char in name):
+                    raise ValueError(f"the {kind} {name!r} has a control character")
         if set(self.slots_of_intent) != set(self.intents):
             odd = min(set(self.slots_of_intent) ^ set(self.intents))
             raise ValueError(f"slots_of_intent and intents disagree on {odd}")
+        place = {name: i for i, name in enumerate(self.slots)}
         for intent, slots in self.slots_of_intent.items():
-            if slots != tuple(name for name in self.slots if name in slots):
+            places = [place.get(name, -1) for name in slots]
+            if any(a >= b for a, b in zip([-1, *places], places)):
                 raise ValueError(f"the slots of {intent} are not a selection of slots in their order")
 
     @classmethod

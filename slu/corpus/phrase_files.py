@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from slu.errors import ConfigError
+from slu.files import read_bytes
 
 PARTS = TRAINING, CHECK = ("training", "check")
 
@@ -16,7 +17,7 @@ PARTS = TRAINING, CHECK = ("training", "check")
 def read_parts(path: Path) -> dict[str, list[tuple[int, str]]]:
     """Phrases of each part, with their line numbers. Raises `ConfigError` for a file that cannot be read."""
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        content = read_bytes(path).decode("utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:

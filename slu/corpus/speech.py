@@ -8,7 +8,7 @@ guarantees.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -22,6 +22,12 @@ COMMAND = "…"
 """Stands for the command in a phrase."""
 ANY = "*+"
 """Each stands for a character that is drawn anew for each use of the phrase, the same wherever it stands in it."""
+NAME = re.compile(r"\*[*+]|[^…*+]\*(?![*+])")
+"""What is drawn, or the character before it and what is drawn: a name of two characters."""
+DRAWS = 100
+"""Attempts to draw a name that is not kept apart."""
+KNOWN = 0.5
+"""How often a drawn name is one of a lexicon, if there is any: then its matches are no reason to take it for a slot."""
 KINDS = ("polite", "filler", "wake")
 """Files of a directory of phrases: `KIND.txt`, and `JOINER`."""
 JOINER = "joiner"
@@ -82,13 +88,51 @@ def with_insertions(utterance: Utterance, pieces: Mapping[int, str]) -> Utteranc
     return replace(utterance, text=text, slots=tuple(replace(s, value=text[s.start : s.end]) for s in slots))
 
 
-def filled(random: Random, frame: tuple[str, str], alphabet: Sequence[str]) -> tuple[str, str]:
-    """A phrase with characters of ``alphabet`` in place of those of `ANY`: so that names of any kind are learned."""
-    for mark in ANY:
-        if mark in frame[0] or mark in frame[1]:
-            char = one_of(random, alphabet)
-            frame = frame[0].replace(mark, char), frame[1].replace(mark, char)
-    return frame
+def filled(
+    random: Random,
+    frame: tuple[str, str],
+    alphabet: Sequence[str],
+    known: Mapping[str, Sequence[str]] | None = None,
+    kept_apart: Container[str] = (),
+) -> tuple[str, str]:
+    """A phrase with characters of ``alphabet`` in place of those of `ANY`: so that names of any kind are learned.
+
+    ``known``: by what `NAME` finds in a phrase, names to put there half of the time (see `known_names`).
+    ``kept_apart``: names that are not drawn.
+    """
+    found = NAME.search(COMMAND.join(frame))
+    for _ in range(DRAWS if found else 1):
+        drawn = {mark: one_of(random, alphabet) for mark in ANY if mark in frame[0] or mark in frame[1]}
+        if found:
+            kind = found.group()
+            if known and known.get(kind) and random.random() < KNOWN:
+                drawn.update(zip(kind, one_of(random, known[kind])))
+            if "".join(drawn.get(char, char) for char in kind) in kept_apart:
+                continue
+        for mark in ANY:
+            frame = frame[0].replace(mark, drawn.get(mark, mark)), frame[1].replace(mark, drawn.get(mark, mark))
+        return frame
+    raise ConfigError(f"{COMMAND.join(frame)!r}: every name for it is one that no model may be trained with")
+
+
+def known_names(
+    frames: Iterable[tuple[str, str]], words: Iterable[str], alphabet: Container[str]
+) -> dict[str, list[str]]:
+    """For every kind of name in ``frames`` (``*+``, ``小*``), those ``words`` that are such a name.
+
+    Only words whose drawn characters are in ``alphabet``.
+    """
+    pairs = sorted({word for word in words if len(word) == 2})
+    kinds = {found.group() for frame in frames if (found := NAME.search("…".join(frame)))}
+    return {kind: [pair for pair in pairs if _is_such(kind, pair, alphabet)] for kind in sorted(kinds)}
+
+
+def _is_such(kind: str, pair: str, alphabet: Container[str]) -> bool:
+    drawn: dict[str, str] = {}
+    return all(
+        drawn.setdefault(mark, char) == char and char in alphabet if mark in ANY else mark == char
+        for mark, char in zip(kind, pair)
+    )
 
 
 def framed(utterance: Utterance, frame: tuple[str, str], comma: str = "") -> Utterance:

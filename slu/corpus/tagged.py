@@ -4,15 +4,17 @@ A line is ``session<TAB>text<TAB>intent<TAB>tagged text`` in UTF-8; an empty lin
 text is the text with its slots between ``<name>`` and ``</name>``. ``<song>heard||meant</song>`` says that
 the text has ``heard`` where ``meant`` was said: the slot's value is ``heard``, ``meant`` its correction.
 
-A name in tags is a letter, then letters, digits, ``_``, ``.`` and ``-``, all ASCII. There is no escape: ``<``
-and ``>`` that make no such tag, and a single ``|``, are ordinary characters; what looks like a tag, ``||``,
-tabs and line breaks cannot be part of a text, and `write_corpus` refuses them.
+A name in tags begins with a letter of any script; letters, digits, ``_ . - / + # :`` and single spaces follow (see
+`name_problem`). There is no escape: ``<`` and ``>`` that make no such tag, and a single ``|``, are ordinary characters;
+what looks like a tag, ``||``, tabs, line breaks and control characters cannot be part of a text, and `write_corpus`
+refuses them. A name with spaces makes a tag only together with its other tag, so ``a <b c> d`` is ordinary text.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +24,17 @@ from typing import Literal
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError, CorpusError
-from slu.files import write_file
+from slu.files import MOST_BYTES, open_regular, write_file
 from slu.platform import SLOTS
 
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9_.-]*)>")
+_NAME = re.compile(r"[A-Za-z\u0080-\U0010ffff](?: ?[A-Za-z0-9_./+#:\u0080-\U0010ffff-])*")
+_TAG = re.compile(rf"<(/?)({_NAME.pattern})>")
+_CONTROL = re.compile("[\x00-\x08\x0a-\x0c\x0e-\x1f\x7f-\x9f]")  # without tab and carriage return
+_NAME_RULE = "a name begins with a letter, then letters, digits, _ . - / + # : and single spaces may follow"
 _BAR = "||"
 _BOM = b"\xef\xbb\xbf"
 
-_FIELDS = ("session id", "text", "intent", "tagged text")
+FIELDS = ("session id", "text", "intent", "tagged text")
 
 Severity = Literal["error", "warning"]
 _Found = tuple[Severity, str]
@@ -93,17 +98,30 @@ def write_corpus(utterances: Iterable[Utterance], path: str | Path) -> None:
         if session is not None and utterance.session != session:
             lines.append("\n")
         session = utterance.session
-        line = "\t".join((session, utterance.text, utterance.intent, _tagged(utterance)))
-        try:
-            holds = "\n" not in line and _parse_line(line.encode("utf-8"))[0] == utterance
-        except UnicodeEncodeError:
-            holds = False
-        if not holds:
+        if utterance_problem(utterance):
             raise CorpusError(f"{path}: the corpus format cannot express utterance {number}: {utterance!r}")
-        lines.append(f"{line}\n")
+        lines.append(f"{_line(utterance)}\n")
     if not lines:
         raise CorpusError(f"{path}: no utterances to write")
     write_file(path, "".join(lines) + "\n")
+
+
+def utterance_problem(utterance: Utterance) -> str | None:
+    """Why a corpus cannot hold ``utterance``; None if it can."""
+    line = _line(utterance)
+    try:
+        read, found = _parse_line(line.encode("utf-8"))
+    except UnicodeEncodeError:
+        return "it has half a surrogate pair, which UTF-8 cannot express"
+    if "\n" in line:
+        return "it has a line break"
+    if read == utterance:
+        return None
+    return next((message for severity, message in found if severity == "error"), "it looks as if it had tags")
+
+
+def _line(utterance: Utterance) -> str:
+    return "\t".join((utterance.session, utterance.text, utterance.intent, _tagged(utterance)))
 
 
 def parse_tagged(tagged: str) -> tuple[str, tuple[Slot, ...]]:
@@ -112,6 +130,22 @@ def parse_tagged(tagged: str) -> tuple[str, tuple[Slot, ...]]:
     if problems:
         raise CorpusError(f"{tagged!r}: {problems[0]}")
     return text, slots
+
+
+def name_problem(name: str) -> str | None:
+    """What is wrong with the name of a slot; None if tags can hold it."""
+    odd = _odd_character(name)
+    if odd or not _NAME.fullmatch(name):
+        return f"{name!r} cannot be the name of a slot{f' ({odd})' if odd else ''}: {_NAME_RULE}"
+    return None
+
+
+def _odd_character(name: str) -> str | None:
+    """The first character that no name may have: control, format and private characters, white space but the space."""
+    for char in name:
+        if char != " " and unicodedata.category(char)[0] in "CZ":
+            return f"it has U+{ord(char):04X}"
+    return None
 
 
 def format_tagged(utterance: Utterance) -> str:
@@ -160,7 +194,7 @@ def split_corpus(
 def _lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
     """Numbered lines without their ends. Only a line feed ends a line: a text may hold U+2028."""
     try:
-        with Path(path).open("rb") as stream:
+        with open_regular(path, MOST_BYTES) as stream:
             for number, line in enumerate(stream, 1):
                 yield number, line.removesuffix(b"\n").removesuffix(b"\r")
     except OSError as error:
@@ -181,18 +215,28 @@ def _parse_line(raw: bytes, labels: Labels | None = None) -> tuple[Utterance | N
         return None, [*found, ("error", f"not UTF-8 at byte {error.start + 1}; save the file as UTF-8")]
     fields = line.split("\t")
     if len(fields) != 4:
-        expected = "session, text, intent and tagged text, with tabs between, are expected"
+        expected = (
+            "session, text, intent and tagged text, with tabs between, are expected; slu data convert reads others"
+        )
         return None, [*found, ("error", f"{len(fields)} fields instead of 4; {expected}")]
     session, text, intent, tagged = fields
-    errors = [f"the {name} is empty" for name, value in zip(_FIELDS, fields) if not value.strip()]
+    errors = [f"the {name} is empty" for name, value in zip(FIELDS, fields) if not value.strip()]
+    for name, value in zip(FIELDS, fields):
+        control = _CONTROL.search(value)
+        if control:
+            code, column = ord(control.group()), control.start() + 1
+            errors.append(f"control character U+{code:04X} at character {column} of the {name}; delete it")
+    if not errors and _odd_character(intent):
+        errors.append(f"{intent!r} cannot be an intent ({_odd_character(intent)}); rename it")
     if "\r" in line:
         errors.append("a carriage return inside the line; lines must end with LF or CR LF")
     tagless, slots, wrong = _scan(tagged)
     errors += wrong
+    names = {match.group(2): None for match in _tags(tagged)}
+    errors += [problem for problem in map(name_problem, names) if problem]
     if not wrong and tagless != text and tagged.strip():
         errors.append(_difference(text, tagless))
     if labels is not None:
-        names = {name: None for _, name in _TAG.findall(tagged)}
         errors += [f"<{name}> is not a slot of the labels" for name in names if name not in labels.slots]
         if intent not in labels.intents:
             errors.append(f"{intent!r} is not an intent of the labels")
@@ -216,6 +260,27 @@ def _difference(text: str, tagless: str) -> str:
     return f"text and tagged text differ at character {at + 1}: {left} in the text, {right} in the tagged text"
 
 
+def _tags(tagged: str) -> list[re.Match[str]]:
+    """The tags; one whose name has spaces is a tag only if its other one is there as well, where it belongs."""
+    matches = list(_TAG.finditer(tagged))
+    if not any(" " in match.group(2) for match in matches):
+        return matches
+    opened: dict[str, int] = {}
+    closed: dict[str, int] = {}
+    for match in matches:
+        closing, name = match.groups()
+        if closing:
+            closed[name] = match.start()
+        else:
+            opened.setdefault(name, match.start())
+    return [
+        match
+        for match in matches
+        if " " not in match.group(2)
+        or opened.get(match.group(2), match.start() + 1) <= match.start() <= closed.get(match.group(2), -1)
+    ]
+
+
 def _scan(tagged: str) -> tuple[str, tuple[Slot, ...], list[str]]:
     """Text, slots and problems of tagged text. If there are problems, text and slots must not be used."""
     if "<" not in tagged and _BAR not in tagged:
@@ -226,7 +291,7 @@ def _scan(tagged: str) -> tuple[str, tuple[Slot, ...], list[str]]:
     # Name, column and end of the tags that are open; more than one only where tags are wrong.
     opened: list[tuple[str, int, int]] = []
     length = position = 0
-    for match in _TAG.finditer(tagged):
+    for match in _tags(tagged):
         closing, name = match.groups()
         piece, column = tagged[position : match.start()], match.start() + 1
         whole = bool(opened) and opened[-1][2] == position

@@ -15,7 +15,8 @@ from slu.corpus.tagged import format_tagged
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.evaluation.reliability import calibration
-from slu.files import write_file
+from slu.evaluation.unknown_labels import unknown_labels
+from slu.files import write_result
 from slu.heads.measures import percent
 from slu.heads.table import HEADS
 from slu.inputs.flags import FIRST_TURN
@@ -23,8 +24,8 @@ from slu.runtime.parser import Parser, ParseResult
 
 MEASURES = tuple(dict.fromkeys(name for head in HEADS.values() for name in head.measures))
 """The single numbers of evaluations, in the order in which they are shown; each has those of its head."""
-PARTS = ("classes", "confusion", "calibration", "noise", "rejection", "lexicon", "commands")
-"""Objects in the JSON of an evaluation; the last four only where they were asked for."""
+PARTS = ("classes", "confusion", "calibration", "unknown_labels", "noise", "rejection", "lexicon", "commands")
+"""Objects in the JSON of an evaluation; `unknown_labels` only where there are some, the last four where asked for."""
 KEPT = 0.95
 """Share of right answers that the threshold lets pass."""
 
@@ -35,7 +36,9 @@ def evaluate(parser: Parser, utterances: Sequence[Utterance]) -> tuple[dict[str,
     answers = parse_dialogues(parser, utterances)
     result = parser.head.measure(utterances, answers, parser.labels)
     right = [parser.head.right(u, a, parser.labels) for u, a in zip(utterances, answers)]
-    return {**result, "calibration": calibration([a.score for a in answers], right)}, answers
+    unknown = unknown_labels(utterances, parser.labels)
+    more = {"calibration": calibration([a.score for a in answers], right)}
+    return {**result, **more, **({"unknown_labels": unknown} if unknown else {})}, answers
 
 
 def understood_at(threshold: float, answers: Sequence[ParseResult]) -> float:
@@ -106,20 +109,15 @@ def write_evaluation(path: Path, model: Path | str, data: Path | str, parser: Pa
     """Write what ``slu eval --json`` writes: the measures and, of `PARTS`, what ``result`` has."""
     where = {"model": str(model), "backend": parser.backend.name, "data": str(data)}
     whole = {**where, **summary(result), **{name: result[name] for name in PARTS if name in result}}
-    write_file(path, json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
+    write_result(path, json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
 
 
 def check_labels(utterances: Sequence[Utterance], labels: Labels, path: Path) -> None:
-    """Raise `CorpusError` at a label that the model cannot answer: the file was made for another model."""
-    from slu.errors import CorpusError
-
-    for utterance in utterances:
-        names = {slot.name for slot in utterance.slots} - set(labels.slots)
-        if utterance.intent not in labels.intents:
-            raise CorpusError(
-                f"{path}: {utterance.text!r}: the model has no intent {utterance.intent!r}; give a file with its labels"
-            )
-        if names:
-            raise CorpusError(
-                f"{path}: {utterance.text!r}: the model has no slot {min(names)!r}; give a file with its labels"
-            )
+    """Raise `CorpusError` when the file was made for another model: when no utterance has an intent of this one."""
+    if not any(utterance.intent in labels.intents for utterance in utterances):
+        intents = sorted({utterance.intent for utterance in utterances})
+        some = ", ".join([*intents[:3], *(["..."] if len(intents) > 3 else [])])
+        raise CorpusError(
+            f"{path}: the model has none of its intents ({some}); give a file with "
+            f"labels of the model, such as {', '.join(labels.intents[:3])}"
+        )

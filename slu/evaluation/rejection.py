@@ -14,6 +14,7 @@ from slu.corpus.speech import one_of
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.evaluation.reliability import auroc
+from slu.files import read_bytes
 from slu.heads.measures import percent
 from slu.runtime.parser import Parser, ParseResult
 from slu.tables import text_table
@@ -161,7 +162,7 @@ def _shuffled(text: str, rng: Random) -> str:
 
 def _sentences(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_bytes(path).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
         raise CorpusError(f"{path}: cannot be read ({reason}); --reject takes one sentence a line") from error

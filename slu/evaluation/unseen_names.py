@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slu.errors import LexiconError
+from slu.files import read_bytes
 from slu.heads.measures import percent
 from slu.runtime.parser import Parser
 
@@ -20,7 +21,7 @@ def read_templates(path: str | Path) -> dict[str, list[str]]:
     Raises `LexiconError`, with the line, for anything else.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        lines = read_bytes(path).decode("utf-8-sig").splitlines()
     except OSError as error:
         raise LexiconError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ def read_gguf(path: Path) -> Contents:
     tensor_count, key_count = _head(path, data)
     with damage_reported(path, GGUF, data):
         cursor = _Cursor(data, _HEAD.size)
-        keys = dict(cursor.keys(key_count))
+        keys = cursor.keys(key_count)
     architecture, version = keys.get("general.architecture"), keys.get(f"{ARCHITECTURE}.format_version")
     if architecture != ARCHITECTURE:
         raise BundleError(f"{path}: a GGUF file of another kind of model ({architecture}); {ARCHITECTURE} is expected")
@@ -83,10 +82,15 @@ class _Cursor:
     def __init__(self, data: memoryview, at: int):
         self._data, self.at = data, at
 
-    def keys(self, count: int) -> Iterator[tuple[str, Any]]:
+    def keys(self, count: int) -> dict[str, Any]:
+        """The values of all keys; of one that is there twice, readers would differ in which of the two counts."""
+        found: dict[str, Any] = {}
         for i in range(count):
             key = self.string(f"key {i}")
-            yield key, self._value(self.number("I", key), key)
+            if key in found:
+                raise Damaged(f"the key {key} occurs twice")
+            found[key] = self._value(self.number("I", key), key)
+        return found
 
     def number(self, kind: str, where: str) -> Any:
         return self.numbers(kind, 1, where)[0]

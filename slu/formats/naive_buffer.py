@@ -92,6 +92,11 @@ def read_naive_buffer(path: Path, installed: str = "") -> Contents:
     Raises `BundleError` when it is not whole, is something else, or was not written by the ``installed`` version of
     Paddle Lite (`LITE_VERSION` without it).
     """
+    return read_file(path, installed)[1]
+
+
+def read_file(path: Path, installed: str = "") -> tuple[dict[str, Any], Contents]:
+    """As `read_naive_buffer`, with its program as `slu.formats.flatbuffer` reads it."""
     data = map_file(path)
     header = _header(path, data)
     require_version(path, header.version, installed)
@@ -100,7 +105,7 @@ def read_naive_buffer(path: Path, installed: str = "") -> Contents:
         if end > len(data):
             raise Damaged(f"it has {len(data)} bytes, its program alone ends at {end}")
         program = read_flatbuffer(data[_HEAD.size : end], _PROGRAM, "Program")
-        return _contents(header, program, _read_parameters(data[end:]))
+        return program, _contents(header, program, _read_parameters(data[end:]))
 
 
 def require_version(path: Path, written: str, installed: str = "") -> None:

@@ -60,7 +60,7 @@ def read_onnx(path: Path) -> Contents:
 
 
 def _contents(graph: Message, producer: str, ir_version: int, opsets: dict[str, int]) -> Contents:
-    initializers = [_tensor(tensor) for tensor in graph.messages(5, "initializer")]
+    initializers = [read_tensor(tensor) for tensor in graph.messages(5, "initializer")]
     constants: list[Tensor] = []
     operators: list[Operator] = []
     inputs = [_port(value) for value in graph.messages(11, "input")]
@@ -74,7 +74,8 @@ def _contents(graph: Message, producer: str, ir_version: int, opsets: dict[str, 
                 raise Damaged(f"its operator {kind} reads {name}, which no earlier operator computes")
         known.update(node.texts(2))
         attributes = node.messages(5, f"an attribute of {kind}")
-        values = [_tensor(a.message(5, a.name), node.texts(2)) for a in attributes if a.text(1) == "value" and 5 in a]
+        held = [a for a in attributes if a.text(1) == "value" and 5 in a]
+        values = [read_tensor(a.message(5, a.name), node.texts(2)) for a in held]
         if kind == "Constant" and values:
             constants += values
         else:
@@ -101,7 +102,7 @@ def _contents(graph: Message, producer: str, ir_version: int, opsets: dict[str, 
     )
 
 
-def _tensor(tensor: Message, outputs: tuple[str, ...] = ()) -> Tensor:
+def read_tensor(tensor: Message, outputs: tuple[str, ...] = ()) -> Tensor:
     """A ``TensorProto``; that of a Constant is named as the node's output."""
     name = outputs[0] if outputs else tensor.text(8, "")
     precision, shape = _precision(tensor.integer(2), name), tensor.integers(1)

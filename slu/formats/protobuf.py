@@ -28,6 +28,11 @@ class Message:
     def __contains__(self, number: int) -> bool:
         return number in self._fields
 
+    @property
+    def numbers(self) -> set[int]:
+        """The numbers of the fields that are there."""
+        return set(self._fields)
+
     def integer(self, number: int, default: int | None = None) -> int:
         """An int32, int64, bool or enum, the last one if it is there twice; without default it must be there."""
         values = self._of(number, _VARINT)
@@ -79,6 +84,11 @@ class Message:
         """Bytes that a repeated field of numbers of fixed size takes, packed or not."""
         values = self._fields.get(number, ())
         return sum(len(value) for wire, value in values if wire in (_EIGHT, _FOUR, _BYTES))
+
+    def four_bytes(self, number: int) -> bytes:
+        """A number of 4 bytes, as a float has; it must be there."""
+        values = self._of(number, _FOUR)
+        return bytes(values[-1]) if values else self._missing(number)
 
     def _of(self, number: int, wire: int) -> list[Any]:
         found = self._fields.get(number, [])

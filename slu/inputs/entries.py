@@ -11,6 +11,7 @@ from pathlib import Path
 
 from slu.corpus.tagged import Problem
 from slu.errors import LexiconError
+from slu.files import read_bytes
 from slu.inputs.normalisation import PLAIN, normalise_text
 
 MAX_CHARACTERS = 62
@@ -109,6 +110,6 @@ def read_entry(raw: bytes, normalisation: str = PLAIN) -> tuple[str, str]:
 
 def _content(path: str | Path) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_bytes(path)
     except OSError as error:
         raise LexiconError(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -16,6 +16,7 @@ from slu.corpus.labels import Labels
 from slu.corpus.tagged import parse_tagged
 from slu.corpus.utterance import Slot
 from slu.errors import CorpusError, PinError
+from slu.files import read_bytes
 from slu.inputs.entries import MAX_CHARACTERS, normalise, numbered_lines
 from slu.inputs.normalisation import COMBINING, PLAIN, normalise_text
 
@@ -152,7 +153,7 @@ def _several(what: str, texts: Iterable[str]) -> Iterable[str]:
 
 def _lines(path: str | Path) -> Iterable[tuple[int, str]]:
     try:
-        content = Path(path).read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         raise PinError(f"{path}: cannot be read ({error.strerror or error})") from error
     for number, raw in numbered_lines(content):

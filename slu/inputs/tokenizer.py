@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from slu.errors import CheckpointError
+from slu.files import read_bytes
 from slu.inputs.normalisation import COMBINING, DIGIT, MARK, PLAIN, SINGLE, SPACE, UNHEARD, normalise_text
 from slu.platform import SLOTS
 
@@ -118,6 +119,11 @@ class Tokenizer:
         return pieces
 
 
+def words_of(text: str, normalisation: str = PLAIN) -> list[str]:
+    """The normalised words of ``text``, each of which is cut into tokens by itself."""
+    return ["".join(part for _, _, part in word) for word in _words(text, normalisation)]
+
+
 def _words(text: str, normalisation: str) -> Iterator[list[tuple[int, int, str]]]:
     """Yield each word of ``text`` as a non-empty list of (start, end, normalised characters)."""
     characters = normalise_text(text, normalisation)
@@ -145,7 +151,7 @@ def _words(text: str, normalisation: str) -> Iterator[list[tuple[int, int, str]]
 def read_vocab(path: str | Path) -> list[str]:
     """Read a vocabulary file, one token a line; raise `CheckpointError` when it cannot be one."""
     try:
-        content = Path(path).read_text(encoding="utf-8")
+        content = read_bytes(path, 64 << 20).decode("utf-8")
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:

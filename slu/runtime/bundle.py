@@ -17,9 +17,11 @@ from slu.files import MARK, sha256
 from slu.inputs.lexicon import CompiledLexicon
 from slu.inputs.tokenizer import Tokenizer, read_vocab
 from slu.manifest import Manifest, read_json
-from slu.model.checkpoint import CONFIG, LABELS, VOCAB, WEIGHTS, load_lexicons
+from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, VOCAB, WEIGHTS, load_lexicons
 from slu.model.config import ModelConfig
 
+EXPORT_STAGE = "export"
+"""The stage whose directories are bundles."""
 INPUT = "input_ids"
 FLAGS = "flags"
 
@@ -99,24 +101,48 @@ def open_directory(path: str | Path) -> ModelDirectory:
         raise BundleError(f"{directory}: contains no {MARK}; give a checkpoint or a bundle")
     error: type[SluError] = CheckpointError if (directory / WEIGHTS).is_file() else BundleError
     manifest = Manifest.load(directory, error)
+    if manifest.stage == EXPORT_STAGE:
+        _check_copies(directory, manifest)
     config = ModelConfig.from_dict(read_json(directory / CONFIG, error), str(directory / CONFIG))
     vocab = read_vocab(directory / VOCAB)
     if len(vocab) != config.vocab_size:
         raise error(f"{directory / VOCAB}: {len(vocab)} tokens, but the model has {config.vocab_size}")
     labels = Labels.load(directory / LABELS, error)
     tokenizer = Tokenizer(vocab, normalisation=config.normalisation)
+    if tokenizer.pad_id != config.pad_token_id:
+        raise error(
+            f"{directory / VOCAB}: [PAD] has the number {tokenizer.pad_id}, {CONFIG} says {config.pad_token_id}"
+        )
     return ModelDirectory(directory, config, tokenizer, labels, manifest, _length(directory, config, manifest))
 
 
+def _check_copies(directory: Path, manifest: Manifest) -> None:
+    """Raise `BundleError` unless what a bundle has beside its models are the checkpoint's files: of other labels, or of
+    the same in another order, nothing else would tell."""
+    for name in (VOCAB, LABELS, CONFIG, LEXICONS):
+        wanted = manifest.inputs.get(name)
+        try:
+            found = sha256(directory / name) if (directory / name).exists() else None
+        except OSError as problem:
+            raise BundleError(f"{directory / name}: cannot be read ({problem.strerror})") from problem
+        if found == wanted:
+            continue
+        what = "missing" if found is None else f"not the one that {MARK} describes" if wanted else f"not in {MARK}"
+        raise BundleError(f"{directory / name}: is {what}; copy or export the bundle again")
+
+
 def _length(directory: Path, config: ModelConfig, manifest: Manifest) -> int | None:
-    if manifest.stage != "export":
+    if manifest.stage != EXPORT_STAGE:
         return None
     length, files = manifest.config.get("length"), manifest.config.get("files")
     if not isinstance(length, int) or not 2 < length <= config.max_length:
         raise BundleError(f"{directory / MARK}: length is {length!r}; a number of tokens was expected")
     whole = isinstance(files, dict) and all(
-        isinstance(entry, dict) and isinstance(entry.get("bytes"), int) and isinstance(entry.get("sha256"), str)
-        for entry in files.values()
+        isinstance(entry, dict)
+        and isinstance(entry.get("bytes"), int)
+        and isinstance(entry.get("sha256"), str)
+        and Path(name).name == name
+        for name, entry in files.items()
     )
     if not whole:
         raise BundleError(f"{directory / MARK}: files does not list the bundle's files; export it again")

@@ -54,8 +54,8 @@ class Format:
     ``precision``: of its numbers: `AS_CHECKPOINT`, or the one that it always has; `INT8` ones are of quantised
     checkpoints only. ``beside_int8``: whether it makes sense for a quantised checkpoint. ``processor``: the only one
     that runs it, ``arm`` or ``x86``; empty for any. ``library``: whether the C++ libraries of ``cpp_runtime/backends``
-    run it (not the INT8 graph of Paddle: FastDeploy computes something else). ``phone``: what measures it on a phone, a
-    name of `bench_arm.device.programs.PROGRAMS`; empty for nothing.
+    run it (not the INT8 graph of Paddle: FastDeploy computes something else). ``phones``: what can run it on a phone,
+    names in `bench_arm.device.programs.PROGRAMS`.
 
     ``bounds``: how far it may be from a float checkpoint, and from a quantised one. ``reader``: what ``slu inspect``
     reads its first file by, a function of a path as ``module:name``; needed only where the name's ending does not tell.
@@ -73,7 +73,7 @@ class Format:
     beside_int8: bool = True
     processor: str = ""
     library: bool = False
-    phone: str = ""
+    phones: tuple[str, ...] = ()
     bounds: tuple[Bound, Bound] = (EXACT, ROUNDED)
     reader: str = ""
     facts: str = ""
@@ -146,21 +146,21 @@ class BackendEntry:
 GRAPH, PARAMETERS = "model.pdmodel", "model.pdiparams"
 PADDLE = Format(
     "paddle", (GRAPH, PARAMETERS), "export_lite.static_graph:write", "SIMULATED",
-    library=True, phone="fastdeploy-paddle",
+    library=True, phones=("fastdeploy-paddle-inference",),
 )  # fmt: skip
 GGUF = Format(
     "gguf", ("model.gguf",), "export_lite.gguf:write",
-    modules=("gguf",), extra="train", precision=AS_CHECKPOINT, phone="native",
+    modules=("gguf",), extra="train", precision=AS_CHECKPOINT, phones=("native",),
 )  # fmt: skip
 _LITE = Format(
     "lite", (), "export_lite.paddle_lite:write", "SIMULATED",
     modules=("paddlelite",), extra="lite", library=True, facts="export_lite.paddle_lite:file_facts",
 )  # fmt: skip
-_LITE_ARM = replace(_LITE, processor="arm", phone="lite")
+_LITE_ARM = replace(_LITE, processor="arm", phones=("lite", "fastdeploy-paddle-lite"))
 _ONNX = Format(
     "onnx", ("model.onnx",), "export_lite.onnx:write", "SIMULATED",
     modules=("onnx", "paddle2onnx"), extra="onnx", packages=("onnx", "paddle2onnx"),
-    library=True, phone="fastdeploy-onnxruntime",
+    library=True, phones=("fastdeploy-onnxruntime",),
 )  # fmt: skip
 
 FORMATS: dict[str, Format] = {

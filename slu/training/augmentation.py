@@ -13,20 +13,23 @@ The same arguments give the same utterances.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from math import isqrt
 from random import Random
 
 from slu.corpus.everyday_commands import read_commands
 from slu.corpus.labels import OTHERS, Labels
 from slu.corpus.phrase_files import CHECK, TRAINING, read_parts
 from slu.corpus.speech import (
+    ANY,
     KINDS,
     Phrases,
     filled,
     framed,
     grouped,
     joined,
+    known_names,
     one_of,
     punctuated,
     read_phrases,
@@ -37,6 +40,8 @@ from slu.corpus.speech import (
 )
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
+from slu.inputs.normalisation import SPEECH
+from slu.inputs.phrases import normalise
 from slu.training.identity import canonical, file_hash
 from slu.training.lexicons import TrainingLexicons
 from slu.training.recipe import Recipe
@@ -48,6 +53,8 @@ COMMA = 0.3
 ANOTHER_ANSWER = 0.5
 """Share of unclear utterances that are labelled with some intent by chance; the others with one that is half right."""
 SHORTEST_RUBBISH = 3
+OFTENER = 4
+"""A phrase with a name that is drawn stands for many: it is used this many times as often as one without."""
 
 
 @dataclass(frozen=True)
@@ -152,9 +159,7 @@ def added_utterances(
         new_names = lexicons.with_new_names(train) if lexicons else []
         pool = [*(Added(utterance, i) for i, utterance in enumerate(train)), *added]
         pool += [Added(utterance, i, strange=True) for i, utterance in new_names]
-        files = [recipe.resolve(speech.phrases) / f"{kind}.txt" for kind in KINDS]
-        kept_apart = {char for path in files for _, phrase in read_parts(path)[CHECK] for char in phrase}
-        added += spoken_copies(pool, speech, phrases, kept_apart)
+        added += _spoken(recipe, speech, pool, names, labels, seed=2)
     if recipe.has("unclear"):
         if phrases is None:
             raise ConfigError(
@@ -164,6 +169,37 @@ def added_utterances(
         identity["unclear"] = canonical(asdict(unclear))
         added += unclear_utterances(train, unclear, phrases.joiners, labels)
     return added, identity
+
+
+def more_spoken(recipe: Recipe, train: Sequence[Utterance], lists: TrainingLists | None, copies: int) -> list[Added]:
+    """``copies`` more of each utterance as the section [speech] makes them, for a student of models trained with it."""
+    if not recipe.has("speech"):
+        raise ConfigError(f"{recipe.path}: spoken copies for a student need the section [speech]")
+    speech = replace(recipe.section("speech", SpeechSettings), share=1.0)
+    pool = [Added(utterance, i) for i, utterance in enumerate(train)]
+    names, labels = _names(train, lists), Labels.from_corpus(train)
+    return [one for n in range(copies) for one in _spoken(recipe, speech, pool, names, labels, seed=10 + n)]
+
+
+def _spoken(
+    recipe: Recipe,
+    settings: SpeechSettings,
+    pool: Sequence[Added],
+    names: dict[str, list[str]],
+    labels: Labels,
+    seed: int,
+) -> list[Added]:
+    """Spoken copies without those that are measured with: names in phrases, and commands that came about by chance."""
+    directory = recipe.resolve(settings.phrases)
+    check = [phrase for kind in KINDS for _, phrase in read_parts(directory / f"{kind}.txt")[CHECK]]
+    kept_apart = {phrase[i : i + 2] for phrase in check for i in range(len(phrase) - 1)}
+    measured: set[str] = set()
+    if recipe.has("commands"):
+        commands = read_commands(recipe.resolve(recipe.section("commands", CommandSettings).phrases), labels)
+        measured = {normalise(c.utterance.text, SPEECH) for c in commands if c.part == CHECK}
+    words = {word for of_slot in names.values() for word in of_slot}
+    copies = spoken_copies(pool, settings, read_phrases(directory, TRAINING), kept_apart, words, seed)
+    return [one for one in copies if normalise(one.utterance.text, SPEECH) not in measured]
 
 
 def rare_copies(train: Sequence[Utterance], settings: BalanceSettings) -> list[Added]:
@@ -192,20 +228,45 @@ def command_copies(
 
 
 def spoken_copies(
-    pool: Sequence[Added], settings: SpeechSettings, phrases: Phrases, kept_apart: set[str]
+    pool: Sequence[Added],
+    settings: SpeechSettings,
+    phrases: Phrases,
+    kept_apart: set[str],
+    words: set[str],
+    seed: int,
 ) -> list[Added]:
-    """Copies of a share of ``pool``. ``kept_apart``: characters of phrases that are measured on: no name has them."""
-    random = Random(2)
+    """Copies of a share of ``pool``. ``kept_apart``: names that are measured with, and must not be drawn.
+
+    ``words``: entries of lexicons; they, and what they begin with, are names in phrases as well.
+    """
+    random = Random(seed)
     drawn = [one for one in pool if random.random() < settings.share]
-    seen = {char for one in pool if not one.strange for char in one.utterance.text}
-    alphabet = sorted(char for char in seen - kept_apart if "\u4e00" <= char <= "\u9fff")
-    return [replace(one, utterance=spoken(random, one.utterance, settings, phrases, alphabet)) for one in drawn]
+    seen = Counter(char for one in pool if not one.strange for char in one.utterance.text)
+    # Frequent characters more often than rare ones, but not as often as they are: they belong to other words as well.
+    alphabet = [char for char in sorted(seen) if "\u4e00" <= char <= "\u9fff" for _ in range(isqrt(seen[char]))]
+    beginnings = {word[:2] for word in words} - kept_apart
+    known = known_names((f for frames in phrases.frames.values() for f in frames), beginnings, set(alphabet))
+
+    oftener = {
+        kind: [f for f in frames for _ in range(OFTENER if any(mark in f[0] + f[1] for mark in ANY) else 1)]
+        for kind, frames in phrases.frames.items()
+    }
+    phrases = replace(phrases, frames=oftener)
+
+    def draw(frame: tuple[str, str]) -> tuple[str, str]:
+        return filled(random, frame, alphabet, known, kept_apart)
+
+    return [replace(one, utterance=spoken(random, one.utterance, settings, phrases, draw)) for one in drawn]
 
 
 def spoken(
-    random: Random, utterance: Utterance, settings: SpeechSettings, phrases: Phrases, alphabet: Sequence[str]
+    random: Random,
+    utterance: Utterance,
+    settings: SpeechSettings,
+    phrases: Phrases,
+    draw: Callable[[tuple[str, str]], tuple[str, str]],
 ) -> Utterance:
-    """One copy. ``alphabet``: characters of names in phrases.
+    """One copy. ``draw``: puts a name into a phrase.
 
     Phrases stand around each other as people say them: the wake word outside.
     """
@@ -224,7 +285,7 @@ def spoken(
         utterance = grouped(random, utterance)
     for kind in chosen:
         comma = one_of(random, "，，， ,") if random.random() < (COMMA if not marks else 1 - COMMA) else ""
-        utterance = framed(utterance, filled(random, one_of(random, phrases.frames[kind]), alphabet), comma)
+        utterance = framed(utterance, draw(one_of(random, phrases.frames[kind])), comma)
     return utterance
 
 

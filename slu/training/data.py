@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import Literal
 
 from slu.corpus.tagged import read_corpus, split_corpus
@@ -20,7 +21,9 @@ from slu.training.recipe import DataSettings, LexiconSettings, Recipe
 class Data:
     """The two parts of a corpus and their hashes; ``lexicons``: those of the section [lexicon], None without it.
 
-    ``added``: what is trained on beside the training part, see `slu.training.augmentation`.
+    ``added``: what is trained on beside the training part, see `slu.training.augmentation`. ``held_out``: whether
+    ``dev`` is unknown to the model. With ``dev_fraction = 0`` and no ``data.dev`` it is not: ``dev`` is then a sample
+    of the training part, the last epoch is kept, and the threshold is chosen on utterances that the model has seen.
     """
 
     train: list[Utterance]
@@ -28,6 +31,7 @@ class Data:
     identity: dict[str, str]
     lexicons: TrainingLexicons | None = None
     added: list[Added] = field(default_factory=list)
+    held_out: bool = True
 
     @property
     def learned(self) -> list[Utterance]:
@@ -35,26 +39,42 @@ class Data:
         return [*self.train, *texts_of(self.added)]
 
 
+SEEN = 2000
+"""Utterances of the training part that measures are taken on where nothing is held out."""
+
+
 def load_data(recipe: Recipe) -> Data:
     """Read and split the corpus of a recipe."""
     settings = recipe.section("data", DataSettings)
-    if settings.split not in ("utterance", "session"):
-        raise ConfigError(f"{recipe.path}: [data] split is {settings.split!r}; it must be utterance or session")
-    path = recipe.resolve(settings.corpus)
-    utterances = read_corpus(path)
-    by: Literal["utterance", "session"] = "session" if settings.split == "session" else "utterance"
-    try:
-        train, dev = split_corpus(utterances, by=by, dev_fraction=settings.dev_fraction, seed=settings.seed)
-    except CorpusError as error:
-        raise CorpusError(f"{path}: {error}") from error
-    split = f"{settings.split} {settings.dev_fraction} seed {settings.seed}"
-    identity = {"corpus": sha256(path), "split": split}
+    train, dev, identity = _parts(recipe, settings)
     slots = sorted({slot.name for utterance in train for slot in utterance.slots})
-    lexicons = read_training_lexicons(recipe, slots, by == "session")
+    lexicons = read_training_lexicons(recipe, slots, settings.split == "session")
     if lexicons:
         chosen = recipe.section("lexicon", LexiconSettings)
         identity["lexicon"] = canonical(plain(dataclasses.asdict(replace(chosen, lists=""))))
         if chosen.lists:
             identity["lists"] = file_hash(recipe.resolve(chosen.lists))
     added, identity_of_added = added_utterances(recipe, train, lexicons)
-    return Data(train, dev, identity | identity_of_added, lexicons, added)
+    held_out = bool(settings.dev) or settings.dev_fraction > 0
+    return Data(train, dev, identity | identity_of_added, lexicons, added, held_out)
+
+
+def _parts(recipe: Recipe, settings: DataSettings) -> tuple[list[Utterance], list[Utterance], dict[str, str]]:
+    """The training part, the development part, and the identity of both."""
+    if settings.split not in ("utterance", "session"):
+        raise ConfigError(f"{recipe.path}: [data] split is {settings.split!r}; it must be utterance or session")
+    path = recipe.resolve(settings.corpus)
+    utterances = read_corpus(path)
+    identity = {"corpus": sha256(path)}
+    if settings.dev:
+        dev_path = recipe.resolve(settings.dev)
+        return utterances, read_corpus(dev_path), identity | {"dev": sha256(dev_path)}
+    if settings.dev_fraction == 0:
+        drawn = Random(settings.seed).sample(range(len(utterances)), min(SEEN, len(utterances)))
+        return utterances, [utterances[i] for i in sorted(drawn)], identity | {"split": "nothing held out"}
+    by: Literal["utterance", "session"] = "session" if settings.split == "session" else "utterance"
+    try:
+        train, dev = split_corpus(utterances, by=by, dev_fraction=settings.dev_fraction, seed=settings.seed)
+    except CorpusError as error:
+        raise CorpusError(f"{path}: {error}") from error
+    return train, dev, identity | {"split": f"{settings.split} {settings.dev_fraction} seed {settings.seed}"}

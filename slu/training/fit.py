@@ -119,9 +119,11 @@ def fit(
     title: str = "train",
     columns: FlagColumns = NO_FLAGS,
     dropping: Dropping | None = None,
+    keep_last: bool = False,
 ) -> list[dict[str, Any]]:
     """Train ``model`` in place; it ends with its best weights. Returns the log, one row for each logged step.
 
+    ``keep_last``: it ends with its last weights instead, after all epochs, as ``evaluate`` measures nothing held out.
     ``evaluate`` measures the model as it is; ``settings.measure`` is among what it returns. ``workspace``: a directory
     for the saved state. If it holds one, training continues from there; it must be of the same run. ``columns``:
     the flags that the model takes; ``dropping`` leaves out some of them.
@@ -177,7 +179,7 @@ def fit(
                 if average:
                     average.swap()
                 row = {"step": state.step, "epoch": state.step / in_epoch, "loss": progress.mean_loss(), **evaluate()}
-                better = state.record(row, settings.measure, settings.patience)
+                better = state.record(row, settings.measure, 0 if keep_last else settings.patience) or keep_last
                 progress.measure(settings.measure, row[settings.measure], state.best)
                 if visualdl:
                     visualdl.add(row)

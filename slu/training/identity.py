@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,26 @@ def file_hash(path: Path) -> str:
         return found
     except OSError as error:
         raise CheckpointError(f"{source}: cannot be read ({error.strerror})") from error
+
+
+ADDED_LATER = {"added later": True}
+"""Metadata of a setting that was added when models had been trained already: while it has its default, it is no part of
+the identity of a stage, so that those stay up to date."""
+
+
+def settings_identity(settings: Any) -> dict[str, Any]:
+    """The settings of a stage, a dataclass, as its manifest has them."""
+    return plain(_recorded(settings))
+
+
+def _recorded(settings: Any) -> dict[str, Any]:
+    found = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if field.metadata != ADDED_LATER or value != field.default:
+            nested = dataclasses.is_dataclass(value) and not isinstance(value, type)
+            found[field.name] = _recorded(value) if nested else value
+    return found
 
 
 def plain(config: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from slu.training.recipe import LexiconSettings, ModelSettings, Recipe
 COPIES = 1000
 """About how many copies with new names a slot gets: enough to learn to trust a lexicon, few compared with the
 corpus."""
+ALL = "*"
+"""In the setting ``own``: every slot of the training part."""
 STRANGE = 0.3
 """Probability that a character of a new name is any ideograph."""
 
@@ -109,7 +111,8 @@ def read_training_lexicons(recipe: Recipe, slots: Sequence[str], by_session: boo
     if not recipe.has("lexicon"):
         return None
     settings = recipe.section("lexicon", LexiconSettings)
-    for setting, names in (("own", settings.own), ("new_names", settings.new_names)):
+    own = tuple(slots) if settings.own == (ALL,) else settings.own
+    for setting, names in (("own", own), ("new_names", settings.new_names)):
         unknown = [name for name in names if name not in slots]
         if unknown:
             raise ConfigError(
@@ -120,7 +123,7 @@ def read_training_lexicons(recipe: Recipe, slots: Sequence[str], by_session: boo
     normalisation = recipe.section("model", ModelSettings).normalisation
     return TrainingLexicons(
         files={path.stem: read_lexicon(path, normalisation) for path in paths},
-        own=settings.own,
+        own=own,
         by_session=by_session,
         flags=settings.flags,
         dropping=settings,

@@ -9,15 +9,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from slu.errors import ConfigError
+from slu.files import read_bytes
 from slu.inputs.flags import LEXICON, PREVIOUS_INTENT
 from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
 from slu.platform import entry_points
 from slu.training.flag_dropout import Dropping
+from slu.training.identity import ADDED_LATER
 
 OWN_SECTIONS = ("data", "lexicon", "speech", "commands", "balance", "unclear", "model", "training")
 """The sections of training; entry points of the group ``slu.recipe`` name the others."""
 GENERIC = "ideographs"
 """In place of the path of a vocabulary: the generic one that needs no file (`slu.inputs.vocab.ideograph_vocab`)."""
+FROM_CORPUS = "corpus"
+"""In place of the path of a vocabulary: one that is trained from the corpus (`slu.training.vocabulary`)."""
+PATHS = ("data.corpus", "data.dev", "model.vocab", "lexicon.lists", "speech.phrases", "commands.phrases")
+"""Settings that are paths."""
 T = TypeVar("T")
 
 
@@ -25,10 +31,13 @@ T = TypeVar("T")
 class DataSettings:
     """``corpus``: a tagged corpus; the part of it not trained on, ``dev_fraction``, measures every stage.
 
-    ``split``: whether single utterances or whole sessions are held out ("utterance" or "session").
+    ``split``: whether single utterances or whole sessions are held out ("utterance" or "session"). ``dev``: a tagged
+    corpus that measures every stage instead; then all of ``corpus`` is trained on. ``dev_fraction = 0`` without ``dev``
+    trains on all of it as well, and nothing is held out (see `slu.training.data.Data`).
     """
 
     corpus: str
+    dev: str = ""
     split: str = "utterance"
     dev_fraction: float = 0.2
     seed: int = 0
@@ -38,7 +47,8 @@ class DataSettings:
 class ModelSettings:
     """``init``: "scratch", a published name such as ernie-3.0-tiny-nano-v2-zh, or a local checkpoint directory.
 
-    ``vocab``: file with the vocabulary of a model from scratch, or "ideographs" for the generic one that needs no file.
+    ``vocab``: file with the vocabulary of a model from scratch, "ideographs" for the generic one that needs no file, or
+    "corpus" for a WordPiece vocabulary of at most ``vocab_size`` tokens that is trained from the training part.
     The sizes are those of a model from scratch. ``max_length``: tokens a text may have, [CLS] and [SEP] counted.
     ``normalisation``: what is done to a text before its tokens, one of `slu.inputs.normalisation.NORMALISATIONS`.
     """
@@ -54,6 +64,7 @@ class ModelSettings:
     max_length: int = 32
     seed: int = 0
     normalisation: str = PLAIN
+    vocab_size: int = dataclasses.field(default=4000, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if self.normalisation not in NORMALISATIONS:
@@ -65,8 +76,8 @@ class LexiconSettings(Dropping):
     """What a model is told beside the text: matches with lexicons, and the previous intent.
 
     ``lists``: a directory with lexicon files, ``SLOT.txt``; empty for none. ``own``: slots whose values in the training
-    part become entries as well. ``new_names``: slots for which the model is also trained with names that occur in
-    lexicons only, so that it trusts a lexicon with names of an unknown kind (see
+    part become entries as well, or ``["*"]`` for all of them. ``new_names``: slots for which the model is also trained
+    with names that occur in lexicons only, so that it trusts a lexicon with names of an unknown kind (see
     `slu.training.lexicons.TrainingLexicons.with_new_names`). ``previous_intent``: whether the model learns to use it.
     How often flags are left out in training: see `slu.training.flag_dropout.Dropping`.
     """
@@ -113,7 +124,7 @@ def load_recipe(path: str | Path, overrides: typing.Sequence[str] = ()) -> Recip
 
     source = Path(path)
     try:
-        raw = tomli.loads(source.read_text(encoding="utf-8"))
+        raw = tomli.loads(read_bytes(source, 1 << 24).decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"{source}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:  # tomli.TOMLDecodeError and UnicodeDecodeError among them
@@ -181,8 +192,7 @@ def _override(raw: dict[str, Any], text: str) -> None:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
             raise ConfigError(f"--set {text}: {part} is not a section")
-    paths = ("data.corpus", "model.vocab", "lexicon.lists", "speech.phrases", "commands.phrases")
-    if name.strip() in paths and parsed and (name.strip(), parsed) != ("model.vocab", GENERIC):
+    if name.strip() in PATHS and parsed and (name.strip() != "model.vocab" or parsed not in (GENERIC, FROM_CORPUS)):
         # A path on the command line is relative to where the command runs, not to the recipe.
         parsed = str(Path(str(parsed)).absolute())
     table[parts[-1]] = parsed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -10,20 +11,28 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from slu.errors import CheckpointError, OutputError
+from slu.errors import CheckpointError
 from slu.evaluation.evaluate import choose_threshold, evaluate, summary, understood_at, write_evaluation
-from slu.files import MARK, check_output_directory, new_directory, write_file
-from slu.manifest import Manifest, library_versions
+from slu.evaluation.unknown_labels import unknown_lines
+from slu.files import MARK, damage_of, new_directory, remove_leftovers, write_file
+from slu.lock import only_writer
+from slu.manifest import Manifest, check_replaceable, library_versions
 from slu.model.checkpoint import Checkpoint, load_checkpoint, write_checkpoint_files
 from slu.runtime.loading import checkpoint_parser
 from slu.training import distributed
 from slu.training.data import Data
-from slu.training.identity import canonical, plain
+from slu.training.identity import canonical, settings_identity
+from slu.training.state import StateError
 
 BEING_MADE = "stage.json"
 """In a workspace: the identity of what is being made there."""
 EVALUATION = "evaluation.json"
 """Beside a checkpoint: its measures on the development data, class by class, as ``slu eval --json`` writes them."""
+
+NOTHING_HELD_OUT = (
+    "nothing is held out (dev_fraction = 0): the last epoch is kept, and measures and threshold are of utterances that "
+    "the model was trained with, so they flatter it; data.dev = FILE gives honest ones"
+)
 
 
 def run_stage(
@@ -40,25 +49,54 @@ def run_stage(
     """Make the checkpoint ``out``, unless it exists already, made from the same inputs with the same settings.
 
     ``make(workspace)`` returns the new checkpoint, what it has to report, and files to keep beside it. The result is
-    measured on the development data, and its threshold chosen there; all of that goes into the manifest.
+    measured on the development data, and its threshold chosen there (on utterances that it was trained with where
+    nothing is held out, see `slu.training.data.Data`); all of that goes into the manifest.
     """
     out = Path(os.path.normpath(out.absolute()))  # so that even "." has a name and a parent directory
     identity: dict[str, Any] = {
         "stage": name,
         "inputs": {**data.identity, **inputs},
-        "config": plain(dataclasses.asdict(settings)),
+        "config": settings_identity(settings),
     }
-    if is_up_to_date(out, identity):
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with only_writer(out) if distributed.rank() == 0 else contextlib.nullcontext():
+        if distributed.rank() == 0:
+            remove_leftovers(out)
+        return _run_stage(name, out, identity, data, make, before, resume, say)
+
+
+def _run_stage(
+    name: str,
+    out: Path,
+    identity: dict[str, Any],
+    data: Data,
+    make: Callable[[Path], tuple[Checkpoint, dict[str, Any], Sequence[Path]]],
+    before: Checkpoint | None,
+    resume: bool,
+    say: Callable[[str], None],
+) -> Checkpoint:
+    """As `run_stage`, for the one that writes ``out``."""
+    damage = damage_of(out) if (out / MARK).exists() else ""
+    if not damage and is_up_to_date(out, identity):
         say(f"{name}: up to date in {out}")
         if distributed.rank() == 0 and _is_of(workspace_of(out), identity):
             # An earlier run may have been killed after its result was complete and before its workspace was removed.
             shutil.rmtree(workspace_of(out), ignore_errors=True)
         return load_checkpoint(out)
     check_replaceable(out, name)
+    if damage:
+        say(f"{name}: {out} is damaged ({damage}); it is made again")
     start = time.monotonic()
     try:
         workspace = prepare_workspace(out, identity, resume)
-        checkpoint, report, keep = make(workspace)
+        try:
+            checkpoint, report, keep = make(workspace)
+        except StateError as error:
+            if distributed.world() > 1:
+                raise
+            say(f"{name}: {error}; it begins again")
+            workspace = prepare_workspace(out, identity, resume=False)
+            checkpoint, report, keep = make(workspace)
     except BaseException:
         if distributed.rank() == 0 and not any(workspace_of(out).glob("*.safetensors")):
             shutil.rmtree(workspace_of(out), ignore_errors=True)  # it holds no state to continue from
@@ -72,6 +110,10 @@ def run_stage(
     threshold = choose_threshold(parser, data.dev, answers)
     result["understood"] = understood_at(threshold, answers)
     metrics = {**summary(result), "size_bytes": checkpoint.size_bytes, "seconds": round(seconds, 1), **report}
+    if "unknown_labels" in result:
+        metrics["unknown_labels"] = result["unknown_labels"]
+    if not data.held_out:
+        metrics["held_out"] = NOTHING_HELD_OUT
     if checkpoint.lexicon:
         metrics["lexicon"] = checkpoint.lexicon.count_of_slot()
     checkpoint.manifest = Manifest(
@@ -89,6 +131,10 @@ def run_stage(
     shutil.rmtree(workspace, ignore_errors=True)
     distributed.barrier()
     say(describe(name, metrics, before.manifest.metrics if before else {}))
+    for line in unknown_lines(result.get("unknown_labels"), len(data.dev)):
+        say(f"{name}: {line}")
+    if not data.held_out:
+        say(f"{name}: {NOTHING_HELD_OUT}")
     return checkpoint
 
 
@@ -101,16 +147,6 @@ def is_up_to_date(out: Path, identity: dict[str, Any]) -> bool:
     except CheckpointError:
         return False
     return {name: manifest[name] for name in identity} == identity
-
-
-def check_replaceable(out: Path, stage: str) -> None:
-    """Raise `OutputError` unless ``out`` is free, or holds an earlier result of the same stage."""
-    check_output_directory(out)
-    if not (out / MARK).is_file():
-        return
-    found = Manifest.load(out, OutputError).stage
-    if found != stage:
-        raise OutputError(f"{out}: contains the result of {found or 'no stage'}, not of {stage}; choose another --out")
 
 
 def workspace_of(out: Path) -> Path:

@@ -7,7 +7,7 @@ when it is a checkpoint of this project with the same labels).
 from __future__ import annotations
 
 import re
-import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from slu.corpus.labels import Labels
 from slu.errors import CheckpointError, ConfigError
 from slu.files import MARK
+from slu.formats.pickled import read_pdparams
 from slu.inputs.lexicon import CompiledLexicon
 from slu.inputs.tokenizer import Tokenizer
 from slu.inputs.vocab import ideograph_vocab
@@ -23,6 +24,7 @@ from slu.manifest import read_json
 from slu.model.checkpoint import (
     CONFIG,
     FLAG_EMBEDDINGS,
+    VOCAB,
     WEIGHTS,
     Checkpoint,
     check_tensors,
@@ -32,7 +34,8 @@ from slu.model.checkpoint import (
 )
 from slu.model.config import ModelConfig
 from slu.model.quantization import dequantise
-from slu.training.recipe import ModelSettings
+from slu.training.recipe import FROM_CORPUS, GENERIC, ModelSettings, Recipe
+from slu.training.vocabulary import train_vocab
 
 PUBLISHED = re.compile(r"ernie-3\.0-(tiny-)?(x?base|medium|mini|micro|nano|pico)(-v[12])?-zh")
 
@@ -43,15 +46,15 @@ def initial_checkpoint(
     vocab_path: Path | None,
     lexicon: CompiledLexicon | None = None,
     flags: tuple[str, ...] = (),
+    texts: Iterable[str] = (),
 ) -> Checkpoint:
-    """The model to train. ``vocab_path``: vocabulary of a model from scratch, None for the generic one.
+    """The model to train. ``vocab_path``, ``texts``: see `scratch_tokenizer`.
 
     ``flags``: kinds of flags that it is to take. ``lexicon``: its lexicons. In a model that has not learned the flags
     yet they change nothing at first.
     """
     if settings.init == "scratch":
-        tokenizer = Tokenizer.from_file(vocab_path) if vocab_path else Tokenizer(ideograph_vocab())
-        checkpoint = _from_scratch(settings, labels, tokenizer)
+        checkpoint = _from_scratch(settings, labels, scratch_tokenizer(settings, vocab_path, texts))
     elif Path(settings.init).is_dir():
         checkpoint = load_pretrained(Path(settings.init), labels, settings.seed)
     elif PUBLISHED.fullmatch(settings.init):
@@ -73,6 +76,37 @@ def initial_checkpoint(
         normalisation=settings.normalisation,
     )
     return checkpoint
+
+
+def scratch_tokenizer(settings: ModelSettings, vocab_path: Path | None, texts: Iterable[str]) -> Tokenizer:
+    """That of a model from scratch. ``vocab_path``: the file that ``settings.vocab`` names, None if it names none.
+
+    ``texts``: what a vocabulary is trained from, if ``settings.vocab`` asks for that.
+    """
+    if vocab_path:
+        return Tokenizer.from_file(vocab_path, settings.normalisation)
+    if settings.vocab == FROM_CORPUS:
+        tokens = train_vocab(texts, settings.vocab_size, normalisation=settings.normalisation)
+        return Tokenizer(tokens, normalisation=settings.normalisation)
+    return Tokenizer(ideograph_vocab(), normalisation=settings.normalisation)
+
+
+def recipe_tokenizer(recipe: Recipe, texts: Iterable[str]) -> tuple[Tokenizer, int]:
+    """The tokenizer and the ``max_length`` of the model that a recipe trains. ``texts``: see `scratch_tokenizer`.
+
+    Raises `ConfigError` where the model is a published one, whose vocabulary is only known once it is downloaded.
+    """
+    settings = recipe.section("model", ModelSettings)
+    if settings.init == "scratch":
+        return scratch_tokenizer(settings, vocab_path(recipe, settings), texts), settings.max_length
+    if not Path(settings.init).is_dir():
+        raise ConfigError(f"{recipe.path}: init is {settings.init!r}; give the directory of a model by --model instead")
+    return Tokenizer.from_file(Path(settings.init) / VOCAB, settings.normalisation), settings.max_length
+
+
+def vocab_path(recipe: Recipe, settings: ModelSettings) -> Path | None:
+    """The file of the vocabulary, None if ``settings.vocab`` names none."""
+    return None if settings.vocab in (GENERIC, FROM_CORPUS) else recipe.resolve(settings.vocab)
 
 
 def _set_flags(checkpoint: Checkpoint, flags: tuple[str, ...]) -> None:
@@ -197,16 +231,7 @@ def _read_weights(directory: Path) -> dict[str, np.ndarray]:
     if not pickles:
         extra = "; convert pytorch_model.bin to safetensors" if (directory / "pytorch_model.bin").is_file() else ""
         raise CheckpointError(f"{directory}: neither {WEIGHTS} nor a .pdparams file is in it{extra}")
-    import paddle
-
-    warnings.warn(f"{pickles[0]} is a pickle: opening it can run code; use files you trust only", stacklevel=2)
-    try:
-        state = paddle.load(str(pickles[0]), return_numpy=True)
-        return {name: np.asarray(tensor) for name, tensor in state.items() if hasattr(tensor, "shape")}
-    except Exception as error:  # unpickling a damaged file can raise any exception
-        raise CheckpointError(
-            f"{pickles[0]}: not a whole .pdparams file ({type(error).__name__}); copy it again"
-        ) from error
+    return read_pdparams(pickles[0])
 
 
 _HUGGING_FACE = (

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from slu.training.average import Average
 
 
+class StateError(CheckpointError):
+    """A saved state is damaged, or of another run; a training can begin again without it."""
+
+
 @dataclass
 class State:
     """``step``: steps done. ``best``: best measure so far; ``waited``: evaluations since. ``log``: its rows."""
@@ -93,5 +97,5 @@ def load_state(
                 value.set_value(tensors[f"average.{key}"])
             average.steps = int(tensors["average_steps"][0])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a state of this training run ({error}); train without --resume") from error
+        raise StateError(f"{path}: not a state of this training run ({error}); train without --resume") from error
     return state

@@ -14,6 +14,7 @@ from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.files import write_file
 from slu.heads.examples import Example
+from slu.inputs.coverage import coverage
 from slu.inputs.flags import FlagColumns
 from slu.inputs.lexicon import Lexicon
 from slu.model.checkpoint import Checkpoint
@@ -25,9 +26,9 @@ from slu.training.batches import make_examples
 from slu.training.data import Data
 from slu.training.fit import Objective, TrainingSettings, fit, labelled_loss, loss_of
 from slu.training.identity import file_hash
-from slu.training.recipe import GENERIC, ModelSettings, Recipe
+from slu.training.recipe import ModelSettings, Recipe
 from slu.training.stage import run_stage
-from slu.training.start import initial_checkpoint
+from slu.training.start import initial_checkpoint, vocab_path
 from slu.training.visualdl_log import DIRECTORY as VISUALDL
 
 LOG = "training.json"
@@ -90,7 +91,7 @@ def run_training(
     log = fit(
         model, examples, settings, objective, _evaluator(model, small, data.dev), workspace,
         tokenizer.unk_id, tokenizer.pad_id, title, FlagColumns.of(config.flags, small.labels),
-        lexicons.dropping if lexicons else None,
+        lexicons.dropping if lexicons else None, keep_last=not data.held_out,
     )  # fmt: skip
     seconds = time.monotonic() - started
     if distributed.rank() == 0:
@@ -150,18 +151,22 @@ def train_stage(
     resume: bool,
     number: int = 0,
     check: Callable[[ModelConfig], object] | None = None,
+    say: Callable[[str], None] = print,
 ) -> Checkpoint:
     """Make the first checkpoint of a recipe, unless it is up to date.
 
+    It begins with what of the corpus cannot be learned (`slu.inputs.coverage`), and ends with the measures.
     ``number``: 0 for the seed of the recipe, others for models that only differ by the seed. ``check``: is called with
     the shape of the model before it is trained, to raise an error for what follows.
     """
     model = recipe.section("model", ModelSettings)
     model = replace(model, seed=model.seed + number)
-    vocab = None if model.vocab == GENERIC else recipe.resolve(model.vocab)
+    vocab = vocab_path(recipe, model)
     inputs = {"vocab": file_hash(vocab)} if vocab and model.init == "scratch" else {}
     if Path(model.init).is_dir():
         inputs["init"] = file_hash(Path(model.init))
+        if Path(model.init).resolve() == out.resolve():
+            raise ConfigError(f"{out}: is the checkpoint to start from itself; choose another --out")
     # The paths of the files are private and no reason to train again: their hashes identify them.
     named = replace(model, vocab=Path(model.vocab).name, init=Path(model.init).name)
     training = recipe.section("training", TrainingSettings)
@@ -171,10 +176,15 @@ def train_stage(
         labels = Labels.from_corpus(data.train)
         lexicons = data.lexicons
         lexicon, flags = (lexicons.compile(labels, data.train), lexicons.flags) if lexicons else (None, ())
-        initial = initial_checkpoint(model, labels, vocab, lexicon, flags)
+        texts = (utterance.text for utterance in data.learned)
+        initial = initial_checkpoint(model, labels, vocab, lexicon, flags, texts)
         if check:
             check(initial.config)
-        return train(initial, data, settings.training, workspace)
+        covered = coverage(data.train, initial.tokenizer(), initial.config.max_length)
+        if distributed.rank() == 0:
+            say("\n".join(f"train: {line}" for line in covered.lines()))
+        trained, report, keep = train(initial, data, settings.training, workspace)
+        return trained, {**report, "coverage": covered.to_json()}, keep
 
     distributed.start()
-    return run_stage("fp32", out, settings, inputs, data, make, resume=resume)
+    return run_stage("fp32", out, settings, inputs, data, make, resume=resume, say=say)

@@ -189,6 +189,8 @@ def test_evict(host_build: Path, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(bytes(50_000))
     assert file.read_bytes()
+    found = json.loads(run(host_build, "resident", file).stdout)
+    assert found[0] | {"resident": 13} == {"file": str(file), "pages": 13, "resident": 13}
     found = json.loads(run(host_build, "evict", file).stdout)
     assert found[0] | {"resident": 0} == {"file": str(file), "pages": 13, "resident": 0}
     done = run(host_build, "evict", tmp_path / "none")

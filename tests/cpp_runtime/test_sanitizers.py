@@ -38,9 +38,8 @@ def test_damaged_files_and_odd_texts_under_address_sanitizer(address_build: Path
         "ASAN_OPTIONS": "detect_leaks=0",  # Python's own
         "SLU_TEST_BUILD": "address",
     }
-    names = [
-        f"tests/cpp_runtime/test_{name}.py" for name in ("engine_files", "api", "engine_decoding", "engine_lexicon")
-    ]
+    parts = ("engine_files", "hostile_models", "api", "engine_decoding", "engine_lexicon")
+    names = [f"tests/cpp_runtime/test_{name}.py" for name in parts]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *names]
     command += ["-k", "not the_header_is_c"]  # a program with a sanitizer of its own
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)

@@ -11,6 +11,35 @@
 #endif
 
 namespace slu {
+
+// The products and sums of gelu: factor * something + addend.
+inline constexpr float kGeluEnd = 5.3f;
+inline constexpr size_t kGeluSteps = 8;
+inline constexpr float kGeluFactors[kGeluSteps] = {
+    2.0f / (kGeluEnd * kGeluEnd), -0.0004275291576050222f, -0.0020465708803385496f, -0.004829515237361193f,
+    -0.013704177923500538f,       -0.025172002613544464f,  -0.039601873606443405f,  -0.066518135368824f};
+inline constexpr float kGeluAddends[kGeluSteps] = {-1.0f,
+                                                   0.001504620537161827f,
+                                                   0.00234570843167603f,
+                                                   0.009200596250593662f,
+                                                   0.01884622313082218f,
+                                                   0.03208555653691292f,
+                                                   0.04926415905356407f,
+                                                   0.1333925575017929f};
+
+// The same, as kUsesTables wants it: for ARM, where a fused multiply-add destroys its addend. Addends are loaded for each
+// of them, two registers at a time, by units that are idle then; a factor takes one lane of a register.
+struct GeluTable {
+  float factors[kGeluSteps];
+  float addends[kGeluSteps + 1][kLanes];
+  constexpr GeluTable() : factors(), addends() {
+    for (size_t k = 0; k < kGeluSteps; ++k) factors[k] = kGeluFactors[k];
+    for (size_t k = 0; k <= kGeluSteps; ++k)
+      for (float &addend : addends[k]) addend = k < kGeluSteps ? kGeluAddends[k] : 0.5f;
+  }
+};
+alignas(64) inline constexpr GeluTable kGeluTable;
+
 namespace {
 
 constexpr size_t kParts = kLanes / kWidth;
@@ -103,20 +132,30 @@ inline F16 exponential(const F16 &value) {
 // numbers by a whole step, so it has to be small. Phi(x) - 1/2 = x * P(x^2): P is minimax on [0, 5.3^2],
 // in a variable that goes from -1 to 1, without which float coefficients cancel; Phi is 0 and 1 beyond.
 inline F16 gelu(const F16 &value) {
-  constexpr float kEnd = 5.3f;
-  const F16 x = clamp(value, -kEnd, kEnd);
-  const F16 u = fma(x * x, splat(2.0f / (kEnd * kEnd)), splat(-1.0f));
-  // Pairs of terms, then Horner in u^2: a fused multiply-add destroys its addend on ARM, and constants had to be copied.
-  const F16 square = u * u;
-  const auto pair = [&](float low, float high) { return fma(splat(high), u, splat(low)); };
-  F16 p = fma(pair(0.001504620537161827f, -0.0004275291576050222f), square,
-              pair(0.00234570843167603f, -0.0020465708803385496f));
-  p = fma(p, square, pair(0.009200596250593662f, -0.004829515237361193f));
-  p = fma(p, square, pair(0.01884622313082218f, -0.013704177923500538f));
-  p = fma(p, square, pair(0.03208555653691292f, -0.025172002613544464f));
-  p = fma(p, square, pair(0.04926415905356407f, -0.039601873606443405f));
-  p = fma(p, square, pair(0.1333925575017929f, -0.066518135368824f));
-  return value * fma(x, p, splat(0.5f));
+  const GeluTable *table = &kGeluTable;
+  // Or compilers see that these are constants, keep as many as they can in registers, and copy those.
+  if (kUsesTables) asm("" : "+r"(table));
+  const auto addend = [&](size_t k) {
+    if (!kUsesTables) return splat(k < kGeluSteps ? kGeluAddends[k] : 0.5f);
+    return load(table->addends[k]);
+  };
+  // k-th factor * a + k-th addend
+  const auto step = [&](size_t k, const F16 &a) {
+    if (!kUsesTables) return fma(splat(kGeluFactors[k]), a, addend(k));
+    const V factors = v_load(table->factors + k / kWidth * kWidth);
+    const F16 sum = addend(k);
+    return for_parts(
+        [&](size_t i) { return v_fma(v_splat(v_lane(factors, k % kWidth)), a.part[i], sum.part[i]); });
+  };
+  const F16 x = clamp(value, -kGeluEnd, kGeluEnd), u = step(0, x * x), square = u * u;
+  // Pairs of terms, then Horner in u^2.
+  F16 p = fma(step(1, u), square, step(2, u));
+  p = fma(p, square, step(3, u));
+  p = fma(p, square, step(4, u));
+  p = fma(p, square, step(5, u));
+  p = fma(p, square, step(6, u));
+  p = fma(p, square, step(7, u));
+  return value * fma(x, p, addend(kGeluSteps));
 }
 
 // Within 3e-7.

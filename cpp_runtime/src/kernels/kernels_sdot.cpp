@@ -33,22 +33,46 @@ inline void arrange_tile(const int8_t *x, size_t stride, size_t rows, size_t inp
   }
 }
 
+// kCount registers from `*p` on, which moves past them.
+template <size_t kCount>
+inline void load_and_advance(const int8_t **p, int8x16_t (&to)[kCount]) {
+  if constexpr (kCount == 4) {
+    const int8x16x4_t loaded = vld1q_s8_x4(*p);  // one LD1
+    SLU_UNROLL for (size_t i = 0; i < kCount; ++i) to[i] = loaded.val[i];
+  } else {
+    SLU_UNROLL for (size_t i = 0; i < kCount; ++i) to[i] = vld1q_s8(*p + i * 16);
+  }
+  *p += kCount * 16;
+}
+
 template <size_t kRows, size_t kVectors, size_t kGroups>
-inline void add_products(int32x4_t (&sums)[kRows][kVectors], const int8_t *weights, const int8_t *x) {
+inline void add_products(int32x4_t (&sums)[kRows][kVectors], const int8_t **weights, const int8_t **x) {
   constexpr size_t kQuads = arranged_rows(kRows) / 4;
+  // LD1 loads four registers and advances a pointer. It is for where so many in a row can be free.
+  constexpr bool kFour = kRows * kVectors <= 20;
+  constexpr size_t kAtOnce = kRows * kVectors <= 16 && kGroups * kQuads % 4 == 0 ? 4 / kQuads : 1;
+  int8x16_t inputs[kAtOnce * kQuads], w[kVectors];
   SLU_UNROLL for (size_t g = 0; g < kGroups; ++g) {
-    int8x16_t w[kVectors], inputs[kQuads];
-    SLU_UNROLL for (size_t i = 0; i < kQuads; ++i) inputs[i] = vld1q_s8(x + (g * kQuads + i) * 16);
-    SLU_UNROLL for (size_t v = 0; v < kVectors; ++v) w[v] = vld1q_s8(weights + g * 64 + v * 16);
+    if (g % kAtOnce == 0) load_and_advance(x, inputs);
+    if constexpr (kVectors == 4 && kFour) {
+      load_and_advance(weights, w);
+    } else {
+      SLU_UNROLL for (size_t v = 0; v < kVectors; ++v) w[v] = vld1q_s8(*weights + g * 64 + v * 16);
+    }
     SLU_UNROLL for (size_t v = 0; v < kVectors; ++v) {
       SLU_UNROLL for (size_t m = 0; m < kRows; ++m) {
-        if (m % 4 == 0) sums[m][v] = vdotq_laneq_s32(sums[m][v], w[v], inputs[m / 4], 0);
-        if (m % 4 == 1) sums[m][v] = vdotq_laneq_s32(sums[m][v], w[v], inputs[m / 4], 1);
-        if (m % 4 == 2) sums[m][v] = vdotq_laneq_s32(sums[m][v], w[v], inputs[m / 4], 2);
-        if (m % 4 == 3) sums[m][v] = vdotq_laneq_s32(sums[m][v], w[v], inputs[m / 4], 3);
+        const int8x16_t input = inputs[g % kAtOnce * kQuads + m / 4];
+        if (m % 4 == 0) sums[m][v] = vdotq_laneq_s32(sums[m][v], w[v], input, 0);
+        if (m % 4 == 1) sums[m][v] = vdotq_laneq_s32(sums[m][v], w[v], input, 1);
+        if (m % 4 == 2) sums[m][v] = vdotq_laneq_s32(sums[m][v], w[v], input, 2);
+        if (m % 4 == 3) sums[m][v] = vdotq_laneq_s32(sums[m][v], w[v], input, 3);
       }
     }
+    // Each pointer is the one before, advanced, and not before these products are on their way. Compilers would compute
+    // all of them from the first, which takes more instructions, and load when there are no registers for it.
+    if constexpr (kFour) asm("" : "+r"(*weights), "+r"(*x), "+w"(sums[kRows - 1][0]));
   }
+  if constexpr (kVectors < 4 || !kFour) *weights += kGroups * 64;
 }
 
 // kVectors registers of 4 outputs. 6 rows by 4 or 8 by 2 leave registers for the weights and the inputs.
@@ -57,13 +81,12 @@ inline void products_part(const int8_t *weights, size_t groups, const int8_t *x,
   int32x4_t sums[kRows][kVectors];
   for (auto &row : sums)
     for (auto &sum : row) sum = vdupq_n_s32(0);
-  constexpr size_t kStep = arranged_rows(kRows) * kGroup;
-  // The full tile is what most of the time goes into.
-  constexpr size_t kUnroll = kRows == kMostRows ? 8 : 4;
-  for (; groups >= kUnroll; groups -= kUnroll, weights += kUnroll * 64, x += kUnroll * kStep)
-    add_products<kRows, kVectors, kUnroll>(sums, weights, x);
-  for (; groups; groups -= 2, weights += 2 * 64, x += 2 * kStep)  // groups is even
-    add_products<kRows, kVectors, 2>(sums, weights, x);
+  // Clang keeps all in registers with so many, and not with more.
+  constexpr size_t kUnroll = kVectors == 4 && kRows < 6 ? 4 : 8;
+  for (size_t left = groups / kUnroll; left; --left)
+    add_products<kRows, kVectors, kUnroll>(sums, &weights, &x);
+  for (size_t left = groups % kUnroll; left; left -= 2)  // groups is even
+    add_products<kRows, kVectors, 2>(sums, &weights, &x);
   SLU_UNROLL for (size_t m = 0; m < kRows; ++m) SLU_UNROLL for (size_t v = 0; v < kVectors; ++v)
       vst1q_s32(out + m * kLanes + v * 4, sums[m][v]);
 }

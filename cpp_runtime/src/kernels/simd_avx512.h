@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kWidth = 16;
 constexpr bool kSplatsLanes = false;  // whether v_splat(v_lane(a, i)) is cheaper than a load
+constexpr bool kUsesTables = false;   // whether to load a constant each time, and not to copy it
 using V = __m512;
 
 inline V v_load(const float *p) { return _mm512_loadu_ps(p); }

@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kWidth = 4;
 constexpr bool kSplatsLanes = true;  // whether v_splat(v_lane(a, i)) is cheaper than a load
+constexpr bool kUsesTables = true;   // whether to load a constant each time, and not to copy it
 using V = float32x4_t;
 
 inline V v_load(const float *p) { return vld1q_f32(p); }

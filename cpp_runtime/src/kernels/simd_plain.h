@@ -8,6 +8,7 @@ namespace {
 
 constexpr size_t kWidth = 4;
 constexpr bool kSplatsLanes = true;  // whether v_splat(v_lane(a, i)) is cheaper than a load
+constexpr bool kUsesTables = false;  // whether to load a constant each time, and not to copy it
 struct V {
   float lane[kWidth];
 };

@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kWidth = 4;
 constexpr bool kSplatsLanes = false;  // whether v_splat(v_lane(a, i)) is cheaper than a load
+constexpr bool kUsesTables = false;   // whether to load a constant each time, and not to copy it
 using V = v128_t;
 
 inline V v_load(const float *p) { return wasm_v128_load(p); }

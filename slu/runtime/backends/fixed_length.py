@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from slu.errors import BundleError, SluError
+from slu.formats.graph_values import Expected
 from slu.inputs.flags import FlagColumns
 from slu.runtime.bundle import ModelDirectory, graph_inputs
 
@@ -18,6 +19,7 @@ class FixedLengthBackend:
     """Base of the backends that run an exported graph. They implement `infer`, and call `warm_up` once they can.
 
     ``max_length``: tokens the graph takes; ``run`` takes as many or fewer. ``inputs``: what `infer` is given, in order.
+    ``expected``: what a graph must be for this model, which is checked before a library opens it.
     """
 
     name: str
@@ -32,6 +34,11 @@ class FixedLengthBackend:
         self._pad = model.config.pad_token_id
         self.head = model.config.task
         self._shapes = self.head.logit_shapes(model.length, model.labels)
+        self.expected = Expected(
+            {given.name: (given.type, given.shape[1:]) for given in self.inputs},
+            dict(zip(self.head.logits, self._shapes)),
+            model.config.vocab_size,
+        )
         self._path = model.path
 
     def infer(self, *inputs: np.ndarray) -> Sequence[np.ndarray]:

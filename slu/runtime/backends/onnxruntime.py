@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from slu.formats.onnx_model import read_onnx
+from slu.formats.onnx_check import check_onnx
 from slu.runtime.backends.fixed_length import FixedLengthBackend, output_order, refusals_explained
 from slu.runtime.bundle import ModelDirectory
 from slu.runtime.formats import BACKENDS
@@ -19,7 +19,7 @@ class OnnxRuntimeBackend(FixedLengthBackend):
         [file] = BACKENDS[name].files
         model.require(file)
         path = model.path / file
-        read_onnx(path)
+        check_onnx(path, self.expected)
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

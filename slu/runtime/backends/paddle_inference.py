@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from slu.formats.paddle_program import read_paddle
+from slu.formats.program_check import check_program
 from slu.platform import native_output_on_stderr, prepare_paddle
 from slu.runtime.backends.fixed_length import FixedLengthBackend, output_order, refusals_explained
 from slu.runtime.bundle import ModelDirectory
@@ -29,8 +29,8 @@ class PaddleInferenceBackend(FixedLengthBackend):
             from paddle.inference import Config, create_predictor
 
             model.require_version("paddlepaddle", paddle.__version__)
-            # The predictor may end the process on files that are not whole or do not fit each other.
-            read_paddle(graph, parameters, paddle.__version__)
+            # The predictor runs whatever a graph says, and ends the process on some that are not as expected.
+            check_program(graph, parameters, self.expected, paddle.__version__)
             with refusals_explained(graph, "Paddle Inference"):
                 config = Config(str(graph), str(parameters))
                 config.disable_gpu()

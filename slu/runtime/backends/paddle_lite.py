@@ -7,7 +7,7 @@ from importlib import metadata
 import numpy as np
 
 from slu.errors import BundleError
-from slu.formats.naive_buffer import read_naive_buffer
+from slu.formats.nb_check import check_naive_buffer
 from slu.platform import native_output_on_stderr, prepare_paddle
 from slu.runtime.backends.fixed_length import FixedLengthBackend, output_order, refusals_explained
 from slu.runtime.bundle import ModelDirectory
@@ -28,8 +28,8 @@ class PaddleLiteBackend(FixedLengthBackend):
         [file] = BACKENDS[name].files
         model.require(file)
         path = model.path / file
-        # The runtime accepts a file of another version silently, and ends the process on an incomplete one.
-        read_naive_buffer(path, metadata.version("paddlelite"))
+        # The runtime accepts a file of another version silently, and ends the process on many that are not as expected.
+        check_naive_buffer(path, self.expected, metadata.version("paddlelite"))
         prepare_paddle()
         with native_output_on_stderr():
             from paddlelite.lite import MobileConfig, create_paddle_predictor

@@ -146,6 +146,14 @@ def test_two_phones_in_one_page(tmp_path: Path) -> None:
     verdicts = {(row["first"], row["second"]): row["verdict"] for row in found}
     assert verdicts["lab-a", "lab-b"] == "slower: the interval does not hold 1"
     assert verdicts["lab-a", "lab-c"] == "no difference beyond noise"
+    first, emulated = inputs.benches[0].data, {**inputs.benches[1].data, "emulated": "kirin985"}
+    emulated["measurements"] = [{**emulated["measurements"][0], "instructions": 1_458_000.0}]
+    pairs = comparisons([("one", first), ("two", emulated), ("three", {**first, "data_sha256": "other"})])
+    assert [row["verdict"] for row in pairs] == [
+        "emulation time: compare instructions: 1.080 times as many",
+        "other utterances: cannot be compared",
+        "other utterances: cannot be compared",
+    ]
     page = render(inputs, "slu report")
     assert "Runs compared" in page and "Accuracy, latency, size and memory" in page
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bench_arm.device import shell
 from bench_arm.device.choose import choose, connect_tcp
 from bench_arm.device.connection import DirectConnection
 from bench_arm.device.errors import DeviceError, DeviceGoneError, DeviceTimeoutError, UnauthorisedError
@@ -116,12 +117,22 @@ def test_choosing(emulate: Emulate, monkeypatch: pytest.MonkeyPatch) -> None:
         choose([], False, False, 5, 1)
 
 
+class _Endpoint:
+    """Of libusb: to the device or, with the highest bit, from it."""
+
+    def __init__(self, address: int, size: int):
+        self.getAddress, self.getMaxPacketSize = lambda: address, lambda: size
+
+
 class _Usb:
     """What adb-shell's USB transport does, over TCP: one transfer a call, errors with libusb's inside."""
 
     def __init__(self, daemon: Daemon):
         self.serial_number, self._port, self.fault = "USB1", daemon.port, ""
         self.transfers: list[int] = []
+        self.waited: list[float] = []
+        self.empty = 0  # transfers that come from the device next
+        self._setting = types.SimpleNamespace(iterEndpoints=lambda: iter((_Endpoint(0x81, 512), _Endpoint(0x02, 64))))
 
     def connect(self, timeout: float) -> None:
         self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=timeout)
@@ -129,11 +140,16 @@ class _Usb:
     def bulk_write(self, data: bytes, timeout: float) -> int:
         self._fail()
         self.transfers.append(len(data))
+        self.waited.append(timeout)
         self._socket.sendall(data)
         return len(data)
 
     def bulk_read(self, count: int, timeout: float) -> bytes:
         self._fail()
+        self.waited.append(timeout)
+        if self.empty:
+            self.empty -= 1
+            return b""
         self._socket.settimeout(timeout)
         return self._socket.recv(count)
 
@@ -167,6 +183,22 @@ def test_usb(emulate: Emulate, monkeypatch: pytest.MonkeyPatch) -> None:
             phone._connection = connection
             with pytest.raises(error, match=message):
                 phone.run("echo hi")
+
+
+@pytest.mark.parametrize(("size", "ends"), [(64, [64, 0]), (128, [128, 0]), (65, [65]), (63, [63])])
+def test_whole_usb_packets_are_ended_by_an_empty_one(size: int, ends: list[int], emulate: Emulate) -> None:
+    """adbd waits for more after a transfer of whole packets; a device may end its own so, which is no end of all."""
+    usb = _Usb(emulate())
+    connection = DirectConnection(usb, lambda: pytest.fail("no key is asked for"), "USB1", 5, 5, lambda text: None)
+    usb.transfers.clear()
+    usb.empty = 3
+    command = "echo ".ljust(size - len("shell,v2,raw:") - 1, "x")
+    assert shell.run(connection, command, 5).out == command[5:].encode() + b"\n"
+    assert usb.transfers[: 1 + len(ends)] == [24, *ends] and usb.transfers[1 + len(ends)] == 24
+    with pytest.raises(DeviceTimeoutError):
+        connection.receive(99, 0.0005)
+    assert min(usb.waited) >= 0.001  # libusb waits for ever with 0 milliseconds
+    connection.close()
 
 
 def test_a_hung_device_is_given_up(emulate: Emulate) -> None:

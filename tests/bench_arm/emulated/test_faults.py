@@ -61,19 +61,20 @@ WHOLE = [
     ("end", None, None, None),
 ]
 
-# The programs that a run starts: 1 memory, 5 warm starts, 5 cold ones with an eviction before each, 2 rounds.
+# The programs that a run starts: 1 memory, 5 warm starts, 5 cold ones with an eviction before each and a look at the
+# page cache before the first, 2 rounds.
 FAULTS = [
     ("cable-push:100000", DeviceGoneError, "closed the connection; check the cable, then use --resume", 1),
-    ("cable-run:17", DeviceGoneError, "closed the connection; check the cable, then use --resume", 4),
+    ("cable-run:18", DeviceGoneError, "closed the connection; check the cable, then use --resume", 4),
     ("no-space:100000", NoSpaceError, "no space left for /data/local/tmp/slu-bench/slu-cli; free some", 1),
-    ("killed:18", KilledError, "./slu-cli was killed by the device .SIGKILL: most likely the low-memory killer", 5),
+    ("killed:19", KilledError, "./slu-cli was killed by the device .SIGKILL: most likely the low-memory killer", 5),
     (
-        "hang:17",
+        "hang:18",
         DeviceTimeoutError,
         "./slu-cli did not end in time; is the phone stuck|does not answer; reconnect it",
         4,
     ),
-    ("malformed:17", ProtocolError, "which is no adb packet; reconnect the device", 4),
+    ("malformed:18", ProtocolError, "which is no adb packet; reconnect the device", 4),
 ]
 
 

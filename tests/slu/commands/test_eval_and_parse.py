@@ -14,7 +14,7 @@ import pytest
 
 from slu.cli import main
 from slu.corpus.tagged import read_corpus, write_corpus
-from slu.corpus.utterance import Utterance
+from slu.corpus.utterance import Slot, Utterance
 
 TEXTS = ["来一首周华健的花心", "Jay Chou 100ml 🎵", "", "听" * 50]
 
@@ -81,6 +81,29 @@ def test_eval_measures_and_lists_errors(
         assert f"\n{name} " in printed
 
 
+def test_labels_that_the_model_lacks_are_wrong_and_listed(
+    checkpoint_directory: Path, few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    utterances = read_corpus(few)
+    known = tmp_path / "result.json"
+    assert main(["eval", str(checkpoint_directory), "--data", str(few), "--json", str(known)]) == 0
+    right = json.loads(known.read_text("utf-8"))
+    assert "unknown_labels" not in right
+    strange = [
+        Utterance("几点了", "clock.ask", (), "n1"),
+        Utterance("开灯", utterances[0].intent, (Slot("灯/具", "灯", 1, 2),), "n2"),
+        Utterance("关灯", "clock.ask", (Slot("灯/具", "灯", 1, 2),), "n3"),
+    ]
+    write_corpus([*utterances, *strange], few)
+    capsys.readouterr()
+    assert main(["eval", str(checkpoint_directory), "--data", str(few), "--json", str(known)]) == 0
+    result = json.loads(known.read_text("utf-8"))
+    assert result["unknown_labels"] == {"utterances": 3, "intents": {"clock.ask": 2}, "slots": {"灯/具": 2}}
+    assert result["exact"] == pytest.approx(right["exact"] * 60 / 63)
+    assert result["classes"]["intents"]["clock.ask"]["recall"] == 0
+    assert "3 of 63 utterances have a label that the model lacks" in capsys.readouterr().out
+
+
 def spoil(name: str, content: bytes | None) -> Callable[[Path, Path], None]:
     def change(model: Path, data: Path) -> None:
         path = data if name == "data" else model / name
@@ -106,8 +129,7 @@ def half_the_weights(model: Path, data: Path) -> None:
         (spoil("data", b""), "few.txt: no utterances"),
         (spoil("data", b"\n\n"), "few.txt: no utterances"),
         (spoil("data", b"1\t\xff\tOTHERS\t\xff\n"), "few.txt:1: not UTF-8"),
-        (spoil("data", b"1\tx\tsing\tx\n"), "few.txt: 'x': the model has no intent 'sing'"),
-        (spoil("data", b"1\tx\tmusic.play\t<a>x</a>\n"), "few.txt: 'x': the model has no slot 'a'"),
+        (spoil("data", b"1\tx\tsing\tx\n"), "few.txt: the model has none of its intents (sing); give a file with"),
         (spoil("model.safetensors", None), "tiny"),
         (spoil("manifest.json", None), "manifest.json"),
         (spoil("manifest.json", b'{"format_version": 9}'), "manifest.json: format version 9, this program reads 1"),

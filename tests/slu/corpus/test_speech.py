@@ -17,6 +17,7 @@ from slu.corpus.speech import (
     framed,
     grouped,
     joined,
+    known_names,
     punctuated,
     read_phrases,
     shuffled,
@@ -114,6 +115,25 @@ def test_any_name_in_a_phrase() -> None:
     drawn = {filled(Random(i), ("小*小*", "+*吧"), "甲乙丙") for i in range(50)}
     assert len(drawn) == 9 and all(before[1] == before[3] == behind[1] for before, behind in drawn)
     assert filled(Random(0), ("请", ""), []) == ("请", "")
+
+
+def test_names_of_lexicons_in_phrases() -> None:
+    frames = [("小*小*", ""), ("你好*+", ""), ("", "**"), ("请", ""), ("*", "")]
+    known = known_names(frames, ["小雪", "小明", "花心", "花花", "晴天", "小雪花", "雪"], "雪花心小天晴")
+    assert known == {"小*": ["小雪"], "*+": ["小雪", "晴天", "花心", "花花"], "**": ["花花"]}
+    drawn = [filled(Random(i), frames[0], "甲乙", known) for i in range(60)]
+    assert set(drawn) == {("小雪小雪", ""), ("小甲小甲", ""), ("小乙小乙", "")}
+    assert 20 < drawn.count(("小雪小雪", "")) < 40
+    assert ("你好花心", "") in {filled(Random(i), frames[1], "甲乙", known) for i in range(60)}
+
+
+def test_names_that_are_kept_apart() -> None:
+    kept_apart = {"小甲", "甲乙", "乙乙"}
+    for frame, names in ((("嗨小*", ""), {"小乙"}), (("", "*+助手"), {"甲甲", "乙甲"})):
+        drawn = {"".join(filled(Random(i), frame, "甲乙", {"*+": ["甲乙"]}, kept_apart)) for i in range(80)}
+        assert {phrase.removeprefix("嗨").removesuffix("助手") for phrase in drawn} == names
+    with pytest.raises(ConfigError, match="every name for it"):
+        filled(Random(0), ("小*", ""), "甲", None, kept_apart)
 
 
 def test_a_file_of_phrases(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 import slu
 from export_lite.gguf import write_gguf
 from slu.cli import main
+from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot
 from slu.errors import PinError
 from slu.inputs.normalisation import SPEECH
@@ -81,3 +82,36 @@ def test_commands_pin(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "INTENT=TEXT" in capsys.readouterr().err
     assert main(["parse", str(model / GGUF), "--pin", "stop=a", "a"]) == 2
     assert "no intent 'stop'" in capsys.readouterr().err
+
+
+NAMES = ("歌曲", "snips/number", "Hotel-Inform+Price", "from city", "имя#1:x")
+
+
+def test_names_of_slots_in_any_script(tmp_path: Path, _whole_checkpoint: Path) -> None:
+    """The engine reads tags as Python does, those of names with spaces included."""
+    checkpoint = load_checkpoint(_whole_checkpoint)
+    old = checkpoint.labels
+    renamed = dict(zip(old.slots, (*NAMES, *old.slots[len(NAMES) :])))
+    slots = tuple(renamed[name] for name in old.slots)
+    taken = {intent: tuple(n for n in slots if n in NAMES) for intent in old.intents}
+    checkpoint.labels = Labels(old.intents, slots, taken)
+    save_checkpoint(checkpoint, tmp_path / "model")
+    write_gguf(load_checkpoint(tmp_path / "model"), tmp_path / "model" / GGUF)
+    intent = old.intents[0]
+    tagged = ["".join(f"放<{name}>花心</{name}>吧" for name in NAMES), "a <b c> d", "a </from city> d", "<from city> d"]
+    answers = []
+    for backend in ("native", "dygraph"):
+        parser = slu.load(tmp_path / "model", backend)
+        parser.pins.add(intent, tagged)
+        answers.append(parser.parse_batch(["放花心吧" * len(NAMES), *tagged[1:]]))
+        for wrong in ("<歌曲>x", "</歌曲>x", "<nobody>x</nobody>", "<no body>x</no body>"):
+            with pytest.raises(PinError):
+                parser.pins.add(intent, [wrong])
+    for one, other in zip(*answers):
+        assert (
+            (one.intent, one.slots, one.pinned)
+            == (other.intent, other.slots, other.pinned)
+            == (intent, one.slots, True)
+        )
+    assert [slot.name for slot in answers[0][0].slots] == list(NAMES)
+    assert not any(answer.slots for answer in answers[0][1:])

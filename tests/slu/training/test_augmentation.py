@@ -13,7 +13,7 @@ from slu.corpus.speech import KINDS, read_phrases
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError, SluError
 from slu.model.checkpoint import Checkpoint
-from slu.training.augmentation import Added, added_utterances
+from slu.training.augmentation import Added, added_utterances, more_spoken
 from slu.training.data import Data
 from slu.training.recipe import Recipe
 from slu.training.train import training_examples
@@ -71,6 +71,25 @@ def test_nothing_that_is_measured_on_is_trained_with(sample: list[Utterance]) ->
             before + sample[one.source or 0].text + behind for before, behind in frames[kind] for one in copies[:40]
         }
         assert not whole & {one.utterance.text for one in copies} - of_corpus
+
+
+def test_more_spoken_copies_for_a_student(sample: list[Utterance]) -> None:
+    recipe = Recipe(ROOT / "recipe.toml", SECTIONS)
+    copies = more_spoken(recipe, sample[:300], None, 2)
+    assert copies == more_spoken(recipe, sample[:300], None, 2) and 590 < len(copies) <= 600
+    assert len({one.utterance.text for one in copies if one.source == 7}) == 2
+    with pytest.raises(ConfigError, match=r"need the section \[speech\]"):
+        more_spoken(Recipe(ROOT / "recipe.toml", {}), sample[:3], None, 1)
+
+
+def test_wake_words_that_are_measured_with_are_never_drawn(sample: list[Utterance]) -> None:
+    only = {"phrases": "data/speech", "share": 1.0, "polite": 0.0, "filler": 0.0, "wake": 1.0}
+    copies = made(sample, speech={**only, "punctuation": 0.0, "spacing": 0.0, "numbers": 0.0})
+    frames = read_phrases(ROOT / "data/speech", CHECK).frames["wake"]
+    assert len(copies) > 1000
+    for one in copies:
+        for before, behind in frames:
+            assert one.utterance.text != before + sample[one.source or 0].text + behind
 
 
 def test_commands_have_names_of_the_corpus(sample: list[Utterance]) -> None:

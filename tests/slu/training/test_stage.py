@@ -14,8 +14,8 @@ from staging import UTTERANCES, assert_same_result, count_steps, interrupted, ma
 
 from slu.corpus.tagged import write_corpus
 from slu.corpus.utterance import Utterance
-from slu.errors import CheckpointError, ConfigError, OutputError
-from slu.files import MARK
+from slu.errors import ConfigError, OutputError
+from slu.files import MARK, damage_of
 from slu.manifest import Manifest
 from slu.model.checkpoint import load_checkpoint
 from slu.training.data import Data
@@ -270,12 +270,22 @@ def test_an_empty_corpus_is_an_error(recipe_path: Path, place: Path, capsys: pyt
     assert list(place.iterdir()) == []
 
 
-def test_a_damaged_result_is_refused_although_it_is_up_to_date(recipe_path: Path, place: Path) -> None:
-    train(recipe_path, place / "fp32")
-    weights = place / "fp32" / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match=r"^[^\n]*model\.safetensors[^\n]*$"):
-        train(recipe_path, place / "fp32")
+@pytest.mark.parametrize("how", ["emptied", "cut", "flipped"])
+@pytest.mark.parametrize("name", ["model.safetensors", "manifest.json", "labels.json", "evaluation.json"])
+def test_a_damaged_result_is_made_again(
+    recipe_path: Path, place: Path, unbroken: Path, capsys: pytest.CaptureFixture[str], name: str, how: str
+) -> None:
+    out = Path(shutil.copytree(unbroken, place / "fp32"))
+    data = (out / name).read_bytes()
+    damaged = {"emptied": b"", "cut": data[:-100], "flipped": data[:40] + bytes([data[40] ^ 1]) + data[41:]}
+    (out / name).write_bytes(damaged[how])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("slu.training.train.train", lambda *_: (load_checkpoint(unbroken), {}, []))  # the training itself
+        train(recipe_path, out)
+    assert f"fp32: {out} is damaged ({name}" in capsys.readouterr().out
+    for file in ("model.safetensors", "labels.json", "vocab.txt", "config.json"):
+        assert (out / file).read_bytes() == (unbroken / file).read_bytes()
+    assert damage_of(out) == "" and [path.name for path in place.iterdir()] == ["fp32"]
 
 
 def test_what_a_stage_raises_leaves_no_result(sample: list[Utterance], place: Path) -> None:

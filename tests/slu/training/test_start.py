@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,11 +103,12 @@ def test_every_format_computes_what_was_saved(
     assert_computes_the_same(load_checkpoint(tmp_path / "saved"), encoder, eps)
 
 
-def test_a_pickle_is_warned_of(encoder: ErnieModel, vocab: list[str], labels: Labels, tmp_path: Path) -> None:
+def test_a_pickle_needs_no_trust(encoder: ErnieModel, vocab: list[str], labels: Labels, tmp_path: Path) -> None:
     write_vocab(tmp_path, vocab)
     paddle_state(encoder, tmp_path)
-    with pytest.warns(UserWarning, match="is a pickle: opening it can run code"):
-        initial_checkpoint(ModelSettings(init=str(tmp_path)), labels, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_computes_the_same(initial(tmp_path, labels), encoder)
 
 
 def test_safetensors_are_preferred_to_a_pickle(

@@ -1,0 +1,68 @@
+"""``slu data convert``: corpora in the formats of other tools."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from slu.corpus.formats.annotated import Findings
+
+SHOWN = 5
+"""Findings of a kind that are shown; all of them are counted, and in the file of ``--json``."""
+
+
+def convert(args: argparse.Namespace) -> int:
+    """Do what the arguments say; return the exit code. Raises `SluError`."""
+    from slu.corpus.formats.annotated import OFFSETS, Options
+    from slu.corpus.formats.convert import read_foreign, write_foreign
+    from slu.corpus.formats.table import FORMATS
+    from slu.corpus.tagged import read_corpus, write_corpus
+    from slu.errors import ConfigError, CorpusError
+    from slu.files import write_result
+
+    for option, name, known in (
+        ("--from", args.source, tuple(FORMATS)),
+        ("--to", args.target, tuple(FORMATS)),
+        ("--offsets", args.offsets, OFFSETS),
+    ):
+        if name and name not in known:
+            raise ConfigError(f"{option} {name}: must be one of {', '.join(known)}")
+    if args.out.resolve() in [path.resolve() for path in args.files]:
+        raise ConfigError(f"{args.out}: is the file that is to be converted; choose another --out")
+    if args.target:
+        utterances = [utterance for path in args.files for utterance in read_corpus(path)]
+        findings = write_foreign(utterances, FORMATS[args.target], args.out)
+        named = f"{args.out}: {len(utterances) - findings.left_out} utterances, {FORMATS[args.target].title}"
+    else:
+        options = Options(args.intent, args.intents, args.offsets, args.part)
+        utterances, findings, formats = read_foreign(args.files, options, args.source)
+        if findings.left_out and args.strict:
+            _show(findings)
+            raise CorpusError(f"{args.files[0]}: {findings.left_out} texts would be left out; nothing is written")
+        write_corpus(utterances, args.out)
+        slots = sum(len(utterance.slots) for utterance in utterances)
+        titles = ", ".join(dict.fromkeys(form.title for form in formats))
+        named = f"{args.out}: {len(utterances)} utterances with {slots} slots from {titles}"
+    _show(findings)
+    if args.json:
+        problems = [
+            {"where": where, "kind": kind, "message": message, "left_out": left_out}
+            for where, kind, message, left_out in findings.problems
+        ]
+        report = {"utterances": len(utterances), "left_out": findings.left_out, "problems": problems}
+        write_result(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+    print(f"{named}; {findings.left_out} left out")
+    return 0
+
+
+def _show(findings: Findings) -> None:
+    """The first findings of each kind, then how many there are."""
+    for kind, group in groupby(sorted(findings.problems, key=lambda problem: problem[1]), key=lambda p: p[1]):
+        problems = list(group)
+        for where, _, message, left_out in problems[:SHOWN]:
+            print(f"{where}: {kind}: {message}{' (left out)' if left_out else ''}")
+        if len(problems) > SHOWN:
+            print(f"... {len(problems)} {kind}")

@@ -1,0 +1,210 @@
+"""What the readers give: annotated texts as a file has them, before anybody has checked them; and what was found."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from slu.errors import CorpusError
+
+_HEAD = 1 << 20
+"""Bytes by which a format is recognised."""
+CODE_POINTS, UTF_16 = OFFSETS = ("code-points", "utf-16")
+"""What offsets may count: characters, or the units of JavaScript and Java, of which an emoji has two."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A slot as a file has it, ``[start, end)`` in the units of the file.
+
+    ``value``: what the file says that stands there, None if it does not say. ``correction``: see `Slot`.
+    """
+
+    name: str
+    start: int
+    end: int
+    value: str | None = None
+    correction: str | None = None
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """One text of a file. ``intents``: those that the file gives, usually one. ``where``: ``file:line``.
+
+    ``session``: its dialogue. ``unit``: what its spans count, see `OFFSETS`. Both are empty if the file does not say.
+    """
+
+    text: str
+    intents: tuple[str, ...]
+    spans: tuple[Span, ...]
+    where: str
+    session: str = ""
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a file may not say itself.
+
+    ``intent``: the intent of texts without one. ``intents``: a file with an intent a line. ``offsets``: what offsets
+    count, "code-points" or "utf-16", empty to find out. ``part``: read this part of a file that has several only.
+    """
+
+    intent: str = ""
+    intents: Path | None = None
+    offsets: str = ""
+    part: str = ""
+
+
+@dataclass
+class Findings:
+    """What could not be taken over as it is. ``problems``: (where, kind, message, whether the text was left out)."""
+
+    problems: list[tuple[str, str, str, bool]] = field(default_factory=list)
+
+    def add(self, where: str, kind: str, message: str, left_out: bool = False) -> None:
+        self.problems.append((where, kind, message, left_out))
+
+    def counts(self) -> dict[str, int]:
+        """How often each kind occurs, in the order of the first ones."""
+        return dict(Counter(kind for _, kind, _, _ in self.problems))
+
+    @property
+    def left_out(self) -> int:
+        """Texts that are not in the result."""
+        return len({where for where, _, _, left_out in self.problems if left_out})
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 file without their ends; raises `CorpusError`. Only a line feed ends a line."""
+    text = read_text(path)
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+
+
+def read_text(path: Path) -> str:
+    """A whole UTF-8 file, without a byte order mark; raises `CorpusError`."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror or error})") from error
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise CorpusError(f"{path}:{line}: not UTF-8 at byte {error.start + 1}; save the file as UTF-8") from error
+
+
+def head_of(path: Path) -> str:
+    """The beginning of a file, by which its format is recognised; empty unless it is a readable text file."""
+    try:
+        if not path.is_file():  # a pipe would wait for its other end
+            return ""
+        with path.open("rb") as stream:
+            raw = stream.read(_HEAD)
+    except OSError:
+        return ""
+    return raw.decode("utf-8", "ignore").removeprefix("\ufeff")
+
+
+def first_record(path: Path) -> dict[str, Any]:
+    """The first object of a file that `json_records` reads; empty unless it begins with one."""
+    text = head_of(path).lstrip()
+    try:
+        found, _ = json.JSONDecoder().raw_decode(text.removeprefix("[").lstrip())
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def parse_json(text: str, where: str) -> Any:
+    """Raises `CorpusError` that names ``where``."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(f"{where}: not JSON ({error})") from error
+
+
+def json_records(path: Path) -> list[tuple[str, Any]]:
+    """The objects of a JSON file with one array, one object, or one object a line; each with its ``file:line``.
+
+    For an array the line is the one in which the object begins.
+    """
+    text = read_text(path)
+    first = text.lstrip()[:1]
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if first == "[" and not _is_json_lines(lines):
+        return _array(text, path)
+    if first == "{" and not _is_json_lines(lines):
+        return [(f"{path}:1", parse_json(text, str(path)))]
+    return [(f"{path}:{number}", parse_json(line, f"{path}:{number}")) for number, line in lines]
+
+
+def _is_json_lines(lines: list[tuple[int, str]]) -> bool:
+    """Whether the first line is a whole object: then a wrong line further down is an error of that line."""
+    try:
+        return bool(lines) and isinstance(json.loads(lines[0][1]), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _array(text: str, path: Path) -> list[tuple[str, Any]]:
+    decoder = json.JSONDecoder()
+    records: list[tuple[str, Any]] = []
+    at = text.index("[") + 1
+    line, counted = 1, 0
+    while True:
+        at = _past(text, at)
+        line += text.count("\n", counted, at)
+        counted = at
+        if text[at : at + 1] == "]":
+            rest = text[at + 1 :].strip()
+            if rest:
+                raise CorpusError(f"{path}:{line}: something follows the array; give a file with one JSON array")
+            return records
+        try:
+            record, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            raise CorpusError(f"{path}:{line}: not JSON ({error})") from error
+        records.append((f"{path}:{line}", record))
+        at = _past(text, at)
+        if text[at : at + 1] == ",":
+            at += 1
+        elif text[at : at + 1] != "]":
+            line += text.count("\n", counted, at)
+            raise CorpusError(f"{path}:{line}: not JSON (a comma or the end of the array is expected)")
+
+
+def _past(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n":
+        at += 1
+    return at
+
+
+def record_of(value: Any, where: str) -> dict[str, Any]:
+    """``value`` if it is a JSON object; raises `CorpusError` otherwise."""
+    if not isinstance(value, dict):
+        raise CorpusError(f"{where}: {_short(value)} is not an object; one for each text is expected")
+    return value
+
+
+def text_of(record: dict[str, Any], name: str, where: str) -> str:
+    """The field ``name``, a text; raises `CorpusError` otherwise."""
+    value = record.get(name)
+    if not isinstance(value, str):
+        raise CorpusError(f"{where}: {name} is {_short(value)}; a text is expected")
+    return value
+
+
+def offset_of(value: Any, where: str) -> int:
+    """``value`` if it is a whole number; raises `CorpusError` otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise CorpusError(f"{where}: {_short(value)} is not an offset; a whole number is expected")
+    return value
+
+
+def _short(value: Any) -> str:
+    text = "missing" if value is None else json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,200 @@
+"""From annotated texts of other people's files to utterances, every one checked; and back."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from slu.corpus.formats.annotated import CODE_POINTS, UTF_16, Annotated, Findings, Options, Span, head_of, read_lines
+from slu.corpus.formats.table import FORMATS, Format, recognise
+from slu.corpus.tagged import FIELDS, name_problem, utterance_problem
+from slu.corpus.utterance import Slot, Utterance
+from slu.errors import CorpusError, OutputError
+from slu.files import write_file
+
+_BREAKS = str.maketrans("\t\n\r", "   ")
+
+
+def read_foreign(
+    paths: Sequence[Path], options: Options, name: str = ""
+) -> tuple[list[Utterance], Findings, list[Format]]:
+    """The utterances of files in other formats, what could not be taken over, and the format of each file.
+
+    ``name``: the format of all of them, empty to find out. Raises `CorpusError` for a file that cannot be read, has no
+    usable text, or leaves open what ``options`` would say.
+    """
+    findings = Findings()
+    formats = [FORMATS[name] if name else _known(path) for path in paths]
+    utterances: list[Utterance] = []
+    sessions: dict[tuple[Path, str], str] = {}
+    for path, form in zip(paths, formats):
+        texts = list(form.read(path, options, findings))
+        if options.intents:
+            texts = _with_intents(texts, options.intents)
+        if form.offsets is not None:
+            texts = _in_code_points(texts, options.offsets, form.offsets)
+        if not options.intent and texts and not any(one.intents for one in texts):
+            raise CorpusError(
+                f"{path}: its texts have no intents; give --intent NAME for all of them, or --intents FILE"
+            )
+        for one in texts:
+            # Sessions of several files may have the same names, and texts without one are sessions of their own.
+            key = (path, one.session or one.where)
+            session = one.session if one.session and len(paths) == 1 else str(len(sessions) + 1)
+            try:
+                utterances.append(_utterance(one, options, sessions.setdefault(key, session), findings))
+            except _Unusable as reason:
+                findings.add(one.where, reason.kind, str(reason), left_out=True)
+    if not utterances:
+        why = ", ".join(f"{count} {kind}" for kind, count in findings.counts().items())
+        raise CorpusError(f"{paths[0]}: no text that could be used{f' ({why})' if why else ''}")
+    return utterances, findings, formats
+
+
+def write_foreign(utterances: Sequence[Utterance], form: Format, out: Path) -> Findings:
+    """Write utterances in another format to ``out``, a directory if the format has several files."""
+    findings = Findings()
+    for name, content in form.write(utterances, findings).items():
+        if name and out.is_file():
+            raise OutputError(f"{out}: {form.name} has several files, but this is a file; choose another --out")
+        write_file(out / name if name else out, content)
+    return findings
+
+
+def _known(path: Path) -> Format:
+    form = recognise(path)
+    if form is None and head_of(path).split("\n", 1)[0].count("\t") == len(FIELDS) - 1:
+        raise CorpusError(f"{path}: is a corpus already; --to FORMAT writes it in another format")
+    if form is None:
+        raise CorpusError(f"{path}: none of the formats that could be recognised; name it: --from FORMAT")
+    return form
+
+
+def _with_intents(texts: Iterable[Annotated], path: Path) -> list[Annotated]:
+    """The texts with the intents of a second file, a line each."""
+    found, lines = list(texts), read_lines(path)
+    if len(found) != len(lines):
+        raise CorpusError(f"{path}: {len(lines)} intents for {len(found)} texts; one a line is expected")
+    return [replace(one, intents=(line.strip(),)) for one, line in zip(found, lines)]
+
+
+def _in_code_points(texts: list[Annotated], unit: str, usual: str) -> list[Annotated]:
+    """Spans that count code points, whatever the file counts.
+
+    ``unit``: what the user says. ``usual``: what counts when the texts do not tell, empty to raise `CorpusError`.
+    """
+    if not unit:
+        fits = {CODE_POINTS: "", UTF_16: ""}  # a text for which only this unit is right
+        doubtful = []
+        for one in texts:
+            other = one if one.unit else _from_utf16(one)
+            if other.spans != one.spans:
+                here, there = _spans_fit(one), _spans_fit(other)
+                if here and there:
+                    doubtful.append(one.where)
+                elif here or there:
+                    fits[CODE_POINTS if here else UTF_16] = one.where
+        if all(fits.values()):
+            raise CorpusError(
+                f"{fits[UTF_16]}: the offsets count UTF-16 units, but in {fits[CODE_POINTS]} code points; "
+                "convert the texts of each kind by themselves"
+            )
+        if doubtful and not usual and not any(fits.values()):
+            raise CorpusError(
+                f"{doubtful[0]}: a character beyond U+FFFF stands before a slot, and the offsets may count code points "
+                f"or UTF-16 units ({len(doubtful)} such texts); give --offsets {CODE_POINTS} or --offsets {UTF_16}"
+            )
+        unit = next((name for name, where in fits.items() if where), usual or CODE_POINTS)
+    return [_from_utf16(one) if (one.unit or unit) == UTF_16 else one for one in texts]
+
+
+def _from_utf16(one: Annotated) -> Annotated:
+    """The same with its spans counted in code points; an offset inside a character becomes -1."""
+    if one.text.isascii() or max(one.text) < "\U00010000":
+        return one
+    places: dict[int, int] = {}
+    at = 0
+    for i, char in enumerate(one.text):
+        places[at] = i
+        at += 1 + (char >= "\U00010000")
+    places[at] = len(one.text)
+    spans = (replace(s, start=places.get(s.start, -1), end=places.get(s.end, -1)) for s in one.spans)
+    return replace(one, spans=tuple(spans))
+
+
+def _spans_fit(one: Annotated) -> bool:
+    return all(_span_problem(one.text, span) is None for span in one.spans)
+
+
+def _span_problem(text: str, span: Span) -> tuple[str, str] | None:
+    """What is wrong with one span: the kind and the message."""
+    place = f"{span.name} [{span.start}, {span.end})"
+    if not 0 <= span.start < span.end <= len(text):
+        return "spans outside the text", f"{place} is not inside the {len(text)} characters of {text!r}"
+    value = text[span.start : span.end]
+    if span.value is not None and span.value.translate(_BREAKS) != value.translate(_BREAKS):
+        return "spans that do not match their text", f"{place} is {value!r}, not {span.value!r}, in {text!r}"
+    if not value.strip():
+        return "spans of white space", f"{place} has no value in {text!r}"
+    return None
+
+
+class _Unusable(Exception):
+    """A text that is left out."""
+
+    def __init__(self, kind: str, message: str):
+        super().__init__(message)
+        self.kind = kind
+
+
+def _utterance(one: Annotated, options: Options, session: str, findings: Findings) -> Utterance:
+    """The utterance of a text; raises `_Unusable` where there is none."""
+    if not one.text.strip():
+        raise _Unusable("empty texts", "the text is empty")
+    text = one.text.translate(_BREAKS)
+    if text != one.text:
+        findings.add(one.where, "line breaks and tabs", f"{one.text!r}: they are spaces in the corpus")
+    control = next((char for char in text if unicodedata.category(char) in ("Cc", "Cs")), None)
+    if control is not None:
+        raise _Unusable("control characters", f"U+{ord(control):04X} in {text!r}")
+    slots = _slots(one, text, findings)
+    utterance = Utterance(text, _intent(one, options), slots, session)
+    wrong = utterance_problem(utterance)
+    if wrong:
+        raise _Unusable("texts that a corpus cannot hold", f"{text!r}: {wrong}")
+    for slot in slots:
+        if slot.value != slot.value.strip():
+            findings.add(one.where, "white space at the border of a slot", f"{slot.name} is {slot.value!r}; it is kept")
+    return utterance
+
+
+def _intent(one: Annotated, options: Options) -> str:
+    intents = tuple(dict.fromkeys(one.intents)) or ((options.intent,) if options.intent else ())
+    if len(intents) > 1:
+        raise _Unusable("texts with several intents", f"{one.text!r} has {', '.join(intents)}")
+    if not intents or not intents[0].strip():
+        raise _Unusable("texts with no intent", f"{one.text!r} has no intent")
+    return intents[0].strip()
+
+
+def _slots(one: Annotated, text: str, findings: Findings) -> tuple[Slot, ...]:
+    slots: list[Slot] = []
+    for span in sorted(dict.fromkeys(one.spans), key=lambda span: (span.start, span.end)):
+        problem = _span_problem(text, span)
+        if problem:
+            raise _Unusable(*problem)
+        name = name_problem(span.name)
+        if name:
+            raise _Unusable("names that tags cannot hold", name)
+        if slots and span.start < slots[-1].end:
+            last = slots[-1]
+            both = f"{last.name} [{last.start}, {last.end}) and {span.name} [{span.start}, {span.end}) of {text!r}"
+            raise _Unusable("overlapping spans", f"{both}; slots do not overlap")
+        value = text[span.start : span.end]
+        correction = None if span.correction == value else span.correction
+        slots.append(Slot(span.name, value, span.start, span.end, correction))
+    if len(set(one.spans)) < len(one.spans):
+        findings.add(one.where, "spans given twice", f"in {text!r}; they count once")
+    return tuple(slots)

@@ -1,0 +1,95 @@
+"""doccano's JSON Lines: ``label`` with ``[start, end, name]`` in version 1, later ``entities`` with objects.
+
+The intents are the ``cats`` of a project of intents and slots, or the ``label`` of texts that have ``entities``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from slu.corpus.formats.annotated import (
+    CODE_POINTS,
+    OFFSETS,
+    Annotated,
+    Findings,
+    Options,
+    Span,
+    first_record,
+    json_records,
+    offset_of,
+    record_of,
+    text_of,
+)
+from slu.corpus.utterance import Utterance
+from slu.errors import CorpusError
+
+_TEXTS = ("text", "data")
+_SPANS = ("entities", "label", "labels")
+
+
+def is_doccano(path: Path) -> bool:
+    """Whether the first record has a text and a list of spans or of categories."""
+    record = first_record(path)
+    lists = [record[name] for name in (*_SPANS, "cats") if isinstance(record.get(name), list)]
+    return bool(lists) and any(isinstance(record.get(name), str) for name in _TEXTS)
+
+
+def read_doccano(path: Path, options: Options, findings: Findings) -> Iterator[Annotated]:
+    """The texts of a file. Relations are reported; meta data and comments are not read."""
+    for where, value in json_records(path):
+        record = record_of(value, where)
+        text = text_of(record, next((name for name in _TEXTS if name in record), "text"), where)
+        spans: list[Span] = []
+        intents: list[str] = []
+        for name in (*_SPANS, "cats"):
+            for item in _list(record, name, where):
+                if isinstance(item, str):
+                    intents.append(item)
+                else:
+                    spans.append(_span(item, where))
+        if record.get("relations"):
+            findings.add(where, "relations", "relations between spans are not read")
+        session = record.get("session", "")
+        unit = str(record["offsets"]) if record.get("offsets") in OFFSETS else ""
+        yield Annotated(text, tuple(intents), tuple(spans), where, str(session) if session else "", unit)
+
+
+def write_doccano(utterances: Sequence[Utterance], findings: Findings) -> dict[str, str]:
+    """One file in the newer form. Sessions, corrections and what offsets count (code points) are fields of ours."""
+    lines = []
+    number = 0
+    for i, utterance in enumerate(utterances, 1):
+        entities = []
+        for slot in utterance.slots:
+            number += 1
+            entity = {"id": number, "label": slot.name, "start_offset": slot.start, "end_offset": slot.end}
+            entities.append(entity | ({} if slot.correction is None else {"correction": slot.correction}))
+        record = {"id": i, "text": utterance.text, "cats": [utterance.intent], "entities": entities}
+        own = {"session": utterance.session, "offsets": CODE_POINTS}
+        lines.append(json.dumps(record | own, ensure_ascii=False))
+    return {"": "\n".join(lines) + "\n"}
+
+
+def _list(record: dict[str, Any], name: str, where: str) -> list[Any]:
+    value = record.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise CorpusError(f"{where}: {name} is not a list; is this an export of doccano?")
+    return value
+
+
+def _span(item: Any, where: str) -> Span:
+    if isinstance(item, dict):
+        label, start, end = item.get("label"), item.get("start_offset"), item.get("end_offset")
+        correction = item.get("correction")
+    elif isinstance(item, list) and len(item) == 3:
+        (start, end, label), correction = item, None
+    else:
+        raise CorpusError(f"{where}: {json.dumps(item)[:60]} is no span; [start, end, name] is expected")
+    if not isinstance(label, str) or not (correction is None or isinstance(correction, str)):
+        raise CorpusError(f"{where}: {json.dumps(label)[:60]} is not the name of a span; a text is expected")
+    return Span(label, offset_of(start, where), offset_of(end, where), None, correction)

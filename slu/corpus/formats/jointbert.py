@@ -1,0 +1,51 @@
+"""JointBERT's directories: ``seq.in`` with the tokens of a text a line, ``seq.out`` with their tags, ``label`` with its
+intent. The form in which ATIS and SNIPS are passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from slu.corpus.formats.annotated import Annotated, Findings, Options, read_lines
+from slu.corpus.formats.tokens import cut, lost_in_tokens, with_tags
+from slu.corpus.utterance import Utterance
+from slu.errors import CorpusError
+
+TOKENS, TAGS, INTENTS = FILES = ("seq.in", "seq.out", "label")
+
+
+def is_jointbert(path: Path) -> bool:
+    return path.is_dir() and (path / TOKENS).is_file()
+
+
+def read_jointbert(path: Path, options: Options, findings: Findings) -> Iterator[Annotated]:
+    """The texts of one directory. Raises `CorpusError` when its files have different numbers of lines."""
+    if not is_jointbert(path):
+        raise CorpusError(f"{path}: has no {TOKENS}; give the directory that holds {', '.join(FILES)}")
+    tokens, tags, intents = (read_lines(path / name) for name in FILES)
+    if not len(tokens) == len(tags) == len(intents):
+        counts = ", ".join(f"{name} {len(lines)}" for name, lines in zip(FILES, (tokens, tags, intents)))
+        raise CorpusError(f"{path}: the numbers of lines differ ({counts}); each line is one text")
+    for number, (words, labels, intent) in enumerate(zip(tokens, tags, intents), 1):
+        where = f"{path / TOKENS}:{number}"
+        one, other = words.split(), labels.split()
+        if len(one) != len(other):
+            findings.add(where, "tokens without tags", f"{len(one)} tokens and {len(other)} tags", True)
+            continue
+        found = with_tags(one, other, (intent.strip(),) if intent.strip() else (), where, findings)
+        if found is not None:
+            yield found
+
+
+def write_jointbert(utterances: Sequence[Utterance], findings: Findings) -> dict[str, str]:
+    """The three files."""
+    lines: list[tuple[str, str, str]] = []
+    for number, utterance in enumerate(utterances, 1):
+        tokens, tags = cut(utterance)
+        where = f"utterance {number}"
+        if any(" " in tag for tag in tags):
+            findings.add(where, "names with spaces", f"{utterance.text!r}: tags are divided by spaces", True)
+            continue
+        lost_in_tokens(utterance, tokens, where, findings, text=False)
+        lines.append((" ".join(tokens), " ".join(tags), utterance.intent))
+    return {name: "".join(f"{line[i]}\n" for line in lines) for i, name in enumerate(FILES)}

@@ -1,0 +1,120 @@
+"""Texts that are given as tokens with a tag each: joining and cutting tokens, and tags in BIO, BIOES and BMES."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slu.corpus.formats.annotated import Annotated, Findings, Span
+from slu.corpus.utterance import Utterance
+
+BEGIN, INSIDE, END, SINGLE, OUTSIDE = "B", "IM", "EL", "SUW", "O"
+"""Prefixes: BIO has B and I; BIOES and BMES (M for I) have E and S; BILOU calls these L and U; some write W for S."""
+
+_WIDE = ((0x2E80, 0x9FFF), (0xF900, 0xFAFF), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF))
+"""Ideographs, kana and their punctuation, which are written without spaces."""
+
+
+def joined(tokens: Sequence[str]) -> tuple[str, list[int]]:
+    """The text of tokens, and where each begins: a space between two, but not beside ideographs and their marks."""
+    text, starts = "", []
+    for token in tokens:
+        if text and not (_is_wide(text[-1]) or _is_wide(token[0])):
+            text += " "
+        starts.append(len(text))
+        text += token
+    return text, starts
+
+
+def aligned(tokens: Sequence[str], text: str) -> list[int] | None:
+    """Where each token stands in ``text``, which has nothing but white space between them; None if it is another."""
+    starts, at = [], 0
+    for token in tokens:
+        while at < len(text) and text[at].isspace() and not text.startswith(token, at):
+            at += 1
+        if not text.startswith(token, at):
+            return None
+        starts.append(at)
+        at += len(token)
+    return None if text[at:].strip() else starts
+
+
+def cut(utterance: Utterance) -> tuple[list[str], list[str]]:
+    """Tokens of an utterance and their BIO tags: cut at white space, around ideographs, and at the borders of slots."""
+    borders = {0, len(utterance.text)}
+    for slot in utterance.slots:
+        borders |= {slot.start, slot.end}
+    for i, char in enumerate(utterance.text):
+        if char.isspace() or _is_wide(char):
+            borders |= {i, i + 1}
+    places = sorted(borders)
+    tokens, tags = [], []
+    for at, start in enumerate(places[:-1]):
+        end = places[at + 1]
+        token = utterance.text[start:end]
+        if token.strip():
+            tokens.append(token)
+            tags.append(OUTSIDE)
+            for slot in utterance.slots:
+                if slot.start <= start and end <= slot.end:
+                    first = not utterance.text[slot.start : start].strip()
+                    tags[-1] = f"{'B' if first else 'I'}-{slot.name}"
+    return tokens, tags
+
+
+def with_tags(
+    tokens: Sequence[str],
+    tags: Sequence[str],
+    intents: tuple[str, ...],
+    where: str,
+    findings: Findings,
+    text: str | None = None,
+    session: str = "",
+) -> Annotated | None:
+    """The annotated text of tokens; None, and a finding, where the tags say nothing that could be read.
+
+    ``text``: the text that the tokens were cut from, if the file has it.
+    """
+    if text is None:
+        text, starts = joined(tokens)
+    else:
+        found = aligned(tokens, text)
+        if found is None:
+            findings.add(where, "tokens that are not the text", f"the tokens are not those of {text!r}", True)
+            return None
+        starts = found
+    spans: list[Span] = []
+    name, begin, end = "", 0, 0
+    for token, tag, start in [*zip(tokens, tags, starts), ("", OUTSIDE, len(text))]:
+        prefix, dash, label = tag.partition("-")
+        if tag != OUTSIDE and (not label or dash != "-" or prefix not in BEGIN + INSIDE + END + SINGLE):
+            findings.add(where, "unknown tags", f"the tag {tag!r}: O or a prefix such as B- and a name expected", True)
+            return None
+        continues = tag != OUTSIDE and prefix in INSIDE + END
+        if name and not (continues and label == name):
+            spans.append(Span(name, begin, end, text[begin:end]))
+            name = ""
+        if tag == OUTSIDE:
+            continue
+        if not name:
+            if continues and prefix not in END:
+                findings.add(where, "slots without a beginning", f"{tag} begins a slot; it is read as B-{label}")
+            elif continues:
+                findings.add(where, "slots without a beginning", f"{tag} ends nothing; it is read as a slot of its own")
+            name, begin = label, start
+        end = start + len(token)
+        if prefix in END + SINGLE:
+            spans.append(Span(name, begin, end, text[begin:end]))
+            name = ""
+    return Annotated(text, intents, tuple(spans), where, session)
+
+
+def lost_in_tokens(utterance: Utterance, tokens: Sequence[str], where: str, findings: Findings, text: bool) -> None:
+    """Report what tokens and tags cannot say: corrections, and spaces unless the format has the whole ``text``."""
+    if any(slot.correction is not None for slot in utterance.slots):
+        findings.add(where, "corrections", f"{utterance.text!r}: the format has no place for what was meant")
+    if not text and joined(tokens)[0] != utterance.text:
+        findings.add(where, "spaces", f"{utterance.text!r} is read back as {joined(tokens)[0]!r}")
+
+
+def _is_wide(char: str) -> bool:
+    return any(low <= ord(char) <= high for low, high in _WIDE)

@@ -1,0 +1,139 @@
+"""``.pdparams``: parameters as Paddle pickles them, read without running anything that the file names.
+
+A pickle says which functions to call with which arguments. Here there are no functions but those that build arrays and
+the containers around them, and none of them is NumPy's or Paddle's own.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slu.errors import CheckpointError
+from slu.files import open_regular
+
+_TYPES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
+
+
+def read_pdparams(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file by their names; whatever else is in it is left out.
+
+    Raises `CheckpointError` when it is not whole, or asks for anything but arrays.
+    """
+    try:
+        with open_regular(path) as stream:
+            found = _Unpickler(stream).load()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path}: {' '.join(str(error).split())}; convert it to safetensors where it was made"
+        ) from error
+    except Exception as error:  # unpickling a damaged file can raise any exception
+        raise CheckpointError(f"{path}: not a whole .pdparams file ({type(error).__name__}); copy it again") from error
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{path}: holds no parameters by their names; give a .pdparams file")
+    tensors = {}
+    for name, value in found.items():
+        if isinstance(value, tuple) and len(value) == 2:  # a tensor, with the name that Paddle gave it
+            value = value[1]
+        if isinstance(name, str) and isinstance(value, _Array) and value.array is not None:
+            tensors[name] = value.array
+    return tensors
+
+
+class _Type:
+    """Stands for ``numpy.dtype``."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str):
+        if name not in _TYPES:
+            raise pickle.UnpicklingError(f"holds an array of {str(name)[:40]!r}, numbers are expected")
+        self.name = name
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if state[1] not in ("<", "|", "="):
+            raise pickle.UnpicklingError("holds numbers in another order of bytes than this machine's")
+
+
+class _Array:
+    """Stands for ``numpy.ndarray``; ``array`` is it, once its state is known."""
+
+    __slots__ = ("array",)
+
+    def __init__(self) -> None:
+        self.array: np.ndarray | None = None
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, kind, fortran, data = state
+        good = isinstance(kind, _Type) and isinstance(shape, tuple) and isinstance(data, bytes)
+        if not good or not all(isinstance(size, int) and size >= 0 for size in shape):
+            raise pickle.UnpicklingError("holds an array that is none of numbers")
+        dtype = np.dtype(f"<{kind.name}")
+        if math.prod(shape) * dtype.itemsize != len(data):
+            raise pickle.UnpicklingError("holds an array that is not whole")
+        self.array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+class _MakeArray:
+    """``numpy.core.multiarray._reconstruct``, whose arguments are those of every array."""
+
+    __slots__ = ()
+
+    def __call__(self, *arguments: Any) -> _Array:
+        return _Array()
+
+
+class _MakeType:
+    """``numpy.dtype``"""
+
+    __slots__ = ()
+
+    def __call__(self, name: Any, *arguments: Any) -> _Type:
+        return _Type(name)
+
+
+class _MakeBytes:
+    """``_codecs.encode``, by which pickles of Python 2 make bytes of text."""
+
+    __slots__ = ()
+
+    def __call__(self, text: Any, encoding: Any) -> bytes:
+        if encoding != "latin1" or not isinstance(text, str):
+            raise pickle.UnpicklingError("holds text in an encoding that arrays do not have")
+        return text.encode("latin1")
+
+
+class _NoBytes:
+    """``bytes``, of no bytes: those of an empty array."""
+
+    __slots__ = ()
+
+    def __call__(self) -> bytes:
+        return b""
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows these names only."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        known: dict[tuple[str, str], Any] = {
+            ("numpy.core.multiarray", "_reconstruct"): _MakeArray(),
+            ("numpy._core.multiarray", "_reconstruct"): _MakeArray(),
+            ("numpy", "ndarray"): None,  # an argument of the former
+            ("numpy", "dtype"): _MakeType(),
+            ("collections", "OrderedDict"): OrderedDict,
+            ("builtins", "tuple"): tuple,
+            ("__builtin__", "tuple"): tuple,
+            ("_codecs", "encode"): _MakeBytes(),
+            ("__builtin__", "bytes"): _NoBytes(),
+        }
+        if (module, name) not in known:
+            raise pickle.UnpicklingError(f"asks for {module[:40]}.{name[:40]}, which is none of arrays")
+        return known[module, name]

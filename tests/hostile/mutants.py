@@ -1,0 +1,125 @@
+"""Open thousands of seeded mutants of a bundle: none may crash, hang, write a file or show a traceback.
+
+    python tests/hostile/mutants.py BUNDLE [--count 5000] [--first 0] [--backend native,paddle,...] [--json F]
+
+The hashes in the manifest of each mutant are made right again, as somebody would who forges a bundle. Prints a line of
+JSON a backend, and exits with 1 if one of the four happened; the seeds that did it are in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from slu.runtime.formats import BACKENDS
+
+HERE = Path(__file__).parent
+SECONDS, WALL_SECONDS = 5.0, 60.0
+"""Of processor time that a mutant may take, and of time as such: the machine may have other things to do."""
+SIDE = ("manifest.json", "labels.json", "config.json", "vocab.txt")
+"""What "json" mutates, opened by the native engine."""
+
+
+def run(bundle: Path, backend: str, count: int, first: int = 0, names: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What came of the mutants ``first`` to ``first + count`` of the files ``names`` (those of the backend)."""
+    names = names or BACKENDS[backend].files
+    result: dict[str, Any] = {"backend": backend, "files": names, "mutants": 0, "opened": 0, "refused": 0}
+    bad: dict[str, list[Any]] = {"crashes": [], "hangs": [], "tracebacks": [], "files_written": []}
+    seed, last, slowest = first, first + count, 0.0
+    with tempfile.TemporaryDirectory() as temporary:
+        home, work, mutant = (Path(temporary) / name for name in ("home", "work", "mutant"))
+        for place in (home, work):
+            place.mkdir()
+        shutil.copytree(bundle, mutant)
+        before = sorted(path.name for path in mutant.iterdir())
+        while seed < last:
+            arguments = [str(bundle), str(mutant), backend, ",".join(names), str(seed), str(last)]
+            process = subprocess.Popen(
+                [sys.executable, str(HERE / "worker.py"), *arguments],
+                cwd=work, env={**os.environ, "HOME": str(home), "PYTHONPATH": str(HERE.parents[1])},
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            seed, ended, slowest = _watch(process, seed, last, result, bad, slowest)
+            if ended:
+                bad[ended].append(seed)
+                seed += 1
+        # What libraries leave in HOME when they are imported is not the mutants' doing.
+        bad["files_written"] = [str(path) for path in work.rglob("*")]
+        bad["files_written"] += sorted({path.name for path in mutant.iterdir()} ^ set(before))
+    result["mutants"] = last - first
+    return {**result, "slowest_seconds": round(slowest, 2), **bad}
+
+
+def _watch(
+    process: subprocess.Popen[bytes], seed: int, last: int, result: dict[str, Any], bad: dict[str, Any], slowest: float
+) -> tuple[int, str, float]:
+    """Count what a worker says until it is done, or ends otherwise: the seed that it came to, and how it ended."""
+    assert process.stdout is not None
+    began, before, started, rest = time.monotonic(), 0.0, False, b""
+    while True:
+        ready, _, _ = select.select([process.stdout], [], [], 1)
+        chunk = os.read(process.stdout.fileno(), 1 << 16) if ready else b""
+        if not ready:
+            wall, used = time.monotonic() - began, _processor_seconds(process.pid) - before
+            if wall < WALL_SECONDS * (1 if started else 10) and (used < SECONDS or not started):
+                continue
+            process.kill()
+            process.wait()
+            return seed, "hangs", slowest
+        if not chunk:
+            return (seed, "", slowest) if process.wait() == 0 else (seed, "crashes", slowest)
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            word, _, said = line.decode("utf-8", "replace").partition(" ")
+            if not word.isdigit():
+                continue  # what a library prints
+            if said == "begins":
+                seed, began, before, started = int(word), time.monotonic(), _processor_seconds(process.pid), True
+                continue
+            slowest = max(slowest, _processor_seconds(process.pid) - before)
+            seed = int(word) + 1
+            if said in ("opened", "refused"):
+                result[said] += 1
+            else:
+                bad["tracebacks"].append([int(word), said])
+
+
+def _processor_seconds(process: int) -> float:
+    """What a process has used; 0 when it has ended."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--count", type=int, default=5000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--backend", default="")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    present = [name for name, entry in BACKENDS.items() if entry.installed and not entry.missing(args.bundle)]
+    results = []
+    for backend in args.backend.split(",") if args.backend else ["json", *present]:
+        names, runs = (SIDE, "native") if backend == "json" else ((), backend)
+        results.append(run(args.bundle, runs, args.count, args.first, names))
+        print(json.dumps(results[-1]), flush=True)
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return int(any(one[kind] for one in results for kind in ("crashes", "hangs", "tracebacks", "files_written")))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
