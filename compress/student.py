@@ -71,7 +71,7 @@ def step(work: Work) -> Made:
         for n in range(1, work.settings.teachers)
     ]
     copies = work.settings.augment.spoken
-    spoken = more_spoken(work.recipe, work.data.train, work.data.lists, copies) if copies else []
+    spoken = more_spoken(work.recipe, work.data.train, work.data.lexicons, copies) if copies else []
     return train_student(student, [work.before, *others], work.data, work.settings, work.workspace, spoken)
 
 

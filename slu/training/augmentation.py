@@ -40,8 +40,8 @@ from slu.corpus.speech import (
 )
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
+from slu.inputs.entries import normalise
 from slu.inputs.normalisation import SPEECH
-from slu.inputs.phrases import normalise
 from slu.training.identity import canonical, file_hash
 from slu.training.lexicons import TrainingLexicons
 from slu.training.recipe import Recipe
@@ -171,13 +171,15 @@ def added_utterances(
     return added, identity
 
 
-def more_spoken(recipe: Recipe, train: Sequence[Utterance], lists: TrainingLists | None, copies: int) -> list[Added]:
+def more_spoken(
+    recipe: Recipe, train: Sequence[Utterance], lexicons: TrainingLexicons | None, copies: int
+) -> list[Added]:
     """``copies`` more of each utterance as the section [speech] makes them, for a student of models trained with it."""
     if not recipe.has("speech"):
         raise ConfigError(f"{recipe.path}: spoken copies for a student need the section [speech]")
     speech = replace(recipe.section("speech", SpeechSettings), share=1.0)
     pool = [Added(utterance, i) for i, utterance in enumerate(train)]
-    names, labels = _names(train, lists), Labels.from_corpus(train)
+    names, labels = _names(train, lexicons), Labels.from_corpus(train)
     return [one for n in range(copies) for one in _spoken(recipe, speech, pool, names, labels, seed=10 + n)]
 
 
