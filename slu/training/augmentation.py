@@ -40,8 +40,8 @@ from slu.corpus.speech import (
 )
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
+from slu.inputs.entries import normalise
 from slu.inputs.normalisation import SPEECH
-from slu.inputs.phrases import normalise
 from slu.training.identity import canonical, file_hash
 from slu.training.lexicons import TrainingLexicons
 from slu.training.recipe import Recipe
