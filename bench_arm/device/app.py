@@ -22,18 +22,18 @@ from bench_arm.device.phone import Phone
 from bench_arm.device.results import SCHEMA, read_lines, select
 from bench_arm.device.run import decision
 from bench_arm.device.sync import SyncSession
-from slu.corpus.tagged import Utterance
+from slu.corpus.utterance import Utterance
 from slu.heads.measures import percent
 from slu.progress import Progress
 from slu.runtime.bundle import ModelDirectory
-from slu.runtime.formats import GGUF
 from slu.runtime.parser import ParseResult
 
 PACKAGE = "org.slu.demo"
 ACTIVITY = f"{PACKAGE}/.BenchmarkActivity"
 TAG = "SluBench"
 FORMAT = 1
-MODEL = "slu-bench.gguf"
+GGUF, MODEL = "model.gguf", "slu-bench.gguf"
+"""The model in a bundle, and on the phone."""
 MEDIA_SDK = 30
 """From Android 11 on adb does not reach the files of an app, but its media."""
 MOST_DURATIONS = 2_000_000
@@ -50,14 +50,14 @@ class AppError(DeviceError):
 def measure_app(
     phone: Phone,
     path: Path,
-    model: ModelDirectory,
+    bundle: ModelDirectory,
     utterances: Sequence[Utterance],
     rounds: int,
     timeout: float,
     keep: bool = False,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Add the line ``app`` to the results at ``path``: ``model`` inside the installed app. Raises `DeviceError`.
+    """Add the line ``app`` to the results at ``path``: the bundle inside the installed app. Raises `DeviceError`.
 
     The folder of ``phone`` becomes the app's. ``timeout``: seconds that the app may say nothing. ``keep``: leave the
     files on the phone.
@@ -71,17 +71,16 @@ def measure_app(
     texts, output = f"slu-bench-{token}.txt", f"slu-bench-{token}.json"
     try:
         phone.make_folder()
-        phone.push(model.path / GGUF.files[0], MODEL)
+        phone.push(bundle.path / GGUF, MODEL)
         phone.write("".join(utterance.text + "\n" for utterance in utterances).encode(), texts)
         say(f"{phone.label}: the app is on the screen now; leave the phone alone until it is done")
         _start(phone, token, texts, output, rounds)
         try:
             _follow(phone, token, rounds, timeout)
-        except BaseException:
+        finally:
             _stop(phone)
-            raise
         result = read_result(_pull(phone, f"{folder}/{output}"), len(utterances), rounds, phone.label)
-        line = {"schema": SCHEMA, "kind": "app", **_line(result, utterances, model, phone.label)}
+        line = {"schema": SCHEMA, "kind": "app", **_line(result, utterances, bundle, phone.label)}
         with path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")
     finally:
@@ -142,15 +141,17 @@ def _is_answer(answer: Any) -> bool:
         for slot in answer["slots"]
     )
     texts = all(isinstance(answer.get(key), str) for key in ("text", "intent"))
-    return slots and texts and isinstance(answer.get("understood"), bool)
+    return slots and texts and _is_number(answer.get("score")) and isinstance(answer.get("understood"), bool)
 
 
-def _line(result: dict[str, Any], utterances: Sequence[Utterance], about: ModelDirectory, label: str) -> dict[str, Any]:
+def _line(
+    result: dict[str, Any], utterances: Sequence[Utterance], bundle: ModelDirectory, label: str
+) -> dict[str, Any]:
     answers = result["answers"]
     if [answer["text"] for answer in answers] != [utterance.text for utterance in utterances]:
         raise AppError(f"{label}: the app answered other texts than it was given; run it again")
-    read = [ParseResult.from_dict({"score": 0.0, **answer}) for answer in answers]
-    right = [about.config.task.right(utterance, each, about.labels) for utterance, each in zip(utterances, read)]
+    head, labels = bundle.config.task, bundle.labels
+    right = [head.right(u, ParseResult.from_dict(answer), labels) for u, answer in zip(utterances, answers)]
     return {
         "entry": "native gguf",
         **{name: result[name] for name in ("engine", "kernel", "load_ms", "first_parse_ms")},
@@ -177,10 +178,10 @@ def _start(phone: Phone, token: str, texts: str, output: str, rounds: int) -> No
     extras = f"--es utterances {texts} --es model {MODEL} --es output {output} --ei rounds {rounds}"
     done = phone.run(f"am start -S -n {ACTIVITY} {extras}")
     said = f"{done.text}\n{done.err.decode('utf-8', 'replace')}"
-    if done.status or re.search(r"^(Error|java\.)", said, re.M):
-        lines = [line.strip() for line in said.splitlines() if re.match(r"Error|java\.", line)]
-        why = lines[0][:200] if lines else done.last_words
-        raise AppError(f"{phone.label}: the app does not start its benchmark: {why}; {INSTALL}")
+    why = re.search(r"^(Error:|java\.).*", said, re.M) or re.search("^Error.*", said, re.M)
+    if done.status or why:
+        words = why.group().strip()[:200] if why else done.last_words
+        raise AppError(f"{phone.label}: the app does not start its benchmark: {words}; {INSTALL}")
 
 
 def _follow(phone: Phone, token: str, rounds: int, timeout: float) -> None:
@@ -201,7 +202,9 @@ def _follow(phone: Phone, token: str, rounds: int, timeout: float) -> None:
                 elif word == "done":
                     return
             seen = len(lines)
-            gone = 0 if phone.run(f"pidof {PACKAGE}").text.strip() else gone + 1
+            # Before Android 6 there is no pidof, and ps shows all.
+            alive = phone.run(f"pidof {PACKAGE} 2>/dev/null || ps | grep {PACKAGE}").text.strip()
+            gone = 0 if alive else gone + 1
             if crash or gone > 1:
                 why = f": {crash}" if crash else "; the log does not say why, low memory perhaps"
                 raise AppError(f"{phone.label}: the app has ended in the middle of the benchmark{why}")
@@ -217,7 +220,10 @@ def _log(phone: Phone, token: str) -> tuple[list[str], str]:
     text = phone.run(f"logcat -d -v tag -s {TAG}:I AndroidRuntime:E libc:F DEBUG:F").text
     _, found, after = text.partition(f"from here {token}")
     if not found:
-        raise AppError(f"{phone.label}: its log lost the beginning of the benchmark; make it larger: adb logcat -G 4M")
+        raise AppError(
+            f"{phone.label}: its log has lost the beginning of the benchmark: make it larger (adb logcat -G 4M), or "
+            "switch it on, as some makers switch it off"
+        )
     lines = re.findall(rf"^I/{TAG}\s*: (.*)$", after, re.M)
     crash = re.search(r"^E/AndroidRuntime\s*: (?!FATAL EXCEPTION|Process:|PID:)(\S.*)$", after, re.M) or re.search(
         r"^F/(?:libc|DEBUG)\s*: (.*signal.*)$", after, re.M
@@ -234,7 +240,7 @@ def _pull(phone: Phone, path: str) -> bytes:
 
 
 def _stop(phone: Phone) -> None:
-    """Whatever happened: no benchmark goes on behind one's back."""
+    """End the app; no benchmark goes on behind one's back."""
     try:
         phone.run(f"am force-stop {PACKAGE}")
     except DeviceError:

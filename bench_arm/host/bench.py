@@ -34,6 +34,8 @@ BLOCK = 64
 ROUND_SECONDS = 0.5
 """From the beginning of a round to that of the next, at least. What else a machine does changes over seconds: rounds
 within milliseconds would all be alike, and the interval that is drawn from them too narrow."""
+MOST_LOAD = 0.25
+"""Programs a processor that wait or run before a benchmark begins; with more, a run is marked."""
 KEPT_TIMES = 20_000
 """Times of a row that the results hold, for comparisons of two runs; with more, only their summary."""
 TIMER = (
@@ -63,6 +65,7 @@ def bench_host(
     ``limit``: time that many utterances, chosen by a fixed seed, instead of all. ``cold``: with caches that hold
     nothing of the engine, as after a pause. Raises a `SluError` when there is nothing to measure.
     """
+    load = os.getloadavg()[0]
     prepare_paddle()
     unknown = [name for name in names if name not in NAMES]
     if unknown:
@@ -105,10 +108,22 @@ def bench_host(
         "warm_up": f"{WARM_UP} utterances",
         "caches": COLD if cold else WARM,
         "timer": TIMER,
+        "load_average": load,
+        "warnings": _warnings(load, os.cpu_count() or 1),
         "libraries": {k: v for facts in found.values() for k, v in facts["libraries"].items()},
         "left_out": left_out,
         "measurements": rows,
     }
+
+
+def _warnings(load: float, processors: int) -> list[str]:
+    """What makes the run one that another does not repeat. ``load``: programs that wanted to run before it began."""
+    if load <= MOST_LOAD * processors:
+        return []
+    return [
+        f"{load:.1f} programs wanted {processors} processors before the run: another one may be outside its intervals, "
+        "and only ratios between engines mean something"
+    ]
 
 
 def _examine(
@@ -207,6 +222,7 @@ def table(result: dict[str, Any]) -> list[str]:
             + [f"{row['exact']:.2f}"]
         )
     lines = text_table(cells, left=(0, 1), gap=1)
+    lines += [f"warning: {text}" for text in result.get("warnings", ())]
     lines.append(f"ratio: to the whole path of {rows[0]['backend']} {rows[0]['precision']}, means")
     lines += [
         f"{row['backend']} {row['precision']} called from Python (Parser.parse): {row['python_ms']['mean']:.3f} ms"

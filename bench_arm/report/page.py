@@ -230,6 +230,8 @@ def _details(inputs: Inputs) -> list[dict[str, Any]]:
 def _bench_view(name: str, data: dict[str, Any]) -> dict[str, Any]:
     rows = [{"model_ms": None, "end_to_end_ms": None, **row, "label": _label(row)} for row in data["measurements"]]
     facts = {k: v for k, v in data.items() if k != "measurements" and isinstance(v, (str, int, float))}
+    if marks := [str(text) for text in data.get("warnings") or ()]:
+        facts["warnings"] = "; ".join(marks)
     optional = [
         key
         for key in ("load_ms", "rss_growth_bytes", "pss_bytes", "exact", "instructions")

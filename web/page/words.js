@@ -160,12 +160,11 @@ export const EXAMPLES = [
   ["来一首周华健的花心", "Play 花心 by 周华健"],
   ["导航到人民广场", "Navigate to People’s Square"],
   ["给妈妈打电话", "Call Mum"],
-  ["拨打10086", "Dial 10086"],
+  ["给 139 0000 1111 打电话", "Call 139 0000 1111"],
   ["播放一首伤感的情歌", "Play a sad love song"],
-  ["下一首", "Next song"],
-  ["去最近的加油站", "To the nearest petrol station"],
+  ["附近的加油站", "A petrol station nearby"],
+  ["聽林俊傑的《江南》", "In traditional characters"],
   ["打电话给慕容吹雪", "Call 慕容吹雪"],
-  ["从虹桥机场到外滩怎么走", "The way from the airport to the Bund"],
   ["今天天气怎么样", "What is the weather like?"],
 ];
 export const DIALOGUE = ["导航到人民广场", "取消", "来一首周杰伦的稻香", "下一首"];

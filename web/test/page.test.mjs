@@ -48,7 +48,7 @@ async function withPage(options, use) {
 const slots = (page) => page.$$eval("#mirror .slot", (nodes) => nodes.map((node) => `${node.dataset.slot}=${node.textContent}`));
 /** Write sentences until one is not understood, and return what the page says then. */
 async function notUnderstood(page) {
-  for (const text of ["从虹桥机场到外滩怎么走", "那首在那里的那个给他", "打给放一首去到"]) {
+  for (const text of ["打电话给慕容吹雪", "去最近的加油站", "从虹桥机场到外滩怎么走", "打给放一首去到"]) {
     await page.fill("#sentence", text);
     if ((await page.getAttribute("#result", "data-state")) === "unsure") break;
   }
@@ -175,7 +175,7 @@ for (const [name, viewport] of [["a phone", PHONE], ["a desktop", DESKTOP]])
         await page.click("#play");
         await until(page, () => document.querySelectorAll("#turns li").length === 4);
         await page.click("summary");
-        for (const text of ["来一首周华健的花心", "从虹桥机场到外滩怎么走", ""]) {
+        for (const text of ["来一首周华健的花心", "打电话给慕容吹雪", ""]) {
           await page.fill("#sentence", text);
           assert.ok(await fits(page));
           await page.evaluate(AXE);

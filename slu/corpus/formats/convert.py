@@ -130,7 +130,7 @@ def _spans_fit(one: Annotated) -> bool:
 
 def _span_problem(text: str, span: Span) -> tuple[str, str] | None:
     """What is wrong with one span: the kind and the message."""
-    place = f"{span.name} [{span.start}, {span.end})"
+    place = f"{span.name!r} [{span.start}, {span.end})"
     if not 0 <= span.start < span.end <= len(text):
         return "spans outside the text", f"{place} is not inside the {len(text)} characters of {text!r}"
     value = text[span.start : span.end]
@@ -166,14 +166,16 @@ def _utterance(one: Annotated, options: Options, session: str, findings: Finding
         raise _Unusable("texts that a corpus cannot hold", f"{text!r}: {wrong}")
     for slot in slots:
         if slot.value != slot.value.strip():
-            findings.add(one.where, "white space at the border of a slot", f"{slot.name} is {slot.value!r}; it is kept")
+            findings.add(
+                one.where, "white space at the border of a slot", f"{slot.name!r} is {slot.value!r}; it is kept"
+            )
     return utterance
 
 
 def _intent(one: Annotated, options: Options) -> str:
     intents = tuple(dict.fromkeys(one.intents)) or ((options.intent,) if options.intent else ())
     if len(intents) > 1:
-        raise _Unusable("texts with several intents", f"{one.text!r} has {', '.join(intents)}")
+        raise _Unusable("texts with several intents", f"{one.text!r} has {', '.join(map(repr, intents))}")
     if not intents or not intents[0].strip():
         raise _Unusable("texts with no intent", f"{one.text!r} has no intent")
     return intents[0].strip()
@@ -190,7 +192,7 @@ def _slots(one: Annotated, text: str, findings: Findings) -> tuple[Slot, ...]:
             raise _Unusable("names that tags cannot hold", name)
         if slots and span.start < slots[-1].end:
             last = slots[-1]
-            both = f"{last.name} [{last.start}, {last.end}) and {span.name} [{span.start}, {span.end}) of {text!r}"
+            both = f"{last.name!r} [{last.start}, {last.end}) and {span.name!r} [{span.start}, {span.end}) of {text!r}"
             raise _Unusable("overlapping spans", f"{both}; slots do not overlap")
         value = text[span.start : span.end]
         correction = None if span.correction == value else span.correction

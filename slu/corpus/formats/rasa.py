@@ -79,6 +79,9 @@ def _compose(path: Path) -> yaml.Node:
     text = read_text(path)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise CorpusError(f"{path}:{line}: not YAML (it has U+{ord(text[error.position]):04X}); delete it") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)

@@ -97,9 +97,11 @@ def with_tags(
             continue
         if not name:
             if continues and prefix not in END:
-                findings.add(where, "slots without a beginning", f"{tag} begins a slot; it is read as B-{label}")
+                findings.add(where, "slots without a beginning", f"{tag!r} begins a slot; it is read as its beginning")
             elif continues:
-                findings.add(where, "slots without a beginning", f"{tag} ends nothing; it is read as a slot of its own")
+                findings.add(
+                    where, "slots without a beginning", f"{tag!r} ends nothing; it is read as a slot of its own"
+                )
             name, begin = label, start
         end = start + len(token)
         if prefix in END + SINGLE:

@@ -124,14 +124,15 @@ def _search(
         everywhere = _places(text, value)
         places = [at for at in everywhere if not any(s.start < at + len(value) and at < s.end for s in spans)]
         if not value.strip() or not everywhere:
-            findings.add(where, "values that are not in their text", f"{names[0]} {value!r} is not in {text!r}", True)
+            findings.add(where, "values that are not in their text", f"{names[0]!r} {value!r} is not in {text!r}", True)
             return None
         if len(places) < len(names):
-            message = f"{names[-1]} {value!r} of {text!r} has no place that is not in another slot"
+            message = f"{names[-1]!r} {value!r} of {text!r} has no place that is not in another slot"
             findings.add(where, "overlapping spans", message, True)
             return None
         if len(places) > len(names) or len(set(names)) > 1:
-            message = f"{', '.join(names)} {value!r} may stand at {len(places)} places of {text!r}; the first is taken"
+            which = ", ".join(map(repr, names))
+            message = f"{which} {value!r} may stand at {len(places)} places of {text!r}; the first is taken"
             findings.add(where, "ambiguous values", message)
         spans += [Span(name, at, at + len(value), value) for name, at in zip(names, places)]
     return spans

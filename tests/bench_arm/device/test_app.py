@@ -6,6 +6,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from bench_arm.device.summary import summarise, table
 from bench_arm.emulated.android import APK, STAND_IN
 from bench_arm.emulated.daemon import Daemon
 from slu.cli import main
-from slu.corpus.tagged import Utterance, read_corpus
-from slu.runtime.bundle import open_directory
+from slu.corpus.tagged import read_corpus
+from slu.corpus.utterance import Utterance
+from slu.runtime.bundle import ModelDirectory, open_directory
 
 Emulate = Callable[..., Daemon]
 MEDIA = "sdcard/Android/media/org.slu.demo"
@@ -40,17 +42,22 @@ def few_utterances(few: Path) -> list[Utterance]:
     return read_corpus(few)
 
 
+@pytest.fixture(scope="module")
+def tiny(tiny_bundle: Path) -> ModelDirectory:
+    return open_directory(tiny_bundle)
+
+
 def install(daemon: Daemon) -> None:
     apk = daemon.machine.root / APK
     apk.parent.mkdir(parents=True)
     apk.write_bytes(b"")
 
 
-def measure(phone: Phone, path: Path, bundle: Path, utterances: list[Utterance], **more: Any) -> None:
+def measure(phone: Phone, path: Path, bundle: ModelDirectory, utterances: list[Utterance], **more: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"schema": "slu.bench/1", "kind": "run"}) + "\n")
     given = {"rounds": 2, "timeout": 10.0, "say": lambda text: None, **more}
-    measure_app(phone, path, open_directory(bundle), utterances, **given)
+    measure_app(phone, path, bundle, utterances, **given)
 
 
 def left_on(daemon: Daemon) -> set[str]:
@@ -112,7 +119,7 @@ def test_what_goes_wrong_in_the_app(
     message: str,
     emulate: Emulate,
     phone_of: Callable[..., Phone],
-    tiny_bundle: Path,
+    tiny: ModelDirectory,
     few_utterances: list[Utterance],
     tmp_path: Path,
 ) -> None:
@@ -120,13 +127,13 @@ def test_what_goes_wrong_in_the_app(
     install(daemon)
     path = tmp_path / "out" / FILE
     with pytest.raises(DeviceError, match=message):
-        measure(phone_of(daemon), path, tiny_bundle, few_utterances, timeout=1.0)
+        measure(phone_of(daemon), path, tiny, few_utterances, timeout=1.0)
     assert left_on(daemon) == set()
     if fault != "app-broken":
         assert not daemon.machine.system.alive
     assert len(read_lines(path)) == 1
     # What went wrong once does no harm to the next try, although the log still has it.
-    measure(phone_of(daemon), path, tiny_bundle, few_utterances, keep=True)
+    measure(phone_of(daemon), path, tiny, few_utterances, keep=True)
     assert [line["kind"] for line in read_lines(path)] == ["run", "app"]
     assert len(left_on(daemon)) == 3
 
@@ -134,29 +141,32 @@ def test_what_goes_wrong_in_the_app(
 def test_the_app_says_what_is_wrong(
     emulate: Emulate,
     phone_of: Callable[..., Phone],
-    tiny_bundle: Path,
+    tiny: ModelDirectory,
     few_utterances: list[Utterance],
     tmp_path: Path,
 ) -> None:
     daemon = emulate()
     install(daemon)
-    damaged = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
-    (damaged / "model.gguf").write_bytes(b"no model")
+    shutil.copytree(tiny.path, tmp_path / "broken")
+    (tmp_path / "broken/model.gguf").write_bytes(b"no model")
+    broken = replace(tiny, path=tmp_path / "broken")
     with pytest.raises(AppError, match="the benchmark in the app failed: .*not a GGUF file|failed: .*"):
-        measure(phone_of(daemon), tmp_path / FILE, damaged, few_utterances)
+        measure(phone_of(daemon), tmp_path / FILE, broken, few_utterances)
     with pytest.raises(AppError, match="2,000,000"):
-        measure(phone_of(daemon), tmp_path / FILE, tiny_bundle, few_utterances, rounds=1_000_000)
+        measure(phone_of(daemon), tmp_path / FILE, tiny, few_utterances, rounds=1_000_000)
 
 
 def test_an_app_without_the_benchmark(
-    emulate: Emulate, phone_of: Callable[..., Phone], monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path,
+    emulate: Emulate, phone_of: Callable[..., Phone], monkeypatch: pytest.MonkeyPatch, tiny: ModelDirectory,
     few_utterances: list[Utterance], tmp_path: Path,
 ) -> None:  # fmt: skip
     daemon = emulate()
     install(daemon)
     monkeypatch.setattr(app, "ACTIVITY", "org.slu.demo/.OtherActivity")
-    with pytest.raises(AppError, match="does not start its benchmark: Error type 3; make android-install"):
-        measure(phone_of(daemon), tmp_path / FILE, tiny_bundle, few_utterances)
+    with pytest.raises(
+        AppError, match="does not start its benchmark: Error: Activity class .* does not exist.; make android-install"
+    ):
+        measure(phone_of(daemon), tmp_path / FILE, tiny, few_utterances)
 
 
 def result(**changes: Any) -> bytes:

@@ -154,7 +154,9 @@ def test_two_phones_in_one_page(tmp_path: Path) -> None:
         "other utterances: cannot be compared",
         "other utterances: cannot be compared",
     ]
+    inputs.benches[2].data["warnings"] = ["charging: measure on battery"]
     page = render(inputs, "slu report")
+    assert "charging: measure on battery" in page
     assert "Runs compared" in page and "Accuracy, latency, size and memory" in page
 
 

@@ -28,7 +28,6 @@ from slu.corpus.tagged import read_corpus
 from slu.model.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.slow  # zig compiles the C++ library of another system first
-LENGTH = 12
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +53,8 @@ def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
     """The tiny model, and a copy that is called as Paddle Lite's file is."""
     directory = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
     shutil.copy(directory / "model.gguf", directory / "model.arm.nb")
-    write_labels_file(load_checkpoint(directory), LENGTH, directory, ["model.arm.nb"])
+    checkpoint = load_checkpoint(directory)
+    write_labels_file(checkpoint, checkpoint.config.max_seq_length, directory, ["model.arm.nb"])
     return directory
 
 

@@ -209,6 +209,8 @@ def test_ratios_are_to_the_first_engine() -> None:
     row |= dict.fromkeys(("load_ms", "rss_growth_bytes", "pss_bytes", "size_bytes"), 1.0)
     slow = row | {"backend": "lite", "end_to_end_ms": times, "model_ms": times | {"mean": 1.0}}
     fast = row | {"end_to_end_ms": times | {"mean": 0.5}, "model_ms": times | {"mean": 0.25}}
-    lines = host.table({"measurements": [fast, slow]})
+    assert host._warnings(0.4, 2) == []
+    lines = host.table({"measurements": [fast, slow], "warnings": host._warnings(20.0, 2)})
+    assert lines[3].startswith("warning: 20.0 programs wanted 2 processors before the run: another one may be outside")
     assert lines[1].split()[3:9] == ["0.500", "2.000", "2.000", "1.0", "0.250", "0.5"]
     assert lines[2].split()[3:9] == ["2.000", "2.000", "2.000", "4.0", "1.000", "2.0"]

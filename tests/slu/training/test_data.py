@@ -75,8 +75,8 @@ def test_a_vocabulary_of_the_corpus(recipe_path: Path, tmp_path: Path) -> None:
 
 def test_the_values_of_all_slots_can_be_entries(recipe_path: Path) -> None:
     data = load_data(load_recipe(recipe_path, ['lexicon.own=["*"]']))
-    assert data.lists is not None
-    assert data.lists.own == tuple(sorted({slot.name for utterance in data.train for slot in utterance.slots}))
+    assert data.lexicons is not None
+    assert data.lexicons.own == tuple(sorted({slot.name for utterance in data.train for slot in utterance.slots}))
 
 
 def test_a_setting_that_is_new_does_not_make_older_results_stale() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -12,7 +13,7 @@ from slu.corpus.formats.annotated import Options
 from slu.corpus.formats.convert import read_foreign
 from slu.corpus.formats.table import FORMATS, recognise
 from slu.corpus.tagged import format_tagged, read_corpus
-from slu.errors import CorpusError
+from slu.errors import CorpusError, SluError
 
 FILES = Path(__file__).parents[3] / "data" / "formats"
 BMES_INTENTS = Options(intents=FILES / "columns-bmes.intents.txt")
@@ -99,6 +100,7 @@ def test_a_realistic_file(file: str, name: str, options: Options, wanted: list[s
         ("a.json", '[{"data": {"a": "x", "b": "y"}, "annotations": []}]', "a.json:1: data has no field named text"),
         ("a.yml", "nlu:\n- intent: a\n  examples: |\n    - b\n    c\n", "a.yml:5: 'c': examples begin with '- '"),
         ("a.yml", "nlu:\n- intent: [\n", "a.yml:3: not YAML"),
+        ("a.yml", "nlu:\n- intent: a\x1b\n", "a.yml:2: not YAML (it has U+001B)"),
         ("a.yml", "nlu: 3\n", "a.yml:1: nlu is no list"),
         ("a.txt", "花 B-song\n心 I-song\nx\n", "a.txt: no text that could be used (1 tokens without tags)"),
         ("a.txt", "just some text\n", "none of the formats"),
@@ -124,6 +126,46 @@ def test_a_corpus_needs_no_conversion(tmp_path: Path) -> None:
     (tmp_path / "corpus.txt").write_text("1\t花心\tplay\t花心\n", "utf-8")
     with pytest.raises(CorpusError, match="is a corpus already"):
         read_foreign([tmp_path / "corpus.txt"], Options())
+
+
+PIECES = (
+    *(
+        b"\x00",
+        b"\xff",
+        b"null",
+        b"[",
+        b"{}",
+        b"1e999",
+        b"-1",
+        b'"',
+        b"\\ud800",
+        b"\t",
+        b"\n",
+        b"]",
+        b"\x1b[0m",
+        b"||",
+        b"<a>",
+    ),
+    *(b"B-", b"99999999999999999999", b"true", b"[[[[", b"- intent:", b"&a *a", b": ", b"!!python/object:os.system x"),
+)
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in FILES.iterdir() if path.is_file()))
+def test_a_damaged_file_is_one_line(file: str, tmp_path: Path) -> None:
+    random = Random(file)
+    whole, path = (FILES / file).read_bytes(), tmp_path / file
+    form = recognise(FILES / file)
+    for _ in range(40):
+        raw = bytearray(whole)
+        for _ in range(random.randint(1, 4)):
+            at, length = random.randrange(len(raw)), random.choice((0, random.randint(1, 12)))
+            raw[at : at + length] = random.choice((b"", *PIECES))
+        path.write_bytes(raw)
+        recognise(path)
+        try:
+            read_foreign([path], Options(intent="x"), form.name if form else "conll")
+        except SluError as error:
+            assert "\n" not in str(error) and "\x1b" not in str(error)
 
 
 def write(path: Path, records: list[object]) -> Path:
