@@ -156,4 +156,4 @@ def read_vocab(path: str | Path) -> list[str]:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise CheckpointError(f"{path}: not UTF-8 at byte {error.start}; is this a vocabulary?") from error
-    return content.removesuffix("\n").replace("\r\n", "\n").split("\n")
+    return content.replace("\r\n", "\n").removesuffix("\n").split("\n")
