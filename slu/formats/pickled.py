@@ -20,6 +20,10 @@ from slu.files import open_regular
 _TYPES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
 
 
+class _Refused(pickle.UnpicklingError):
+    """What is not numbers is not made."""
+
+
 def read_pdparams(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file by their names; whatever else is in it is left out.
 
@@ -30,7 +34,7 @@ def read_pdparams(path: Path) -> dict[str, np.ndarray]:
             found = _Unpickler(stream).load()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
-    except pickle.UnpicklingError as error:
+    except _Refused as error:
         raise CheckpointError(
             f"{path}: {' '.join(str(error).split())}; convert it to safetensors where it was made"
         ) from error
@@ -54,12 +58,12 @@ class _Type:
 
     def __init__(self, name: str):
         if name not in _TYPES:
-            raise pickle.UnpicklingError(f"holds an array of {str(name)[:40]!r}, numbers are expected")
+            raise _Refused(f"holds an array of {str(name)[:40]!r}, numbers are expected")
         self.name = name
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         if state[1] not in ("<", "|", "="):
-            raise pickle.UnpicklingError("holds numbers in another order of bytes than this machine's")
+            raise _Refused("holds numbers in another order of bytes than this machine's")
 
 
 class _Array:
@@ -74,10 +78,10 @@ class _Array:
         _, shape, kind, fortran, data = state
         good = isinstance(kind, _Type) and isinstance(shape, tuple) and isinstance(data, bytes)
         if not good or not all(isinstance(size, int) and size >= 0 for size in shape):
-            raise pickle.UnpicklingError("holds an array that is none of numbers")
+            raise _Refused("holds an array that is none of numbers")
         dtype = np.dtype(f"<{kind.name}")
         if math.prod(shape) * dtype.itemsize != len(data):
-            raise pickle.UnpicklingError("holds an array that is not whole")
+            raise _Refused("holds an array that is not whole")
         self.array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
@@ -106,7 +110,7 @@ class _MakeBytes:
 
     def __call__(self, text: Any, encoding: Any) -> bytes:
         if encoding != "latin1" or not isinstance(text, str):
-            raise pickle.UnpicklingError("holds text in an encoding that arrays do not have")
+            raise _Refused("holds text in an encoding that arrays do not have")
         return text.encode("latin1")
 
 
@@ -135,5 +139,5 @@ class _Unpickler(pickle.Unpickler):
             ("__builtin__", "bytes"): _NoBytes(),
         }
         if (module, name) not in known:
-            raise pickle.UnpicklingError(f"asks for {module[:40]}.{name[:40]}, which is none of arrays")
+            raise _Refused(f"asks for {module[:40]}.{name[:40]}, which is none of arrays")
         return known[module, name]

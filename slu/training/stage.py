@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import shutil
@@ -58,10 +57,11 @@ def run_stage(
         "inputs": {**data.identity, **inputs},
         "config": settings_identity(settings),
     }
+    if distributed.rank() > 0:  # the first process writes
+        return _run_stage(name, out, identity, data, make, before, resume, say)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with only_writer(out) if distributed.rank() == 0 else contextlib.nullcontext():
-        if distributed.rank() == 0:
-            remove_leftovers(out)
+    with only_writer(out):
+        remove_leftovers(out)
         return _run_stage(name, out, identity, data, make, before, resume, say)
 
 

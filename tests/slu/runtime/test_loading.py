@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ import pytest
 
 import slu
 from slu.errors import SluError
+from slu.files import sha256
 from slu.manifest import Manifest
 from slu.runtime import loading
 from slu.runtime.bundle import ModelDirectory
@@ -28,7 +30,8 @@ def bundle(checkpoint_directory: Path) -> Path:
         shutil.copyfile(checkpoint_directory / name, directory / name)
     for name in (GRAPH, PARAMETERS, FORMATS["lite-x86"].files[0]):
         (directory / name).touch()
-    Manifest(stage="export", config={"length": 16, "files": {}}, threshold=0.5).save(directory)
+    inputs = {name: sha256(directory / name) for name in ("config.json", "vocab.txt", "labels.json")}
+    Manifest(stage="export", inputs=inputs, config={"length": 16, "files": {}}, threshold=0.5).save(directory)
     return directory
 
 
@@ -115,7 +118,7 @@ def test_an_unknown_backend_names_those_that_there_are(bundle: Path) -> None:
         ("manifest.json", {"length": "16"}, "length is '16'"),
         ("manifest.json", {"files": []}, "files does not list the bundle's files"),
         ("manifest.json", {"files": {GRAPH: {"bytes": 0}}}, "files does not list the bundle's files"),
-        ("config.json", None, "config.json: cannot be read"),
+        ("config.json", None, "config.json: is missing; copy or export the bundle again"),
         ("labels.json", {}, "labels.json: not a labels file"),
         ("vocab.txt", {}, "vocab.txt: 1 tokens, but the model has"),
     ],
@@ -126,6 +129,9 @@ def test_a_bundle_that_does_not_fit_together(name: str, content: dict | None, wo
         path.unlink()
     elif name != "manifest.json":
         path.write_text(json.dumps(content), encoding="utf-8")
+        assert f"{name}: is not the one that manifest.json describes" in refused(bundle)
+        manifest = Manifest.load(bundle)  # as if it had been exported so
+        replace(manifest, inputs={**manifest.inputs, name: sha256(path)}).save(bundle)
     else:
         data = json.loads(path.read_text("utf-8"))
         target = data if "format_version" in content else data["config"]

@@ -182,7 +182,7 @@ def test_a_file_that_is_no_model_is_refused(copied: Path) -> None:
     names = [len(name).to_bytes(8, "little") + name.encode() for name in read_labels(copied).slots]
     one, other = next((a, b) for a in names for b in names if a != b and a[0] == b[0])
     file.write_bytes(whole.replace(one, other))
-    assert "its labels cannot be used" in refused(file, BundleError)
+    assert "a name that is there twice in ernie-slu.slots" in refused(file, BundleError)
 
 
 def test_the_file_of_another_model_is_refused(copied: Path) -> None:

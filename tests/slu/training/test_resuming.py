@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -145,8 +146,22 @@ def kill_when(process: subprocess.Popen[str], there: Callable[[], bool]) -> None
     while not there():
         assert process.poll() is None and time.monotonic() < end, process.communicate()[0]
         time.sleep(0.002)
+    children = children_of(process.pid)  # the launcher gives each of them a session of its own
     os.killpg(process.pid, signal.SIGKILL)
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
     process.communicate()
+
+
+def children_of(parent: int) -> list[int]:
+    """Processes that a process has started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(path.parent.name))
+    return found
 
 
 LONG = ("--set", "training.epochs=12", "--set", "training.evaluate_every=2")

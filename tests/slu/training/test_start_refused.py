@@ -62,12 +62,20 @@ GARBAGE = {
     "git lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n",
 }
 
+PICKLED = {
+    "a list": "holds no parameters by their names",
+    "a number": "holds no parameters by their names",
+    "no such module": "asks for no_where.name, which is none of arrays",
+}
+"""What is said of whole pickles of other things."""
+
 
 @pytest.mark.parametrize("what", GARBAGE)
 @pytest.mark.parametrize("name", ["pickle/model_state.pdparams", "safe/model.safetensors"])
 def test_foreign_files_in_place_of_weights(saved: Path, labels: Labels, name: str, what: str) -> None:
     (saved / name).write_bytes(GARBAGE[what])
-    refused((saved / name).parent, labels, "not a whole")
+    says = PICKLED.get(what, "not a whole") if name.startswith("pickle") else "not a whole"
+    refused((saved / name).parent, labels, says)
 
 
 def test_weights_of_another_kind(saved: Path, labels: Labels) -> None:
