@@ -45,9 +45,9 @@ def export_bundle(
     checkpoint = load_checkpoint(source)
     formats = default_formats(checkpoint) if formats is None else formats
     length = _checked(formats, length, checkpoint)
-    check_replaceable(target, EXPORT_STAGE)
     if target.resolve() == source.resolve():
         raise BundleError(f"{target}: is the checkpoint itself; choose another --out")
+    check_replaceable(target, EXPORT_STAGE)
     _load_frameworks()
     manifest = Manifest(
         stage=EXPORT_STAGE,

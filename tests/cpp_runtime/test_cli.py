@@ -16,6 +16,7 @@ from native_api import Engine
 from compress.calibration import divide_head
 from export_lite.gguf import write_gguf
 from slu.runtime.parser import ParseResult
+from slu.tables import json_line
 
 sys.path.insert(0, str(ROOT / "tests/golden"))
 
@@ -26,14 +27,21 @@ def run(host_build: Path, *arguments: object, text: bytes = b"") -> subprocess.C
 
 
 def test_lines_are_those_of_slu_parse(host_build: Path, library: ctypes.CDLL, tiny: Path) -> None:
-    texts = ["play abc", "", '周华健 "a" \\ \t\x01\x7f', "的" * 12, "caf\u00e9 \U0001f600", "一首花心 100ml"]
+    texts = [
+        "play abc",
+        "",
+        '周华健 "a" \\ \t\x01\x7f\u202e\u0085\u2066',
+        "的" * 12,
+        "caf\u00e9 \U0001f600",
+        "一首花心 100ml",
+    ]
     done = run(host_build, "parse", tiny, text="\n".join(texts).encode() + b"\n")
     assert done.returncode == 0, done.stderr
     with Engine(library, tiny) as engine:
         expected = []
         for text in texts:
             result = ParseResult.from_dict({"text": text, **engine.parse(text)})
-            expected.append(json.dumps(result.to_dict(), ensure_ascii=False))
+            expected.append(json_line(result.to_dict()))
     assert done.stdout.decode().splitlines() == expected
 
 

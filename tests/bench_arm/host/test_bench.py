@@ -164,7 +164,7 @@ def test_wrong_arguments_are_refused(bundle: Path, data: Path, tmp_path: Path, s
         (ConfigError, "--repeat", (bundle, "--data", data, "--repeat", 0)),
         (ConfigError, "--limit", (bundle, "--data", data, "--limit", -1)),
         (ConfigError, r"must be .png or .svg", (bundle, "--data", data, "--plot", tmp_path / "x.jpg")),
-        (CorpusError, "has no intent 'no.such'", (bundle, "--data", tmp_path / "other.txt")),
+        (CorpusError, r"has none of its intents \(no.such\)", (bundle, "--data", tmp_path / "other.txt")),
         (SluError, "no such directory", (tmp_path / "nothing", "--data", data)),
         (BundleError, "runs on 1 thread", (bundle, "--data", data, "--backend", "lite", "--threads", 2)),
     ):
