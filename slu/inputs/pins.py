@@ -51,7 +51,7 @@ class Pins:
 
     def remove(self, texts: Iterable[str]) -> None:
         """Let these texts be computed, also those that are pinned below; others do no harm."""
-        read = [self._read_text(text)[0] for text in _several("remove", texts)]
+        read = [self._read_text(text)[0] for text in several("remove", texts)]
         self._pins.update(dict.fromkeys(read, None))
 
     def replace(self, texts: Mapping[str, Iterable[str]]) -> None:
@@ -110,7 +110,7 @@ class Pins:
         if intent not in self._labels.intents:
             raise PinError(f"the model has no intent {intent!r}; it has {', '.join(self._labels.intents)}")
         pins = {}
-        for tagged in _several(intent, texts):
+        for tagged in several(intent, texts):
             characters, spans = self._read_text(tagged)
             for name, _, _ in spans:
                 if name not in self._labels.slots_of_intent[intent]:
@@ -145,7 +145,8 @@ class Pins:
         return characters, spans
 
 
-def _several(what: str, texts: Iterable[str]) -> Iterable[str]:
+def several(what: str, texts: Iterable[str]) -> Iterable[str]:
+    """``texts``, which must not be one text: its characters would be taken for texts."""
     if isinstance(texts, str):
         raise PinError(f"{what}: one text, {texts[:20]!r}; give a list of texts")
     return texts

@@ -7,8 +7,12 @@ from pathlib import Path
 
 from slu.corpus.labels import Labels
 from slu.errors import PinError
+from slu.inputs.pins import several
 from slu.runtime.backends.native_api import utf8
 from slu.runtime.backends.native_lexicon import ADD, REMOVE, REPLACE, RESET
+
+_NO_INTENT = "\u3000"
+"""Stands where an intent would. White space that the engine does not take away, so that an empty text is refused."""
 
 
 class NativePins:
@@ -28,7 +32,7 @@ class NativePins:
 
     def remove(self, texts: Iterable[str]) -> None:
         """Let these texts be computed, also those that are pinned below; others do no harm."""
-        self._make(REMOVE, _lines("remove", texts))
+        self._make(REMOVE, _lines(_NO_INTENT, several("remove", texts)))
 
     def replace(self, texts: Mapping[str, Iterable[str]]) -> None:
         """Let these texts, by their intent, be pinned and no others."""
@@ -45,7 +49,7 @@ class NativePins:
     def _lines(self, intent: str, texts: Iterable[str]) -> list[str]:
         if intent not in self._labels.intents:
             raise PinError(f"the model has no intent {intent!r}; it has {', '.join(self._labels.intents)}")
-        return _lines(intent, texts)
+        return _lines(intent, several(intent, texts))
 
     def _make(self, change: int, lines: list[str]) -> None:
         _check(self._change(change, utf8("\n".join(lines))).replace("line ", "text ", 1))
@@ -53,8 +57,6 @@ class NativePins:
 
 def _lines(intent: str, texts: Iterable[str]) -> list[str]:
     """Lines of a file of pinned texts. A line break in a text is white space, which is not compared."""
-    if isinstance(texts, str):
-        raise PinError(f"{intent}: one text, {texts[:20]!r}; give a list of texts")
     return [f"{intent}\t{text}".replace("\n", " ") for text in texts]
 
 

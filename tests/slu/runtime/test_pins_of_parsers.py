@@ -64,6 +64,20 @@ def test_pins_of_a_parser_and_a_session(model: Path, backend: str) -> None:
         parser.pins.add_file("nowhere/pins.txt")
 
 
+@pytest.mark.parametrize("backend", ["native", "dygraph"])
+def test_what_is_no_text_unpins_nothing(model: Path, backend: str) -> None:
+    for pinned in ("remove", "#remove", "\u3000remove"):
+        parser = slu.load(model, backend)
+        pins = parser.pins
+        pins.add("OTHERS", [pinned])
+        for empty in ("", " ", "\t", "\n", "\u3000", "。"):
+            with pytest.raises(PinError):
+                pins.remove([empty])
+        assert parser.parse(pinned).pinned
+        pins.remove([pinned])
+        assert not parser.parse(pinned).pinned
+
+
 def test_both_parsers_answer_alike(model: Path) -> None:
     texts = [*TEXTS, "１３９ ００００-1111", "播放ラピュタ", "周華健", "G.E.M.", "", "e\u0301🎵"]
     native, python = (slu.load(model, backend).parse_batch(texts) for backend in ("native", "dygraph"))
