@@ -319,4 +319,44 @@ bool lexicon_match(const LexiconLevel *const *levels, uint32_t count, uint32_t s
   return matcher.finish();
 }
 
+// Largest table of a file that gets a filter. To make the filter, the whole table is read before the first text: 0.1 ms
+// for 13,788 places.
+constexpr uint32_t kMostFiltered = 1u << 16;
+
+slu_status lexicon_read(const Gguf &gguf, slu_info *info, Arena *arena, PhraseTable *table,
+                        Message &message) {
+  TensorType type;
+  if (!info->uses_lexicon || !gguf.tensor_type("lexicon.hashes", &type)) return SLU_OK;
+  uint64_t capacity = 0;
+  gguf.tensor_length("lexicon.hashes", &capacity);
+  const uint64_t one = 1, slots = info->slot_count;
+  table->hashes = gguf.tensor("lexicon.hashes", TensorType::kInt64, &capacity, 1);
+  table->marks =
+      reinterpret_cast<const uint16_t *>(gguf.tensor("lexicon.slots", TensorType::kInt16, &capacity, 1));
+  const uint8_t *lengths = gguf.tensor("lexicon.lengths", TensorType::kInt64, &one, 1);
+  const uint8_t *counts = gguf.tensor("lexicon.counts", TensorType::kInt32, &slots, 1);
+  if (!table->hashes || !table->marks || !lengths || !counts) {
+    message << "missing or of wrong shape or type: a tensor of lexicon; export the model again";
+    return SLU_ERROR_FORMAT;
+  }
+  copy_bytes(&table->lengths, lengths, sizeof table->lengths);
+  uint64_t total = 0;
+  for (uint32_t slot = 0; slot < slots; ++slot) {
+    uint32_t count;
+    copy_bytes(&count, counts + slot * sizeof count, sizeof count);
+    total += count;
+  }
+  if (capacity < 1 || capacity > kMostPhrases || total > capacity || table->lengths & 1 ||
+      table->lengths >> kMostPhrase > 1) {
+    message << "wrong numbers in lexicon; export the model again";
+    return SLU_ERROR_FORMAT;
+  }
+  table->capacity = static_cast<uint32_t>(capacity);
+  info->lexicon_entries = static_cast<uint32_t>(total);
+  if (capacity > kMostFiltered) return SLU_OK;
+  uint64_t *filter = arena->take<uint64_t>(filter_words(capacity));
+  if (filter) filter_build(table, filter);
+  return SLU_OK;
+}
+
 }  // namespace slu

@@ -6,6 +6,7 @@
 // while it is in use: a change makes a new one.
 #pragma once
 
+#include "gguf.h"
 #include "phrases.h"
 #include "shared_level.h"
 #include "tokenizer.h"
@@ -31,6 +32,9 @@ struct PhraseTable {
     return filter[bit / 64] >> bit % 64 & 1;
   }
 };
+// The lexicons of a model's file, if it has any; their entries are not checked here, as lexicon_match does no harm with
+// damaged ones. Twice, as all that `arena` is for: once it only counts.
+slu_status lexicon_read(const Gguf &gguf, slu_info *info, Arena *arena, PhraseTable *table, Message &message);
 // 64-bit words of a table's filter: 1 to 2 bytes a place, at least one word.
 size_t filter_words(uint64_t capacity);
 // `words`: [filter_words(table->capacity)] zeros, which stay as long as the table.
