@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from slu.corpus.label_sets import LabelSets
 from slu.corpus.utterance import Utterance
 from slu.errors import CheckpointError, SluError
 from slu.files import write_file
@@ -28,19 +29,24 @@ class Labels:
 
     ``intents``: row ``i`` of the intent logits is ``intents[i]``. ``slots``: two tags each, see `tags`.
     ``slots_of_intent``: for every intent, the slots it was seen with, in the order of ``slots``.
-    Raises ValueError when names repeat, are empty, or when ``slots_of_intent`` does not match the two.
+    ``sets``: for heads without an intent, which label sets there are; ``intents`` are then the names of the labels.
+    Raises ValueError when names repeat, are empty, or when ``slots_of_intent`` or ``sets`` does not match them.
     """
 
     intents: tuple[str, ...]
     slots: tuple[str, ...]
     slots_of_intent: Mapping[str, tuple[str, ...]]
+    sets: LabelSets | None = None
 
     def __post_init__(self) -> None:
+        if self.sets is not None and len(self.sets.parents) != len(self.intents):
+            raise ValueError(f"there are {len(self.intents)} labels, but parents of {len(self.sets.parents)}")
+        own = "intent" if self.sets is None else "label"
         if not self.intents:
-            raise ValueError("there are no intents; at least one is needed")
-        for kind, names in (("intent", self.intents), ("slot", self.slots)):
+            raise ValueError(f"there are no {own}s; at least one is needed")
+        for kind, names in ((own, self.intents), ("slot", self.slots)):
             if not all(names):
-                raise ValueError(f"an {kind} name is empty" if kind == "intent" else "a slot name is empty")
+                raise ValueError(f"{'an' if kind == 'intent' else 'a'} {kind} name is empty")
             if len(set(names)) != len(names):
                 seen: set[str] = set()
                 twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
@@ -69,6 +75,11 @@ class Labels:
         slots = tuple(sorted(set().union(*seen.values())))
         return cls(intents, slots, {intent: tuple(sorted(seen[intent])) for intent in intents})
 
+    @classmethod
+    def of_sets(cls, names: tuple[str, ...], sets: LabelSets) -> Labels:
+        """The labels of a head without intents and slots."""
+        return cls(names, (), dict.fromkeys(names, ()), sets)
+
     @cached_property
     def tags(self) -> tuple[str, ...]:
         """``("O", "B-a", "I-a", "B-b", ...)``: slot ``s`` begins with tag ``2 * s + 1``."""
@@ -76,6 +87,8 @@ class Labels:
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``labels.json`` holds."""
+        if self.sets is not None:
+            return {"labels": list(self.intents), **self.sets.to_json()}
         return {
             "intents": list(self.intents),
             "slots": list(self.slots),
@@ -85,6 +98,8 @@ class Labels:
     @classmethod
     def from_json(cls, data: Any) -> Labels:
         """Inverse of `to_json`. Raises ValueError when ``data`` is anything else."""
+        if isinstance(data, dict) and "labels" in data:
+            return cls.of_sets(_names(data["labels"], "labels"), LabelSets.from_json(data))
         if not isinstance(data, dict) or not isinstance(data.get("slots_of_intent"), dict):
             raise ValueError("the fields must be intents, slots and slots_of_intent")
         intents, slots = _names(data.get("intents"), "intents"), _names(data.get("slots"), "slots")

@@ -32,7 +32,7 @@ _TAG = re.compile(rf"<(/?)({_NAME.pattern})>")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x0c\x0e-\x1f\x7f-\x9f]")  # without tab and carriage return
 _NAME_RULE = "a name begins with a letter, then letters, digits, _ . - / + # : and single spaces may follow"
 _BAR = "||"
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 FIELDS = ("session id", "text", "intent", "tagged text")
 
@@ -52,7 +52,7 @@ class Problem:
 def read_corpus(path: str | Path) -> list[Utterance]:
     """Read a corpus; raise `CorpusError` with file and line at the first error, or when it is empty."""
     utterances = []
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         utterance, problems = _parse_line(line)
         for severity, message in problems:
             if severity == "error":
@@ -73,7 +73,7 @@ def check_corpus(path: str | Path, labels: Labels | None = None) -> list[Problem
     problems: list[Problem] = []
     across = _AcrossLines()
     lines = 0
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         utterance, found = _parse_line(line, labels)
         if utterance is not None:
             found += across.add(number, utterance)
@@ -191,7 +191,7 @@ def split_corpus(
     return train, dev
 
 
-def _lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
+def numbered_lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
     """Numbered lines without their ends. Only a line feed ends a line: a text may hold U+2028."""
     try:
         with open_regular(path, MOST_BYTES) as stream:
@@ -204,9 +204,9 @@ def _lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
 def _parse_line(raw: bytes, labels: Labels | None = None) -> tuple[Utterance | None, list[_Found]]:
     """The utterance of a line, None when the line is empty or has an error, and the line's problems."""
     found: list[_Found] = []
-    if raw.startswith(_BOM):
+    if raw.startswith(BOM):
         found.append(("warning", "a byte order mark; it is ignored, save the file without one"))
-        raw = raw[len(_BOM) :]
+        raw = raw[len(BOM) :]
     if not raw:
         return None, found
     try:

@@ -23,9 +23,14 @@ class Slot:
 
 @dataclass(frozen=True, **SLOTS)
 class Utterance:
-    """One labelled utterance. ``slots`` are in text order, without overlap; ``session`` is its dialogue's id."""
+    """One labelled utterance. ``slots`` are in text order, without overlap; ``session`` is its dialogue's id.
+
+    ``labels``: in corpora without intents and slots, the labels of the text, in the order of the model's; ``intent`` is
+    empty there, and each text a session of its own.
+    """
 
     text: str
     intent: str
     slots: tuple[Slot, ...]
     session: str
+    labels: tuple[str, ...] = ()
