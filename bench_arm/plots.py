@@ -79,14 +79,17 @@ PAGE = Theme(**dict(zip(_VARIABLES[:6], _STAND_INS)), series=_STAND_INS[6:])
 def accuracy_figure(runs: Sequence[tuple[str, list[dict[str, Any]]]], width: int, theme: Theme = PAGE) -> Figure:
     """Accuracy against parameter size: our headline measure, and the published one beside its published points.
 
-    ``runs``: names and their rows (``stage``, ``size_bytes``, ``exact``, ``seed_accuracy``).
+    ``runs``: names and rows (``stage``, ``size_bytes``, measures). Of models of labels, the second one is macro F1.
     """
+    second = "seed_accuracy" if any("seed_accuracy" in row for _, rows in runs for row in rows) else "macro_f1"
     narrow = width < 600
     figure, panels = new_panels(2 if narrow else 1, 1 if narrow else 2, width, 300 if narrow else 360)
-    for axes, measure in zip(panels, ("exact", "seed_accuracy")):
+    for axes, measure in zip(panels, ("exact", second)):
         points: list[tuple[float, float, str, str]] = []
         lines = []
         for i, (_, rows) in enumerate(runs):
+            if any(measure not in row for row in rows):
+                continue
             color = theme.series[i % SERIES]
             sizes, values = [r["size_bytes"] / 1e6 for r in rows], [r[measure] for r in rows]
             axes.plot(sizes, values, color=color, lw=1.6, ls=STYLES[i // SERIES % len(STYLES)], zorder=3)

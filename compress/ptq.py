@@ -245,12 +245,12 @@ def _same(one: Checkpoint, two: Checkpoint) -> bool:
 
 def _measure(candidate: Checkpoint, dev: Sequence[Utterance], wanted: Sequence[ParseResult]) -> dict[str, float]:
     measured, answers = evaluate(checkpoint_parser(candidate), dev)
-    same = sum((a.intent, a.slots) == (b.intent, b.slots) for a, b in zip(answers, wanted))
+    same = sum(a.answer == b.answer for a, b in zip(answers, wanted))
     return {**{name: measured[name] for name in candidate.head.chosen_by}, AGREEMENT: 100.0 * same / len(dev)}
 
 
 def _table(tried: Sequence[Candidate], best: Candidate, chosen_by: str) -> list[str]:
-    columns = list(dict.fromkeys((*TABLE, chosen_by)))
+    columns = [name for name in dict.fromkeys((*TABLE, chosen_by)) if name in best.measured]
     rows = [
         [c.algorithm, str(c.utterances), *(f"{c.measured[name]:.2f}" for name in columns), "kept" if c is best else ""]
         for c in tried

@@ -205,8 +205,8 @@ def _exact(expected: Reference, decisions: Sequence[Any]) -> float | None:
     decoder, right = head.decoder(labels), 0
     first = len(expected.texts) - len(expected.labelled)
     for utterance, encoding, decision in zip(expected.labelled, expected.encodings[first:], decisions[first:]):
-        intent, slots = decoder.answer(decision, utterance.text, encoding)
-        answer = ParseResult(utterance.text, intent, decision.score, True, slots, encoding.truncated)
+        intent, slots, names = decoder.answer(decision, utterance.text, encoding)
+        answer = ParseResult(utterance.text, intent, decision.score, True, slots, encoding.truncated, labels=names)
         right += head.right(utterance, answer, labels)
     return percent(right, len(expected.labelled))
 

@@ -36,7 +36,6 @@ def run_recipe(recipe: Recipe, out: Path, say: Callable[[str], None] = print) ->
     """
     from compress.steps import chain, run_step, settings_of, shapes
     from export_lite.export import check_formats, check_length, export_up_to_date
-    from slu.corpus.tagged import write_corpus
     from slu.training.data import load_data
     from slu.training.train import train_stage
 
@@ -53,7 +52,7 @@ def run_recipe(recipe: Recipe, out: Path, say: Callable[[str], None] = print) ->
         check_length(export.length or None, shapes(recipe, config).max_length)
 
     train_stage(recipe, data, out / "fp32", resume=True, check=check)
-    write_corpus(data.dev, out / "dev.txt")
+    data.head.corpus.write(data.dev, out / "dev.txt")
     for step, before in steps:
         run_step(step, recipe, data, out / (before or "fp32"), out / step)
     if recipe.has("export"):
@@ -111,6 +110,8 @@ COLUMNS = (
     ("intent_accuracy", "intent", "{:.2f}"),
     ("intent_macro_f1", "intent macro F1", "{:.2f}"),
     ("slot_f1", "slot F1", "{:.2f}"),
+    ("micro_f1", "micro F1", "{:.2f}"),
+    ("macro_f1", "macro F1", "{:.2f}"),
     ("size_bytes", "size MB", "{:.2f}"),
     ("seconds", "seconds", "{:.0f}"),
 )
@@ -118,8 +119,9 @@ COLUMNS = (
 
 def results_table(rows: list[dict[str, Any]]) -> list[str]:
     """The results as lines of a Markdown table, with aligned columns."""
-    cells = [[title for _, title, _ in COLUMNS]]
+    columns = [column for column in COLUMNS if column[0] in rows[0]]
+    cells = [[title for _, title, _ in columns]]
     for row in rows:
         values = {**row, "size_bytes": row["size_bytes"] / 1e6}
-        cells.append([form.format(values[name]) for name, _, form in COLUMNS])
+        cells.append([form.format(values[name]) for name, _, form in columns])
     return markdown_table(cells)

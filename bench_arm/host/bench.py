@@ -19,7 +19,6 @@ from typing import Any
 from bench_arm import measurement
 from bench_arm.host.target import MKL, NAMES, WARM_UP, Target, Worker
 from bench_arm.statistics import summary
-from slu.corpus.tagged import read_corpus
 from slu.errors import BundleError, ConfigError, SluError
 from slu.evaluation.evaluate import check_labels
 from slu.files import sha256
@@ -72,8 +71,8 @@ def bench_host(
         raise ConfigError(f"--backend {unknown[0]}: unknown engine; choose from {', '.join(NAMES)}")
     if min(threads, rounds, 1 if limit is None else limit) < 1:
         raise ConfigError("--threads, --repeat and --limit must be at least 1")
-    utterances = read_corpus(data)
     directories = [open_directory(bundle) for bundle in bundles]
+    utterances = directories[0].config.task.corpus.read(data, None)
     for directory in directories:
         check_labels(utterances, directory.labels, data)
     left_out: dict[str, str] = {}

@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache, partial
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,6 @@ import numpy as np
 from bench_arm import measurement
 from bench_arm.host.target import WARM_UP, Target
 from slu.corpus.dialogues import turns_before
-from slu.corpus.tagged import read_corpus
 from slu.errors import BundleError, SluError
 from slu.heads.measures import percent
 from slu.inputs.flags import FIRST_TURN
@@ -45,8 +45,8 @@ AGAIN = 8
 
 def serve(target: Target) -> None:
     """Measure, print what was measured, then answer requests until the input ends."""
-    utterances = read_corpus(target.data)
     directory = _checked(target)
+    utterances = directory.config.task.corpus.read(Path(target.data), None)
     facts: dict[str, Any] = {"pss_before_bytes": measurement.proportional_bytes()}
     _load_library(target)
     gc.collect()

@@ -18,6 +18,8 @@ RESULTS = "results.json"
 TRAINING = "training.json"
 ACCURACIES = ("exact", "seed_accuracy", "intent_accuracy", "intent_macro_f1", "slot_f1")
 """The measures a report shows, percent, in the order of its columns."""
+LABEL_ACCURACIES = ("exact", "micro_f1", "macro_f1")
+"""The same of models that answer labels; with one label a text, there is no ``micro_f1``."""
 TIMES = ("mean", "p50", "p90", "p99")
 OPTIONAL = ("load_ms", "rss_growth_bytes", "pss_bytes", "exact", "instructions", "padded_to", "utterances")
 """Fields of a bench measurement that not every device can give."""
@@ -171,9 +173,14 @@ def _check_run(data: dict[str, Any], where: str) -> None:
     for i, row in enumerate(rows):
         place = f"{where}: row {i + 1}"
         _text(row, ("stage",), place)
-        _numbers(row, (*ACCURACIES, "utterances", "size_bytes", "seconds"), f"{place} ({row['stage']})")
+        _numbers(row, (*_accuracies(row), "utterances", "size_bytes", "seconds"), f"{place} ({row['stage']})")
         if row["size_bytes"] <= 0:
             raise ResultsError(f"{place} ({row['stage']}): size_bytes is {row['size_bytes']}")
+
+
+def _accuracies(row: dict[str, Any]) -> tuple[str, ...]:
+    """The measures that a row must have."""
+    return tuple(name for name in LABEL_ACCURACIES if name in row) if "macro_f1" in row else ACCURACIES
 
 
 def _check_log(rows: Any, where: str) -> None:
@@ -185,7 +192,7 @@ def _check_log(rows: Any, where: str) -> None:
 
 def _check_evaluation(data: dict[str, Any], where: str) -> None:
     _text(data, ("model", "backend", "data"), where)
-    _numbers(data, (*ACCURACIES, "utterances"), where)
+    _numbers(data, (*_accuracies(data), "utterances"), where)
     check_details(data, where)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,10 @@ MEASURES = {
     "intent_accuracy": "intent",
     "intent_macro_f1": "intent macro F1",
     "slot_f1": "slot F1",
+    "micro_f1": "micro F1",
+    "macro_f1": "macro F1",
 }
-"""Measures of the tables with the heads of their columns."""
+"""Measures of the tables with the heads of their columns; a table has those of its models."""
 
 
 def render(inputs: Inputs, command: str) -> str:
@@ -45,7 +48,8 @@ def render(inputs: Inputs, command: str) -> str:
     return environment.get_template("page.html.j2").render(
         title="Results of " + ", ".join(dict.fromkeys(item.name for item in named)),
         command=command,
-        measures=MEASURES,
+        run_measures=_measures(row for run in inputs.runs for row in run.rows),
+        evaluation_measures=_measures(evaluation.data for evaluation in inputs.evaluations),
         runs=[_run_view(run, i) for i, run in enumerate(inputs.runs)],
         evaluations=inputs.evaluations,
         calibrations=calibrations(inputs.evaluations),
@@ -138,7 +142,8 @@ def _run_view(run: Run, index: int) -> dict[str, Any]:
     base = run.fp32
     rows = []
     for row in run.rows:
-        change = {name: row[name] - base[name] for name in MEASURES} if base and row is not base else {}
+        names = [name for name in MEASURES if base and name in row and name in base]
+        change = {name: row[name] - base[name] for name in names} if base and row is not base else {}
         smaller = base["size_bytes"] / row["size_bytes"] if change and base else 0.0
         rows.append({**row, "change": change, "smaller": smaller})
     first, last = rows[0], rows[-1]
@@ -152,6 +157,12 @@ def _run_view(run: Run, index: int) -> dict[str, Any]:
         "provenance": _provenance(run),
         "seconds": sum(row["seconds"] for row in run.rows),
     }
+
+
+def _measures(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Those of `MEASURES` that a row has."""
+    found = {name for row in rows for name in row}
+    return {name: title for name, title in MEASURES.items() if name in found}
 
 
 def _interval(percent: float, utterances: float) -> float:
@@ -215,11 +226,12 @@ def _details(inputs: Inputs) -> list[dict[str, Any]]:
         drawing = ""
         if confusion:
             names, counts = [str(n) for n in confusion["names"]], confusion["counts"]
-            key, title = f"confusion{len(views)}", f"Confusion between intents: {name}"
+            what = "labels" if "labels" in classes else "intents"
+            key, title = f"confusion{len(views)}", f"Confusion between {what}: {name}"
             drawing = _both(key, title, lambda width, n=names, c=counts: plots.confusion_figure(n, c, width))
         tables = {
             kind: sorted(classes[kind].items(), key=lambda item: -item[1]["labelled"])
-            for kind in ("intents", "slots")
+            for kind in ("intents", "slots", "labels")
             if classes.get(kind)
         }
         if drawing or tables:

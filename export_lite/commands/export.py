@@ -76,12 +76,12 @@ def run(args: argparse.Namespace) -> int:
 def _utterances(checkpoint: Path, data: Path | None) -> list[Utterance]:
     if data is None:
         return []
-    from slu.corpus.labels import Labels
-    from slu.corpus.tagged import read_corpus
     from slu.evaluation.evaluate import check_labels
+    from slu.runtime.bundle import open_directory
 
-    utterances = read_corpus(data)
-    check_labels(utterances, Labels.load(checkpoint / "labels.json"), data)
+    model = open_directory(checkpoint)
+    utterances = model.config.task.corpus.read(data, None)
+    check_labels(utterances, model.labels, data)
     return utterances
 
 

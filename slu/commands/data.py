@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from slu.commands.arguments import add_set_argument
 
 if TYPE_CHECKING:
+    from slu.corpus.classified import LabelNames
+    from slu.heads.head import Head
     from slu.inputs.coverage import Coverage
 
 SPLIT_STAGE = "data split"
@@ -29,7 +31,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     check.add_argument("file", metavar="FILE", type=Path)
     check.add_argument(
-        "--labels", metavar="FILE", type=Path, help="a labels.json; other names in the corpus are errors"
+        "--labels",
+        metavar="FILE",
+        type=Path,
+        help="a labels.json or, for texts with labels, a file that names them; other names in the corpus are errors",
     )
     tokens = check.add_mutually_exclusive_group()
     tokens.add_argument("--model", metavar="DIR", type=Path, help="also count what this checkpoint could not learn")
@@ -48,12 +53,22 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     split.add_argument("--seed", type=int, default=0)
     split.add_argument("--dev-fraction", metavar="X", type=float, default=0.2, help="default: 0.2")
-
+    split.add_argument(
+        "--labels", metavar="FILE", type=Path, help="what labels in FILE are called (CLUE's labels.json)"
+    )
     sample = actions.add_parser("sample", help="write the sample corpus")
     sample.add_argument("--out", metavar="FILE", type=Path, required=True)
     sample.add_argument("--count", metavar="N", type=int, default=4000, help="utterances (default: 4000)")
     sample.add_argument("--seed", type=int, default=0)
     sample.add_argument("--lists", metavar="DIR", type=Path, help="write its lexicons there, SLOT.txt")
+
+    for action in (check, split, sample):
+        action.add_argument(
+            "--task",
+            metavar="TASK",
+            default="",
+            help="what the corpus is for: joint, sequence or labels (default: that of the model or recipe, or joint)",
+        )
 
     convert = actions.add_parser(
         "convert",
@@ -86,12 +101,13 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     from slu.corpus.formats.table import recognise
     from slu.corpus.labels import Labels
-    from slu.corpus.tagged import check_corpus
     from slu.errors import ConfigError
     from slu.files import write_result
 
-    labels = Labels.load(args.labels, ConfigError) if args.labels else None
-    form = recognise(args.file)
+    head = _head(args)
+    names = _label_names(args, head)
+    labels = Labels.load(args.labels, ConfigError) if args.labels and head.dialogues else None
+    form = recognise(args.file) if head.dialogues else None
     if form is not None:
         command = f"slu data convert {shlex.quote(str(args.file))} --from {form.name} --out corpus.txt"
         message = f"the format is {form.title}; read it into a corpus: {command}"
@@ -101,9 +117,9 @@ def _check(args: argparse.Namespace) -> int:
             report = {"data": str(args.file), "errors": 1, "warnings": 0, "problems": [found]}
             write_result(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
         return 1
-    problems = check_corpus(args.file, labels)
+    problems = head.corpus.check(args.file, names, labels)
     counts = Counter(problem.severity for problem in problems)
-    covered = None if counts["error"] else _coverage(args)
+    covered = None if counts["error"] else _coverage(args, head, names)
     if args.json:
         report = {
             "data": str(args.file),
@@ -115,35 +131,68 @@ def _check(args: argparse.Namespace) -> int:
             report["coverage"] = covered.to_json()
         write_result(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     for problem in problems:
-        print(f"{args.file}:{problem.line}: {problem.severity}: {problem.message}")
+        line = f":{problem.line}" if problem.line else ""
+        print(f"{args.file}{line}: {problem.severity}: {problem.message}")
     for line in covered.lines() if covered else ():
         print(f"{args.file}: {line}")
     print(f"{args.file}: {counts['error']} errors, {counts['warning']} warnings")
     return 1 if counts["error"] else 0
 
 
-def _coverage(args: argparse.Namespace) -> Coverage | None:
+def _head(args: argparse.Namespace) -> Head:
+    """What the corpus is for."""
+    from slu.errors import ConfigError
+    from slu.heads.table import DEFAULT, HEADS
+    from slu.runtime.bundle import open_directory
+    from slu.training.recipe import ModelSettings, load_recipe
+
+    if args.task:
+        if args.task not in HEADS:
+            raise ConfigError(f"--task {args.task}: must be one of {', '.join(HEADS)}")
+        return HEADS[args.task]
+    if getattr(args, "model", None):
+        return open_directory(args.model).config.task
+    if getattr(args, "config", None):
+        return HEADS[load_recipe(args.config, args.set).section("model", ModelSettings).task]
+    return DEFAULT
+
+
+def _label_names(args: argparse.Namespace, head: Head) -> LabelNames | None:
+    """The labels that ``--labels`` or the recipe of ``--config`` names, for a head without intents."""
+    from slu.corpus.classified import read_label_names
+    from slu.training.recipe import DataSettings, load_recipe
+
+    if head.dialogues:
+        return None
+    path = args.labels
+    if path is None and getattr(args, "config", None):
+        recipe = load_recipe(args.config, args.set)
+        named = recipe.section("data", DataSettings).labels
+        path = recipe.resolve(named) if named else None
+    return read_label_names(path) if path else None
+
+
+def _coverage(args: argparse.Namespace, head: Head, names: LabelNames | None) -> Coverage | None:
     """What the model of ``--model`` or ``--config`` cannot learn of the corpus; None without them."""
-    from slu.corpus.tagged import read_corpus
     from slu.inputs.coverage import coverage
     from slu.model.checkpoint import load_checkpoint
 
     if args.model:
         checkpoint = load_checkpoint(args.model)
-        return coverage(read_corpus(args.file), checkpoint.tokenizer(), checkpoint.config.max_length)
+        return coverage(head.corpus.read(args.file, names), checkpoint.tokenizer(), checkpoint.config.max_length)
     if args.config:
         from slu.training.recipe import load_recipe
         from slu.training.start import recipe_tokenizer
 
-        utterances = read_corpus(args.file)
+        utterances = head.corpus.read(args.file, names)
         recipe = load_recipe(args.config, args.set)
         return coverage(utterances, *recipe_tokenizer(recipe, (utterance.text for utterance in utterances)))
     return None
 
 
 def _split(args: argparse.Namespace) -> int:
-    from slu.corpus.tagged import read_corpus, split_corpus, write_corpus
-    from slu.errors import OutputError
+    from slu.corpus.tagged import split_corpus
+    from slu.errors import ConfigError, OutputError
     from slu.files import MARK, check_output_directory, new_directory, sha256
     from slu.manifest import Manifest
 
@@ -152,10 +201,16 @@ def _split(args: argparse.Namespace) -> int:
         raise OutputError(f"{args.out}: contains files that are not a split; choose another --out")
     if args.out.resolve() in args.file.resolve().parents:
         raise OutputError(f"{args.out}: contains the corpus that is to be split; choose another --out")
-    train, dev = split_corpus(read_corpus(args.file), args.by, args.dev_fraction, args.seed)
+    head = _head(args)
+    if head.dialogues and args.labels:
+        raise ConfigError(f"--labels: names labels, and the task is {head.name}; add --task sequence or labels")
+    if not head.dialogues and args.by != "utterance":
+        raise ConfigError(f"--by {args.by}: texts with labels have no sessions; leave it out")
+    utterances = head.corpus.read(args.file, _label_names(args, head))
+    train, dev = split_corpus(utterances, args.by, args.dev_fraction, args.seed)
     with new_directory(args.out) as directory:
-        write_corpus(train, directory / "train.txt")
-        write_corpus(dev, directory / "dev.txt")
+        head.corpus.write(train, directory / "train.txt")
+        head.corpus.write(dev, directory / "dev.txt")
         Manifest(
             stage=SPLIT_STAGE,
             inputs={args.file.name: sha256(args.file)},
@@ -169,13 +224,21 @@ def _sample(args: argparse.Namespace) -> int:
     import tempfile
 
     from slu.corpus.sample import generate_lexicons, generate_sample
-    from slu.corpus.tagged import write_corpus
+    from slu.corpus.sample.labelled import with_domains, with_label_trees
+    from slu.errors import ConfigError
     from slu.files import write_new
 
+    head = _head(args)
+    if args.lists and not head.dialogues:
+        raise ConfigError(f"--lists: lexicons are for intents and slots, and the task is {head.name}; leave it out")
     utterances = generate_sample(args.count, args.seed)
+    if head.name == "sequence":
+        utterances = with_domains(utterances)
+    elif head.name == "labels":
+        utterances = with_label_trees(utterances, args.count, args.seed)
     with tempfile.TemporaryDirectory() as temporary:
         made = Path(temporary) / "corpus.txt"
-        write_corpus(utterances, made)
+        head.corpus.write(utterances, made)
         write_new(args.out, made.read_bytes())
     print(f"{args.out}: {args.count} utterances")
     if args.lists:

@@ -19,7 +19,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add ``eval`` to the commands."""
     parser = subparsers.add_parser("eval", help="measure a model on a labelled file")
     parser.add_argument("model", metavar="MODEL", type=Path, help="a checkpoint or a bundle")
-    parser.add_argument("--data", metavar="FILE", type=Path, help="a tagged corpus")
+    parser.add_argument("--data", metavar="FILE", type=Path, help="a tagged corpus, or texts with labels")
+    parser.add_argument(
+        "--labels", metavar="FILE", type=Path, help="what the labels in FILE of --data are called (CLUE's labels.json)"
+    )
     parser.add_argument(
         "--commands",
         metavar="DIR",
@@ -44,10 +47,17 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    from slu.corpus.tagged import read_corpus
+    from slu.corpus.classified import read_label_names
     from slu.errors import ConfigError
     from slu.evaluation.command_check import answer_commands, command_lines, command_shares
-    from slu.evaluation.evaluate import check_labels, error_lines, evaluate, write_evaluation
+    from slu.evaluation.evaluate import (
+        ERROR_COLUMNS,
+        LABEL_ERROR_COLUMNS,
+        check_labels,
+        error_lines,
+        evaluate,
+        write_evaluation,
+    )
     from slu.files import write_result
     from slu.runtime.loading import load
 
@@ -56,8 +66,10 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("there is nothing to measure: give --data FILE, --commands DIR, or both")
     if not 0 <= args.lexicon_share <= 1:
         raise ConfigError(f"--lexicon-share {args.lexicon_share:g}: must be 0 to 1")
-    utterances = read_corpus(args.data) if args.data else []
+    names = read_label_names(args.labels) if args.labels else None
     parser = load(args.model, args.backend)
+    _check_task(args, parser)
+    utterances = parser.head.corpus.read(args.data, names) if args.data else []
     if 0 < args.lexicon_share < 1:
         parser = thinned = _python_parser(parser, args.model)
         thinned.lexicon.thin(args.lexicon_share)
@@ -87,11 +99,23 @@ def run(args: argparse.Namespace) -> int:
     lines += [*class_table(result), *more_lines]
     if args.errors:
         wrong = error_lines(utterances, answers, parser)
-        head = "session\ttext\tintent\ttagged\tanswered intent\tanswered tagged\tscore"
+        head = "\t".join(ERROR_COLUMNS if parser.head.dialogues else LABEL_ERROR_COLUMNS)
         write_result(args.errors, "\n".join([head, *wrong]) + "\n")
         lines.append(f"{len(wrong)} wrong utterances in {args.errors}")
     print("\n".join(lines))
     return 0
+
+
+def _check_task(args: argparse.Namespace, parser: Parser) -> None:
+    """Raise `ConfigError` for an option that is for models of another task."""
+    from slu.errors import ConfigError
+
+    task = parser.head.name
+    if args.labels and parser.head.dialogues:
+        raise ConfigError(f"--labels: names labels, and {args.model} answers intents and slots; leave it out")
+    if not parser.head.dialogues and (args.commands or args.reject is not None):
+        option = "--commands" if args.commands else "--reject"
+        raise ConfigError(f"{option}: is for models of intents and slots, and the task of {args.model} is {task}")
 
 
 def _python_parser(parser: Parser, model: Path) -> PythonParser:
@@ -119,6 +143,9 @@ def class_table(result: dict[str, Any]) -> list[str]:
     lines = [f"{result['utterances']} utterances"]
     lines += unknown_lines(result.get("unknown_labels"), result["utterances"])
     lines += text_table([[name, f"{result[name]:.2f} %"] for name in MEASURES if name in result], indent=2)
+    for level in result.get("levels", ()):
+        told = ", ".join(f"{name} {level[name]:.2f} %" for name in ("exact", "micro_f1", "macro_f1"))
+        lines.append(f"  level {level['level']} of the tree: {told}")
     for kind, classes in result["classes"].items():
         counts, shares = ("labelled", "predicted"), ("precision", "recall", "f1")
         cells = [[kind, *counts, *shares]]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from slu.corpus.utterance import Utterance
     from slu.runtime.parser import Parser, ParseResult
 
-COLUMNS = ("exact", "seed_accuracy", "intent_accuracy", "slot_f1", "understood")
+COLUMNS = ("exact", "seed_accuracy", "intent_accuracy", "slot_f1", "micro_f1", "macro_f1", "understood")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,9 +75,10 @@ def measure_robustness(
     lines = ["", f"score: expected calibration error {scores['ece']:.2f} %, AUROC right/wrong {scores['auroc']:.2f} %"]
     if args.noise:
         fields["noise"] = _noise(args, parser, utterances)
-        cells = [["noise", "changed", *COLUMNS]]
+        columns = [name for name in COLUMNS if name in result]
+        cells = [["noise", "changed", *columns]]
         for row in ({"noise": "none", "changed_utterances": 0, **result}, *fields["noise"]):
-            cells.append([row["noise"], str(row["changed_utterances"]), *(f"{row[name]:.2f}" for name in COLUMNS)])
+            cells.append([row["noise"], str(row["changed_utterances"]), *(f"{row[name]:.2f}" for name in columns)])
         lines += ["", *text_table(cells)]
     if args.reject is not None:
         from slu.evaluation.rejection import OTHER_DOMAINS, measure_rejection, negatives, rejection_table

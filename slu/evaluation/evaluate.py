@@ -24,8 +24,11 @@ from slu.runtime.parser import Parser, ParseResult
 
 MEASURES = tuple(dict.fromkeys(name for head in HEADS.values() for name in head.measures))
 """The single numbers of evaluations, in the order in which they are shown; each has those of its head."""
-PARTS = ("classes", "confusion", "calibration", "unknown_labels", "noise", "rejection", "lexicon", "commands")
-"""Objects in the JSON of an evaluation; `unknown_labels` only where there are some, the last four where asked for."""
+PARTS = ("levels", "classes", "confusion", "calibration", "unknown_labels", "noise", "rejection", "lexicon", "commands")
+"""Objects in the JSON of an evaluation; `levels` only of labels in a tree, `unknown_labels` only where there are some,
+the last four where asked for."""
+ERROR_COLUMNS = ("session", "text", "intent", "tagged", "answered intent", "answered tagged", "score")
+LABEL_ERROR_COLUMNS = ("text", "labels", "answered labels", "score")
 KEPT = 0.95
 """Share of right answers that the threshold lets pass."""
 
@@ -71,7 +74,12 @@ def choose_threshold(parser: Parser, utterances: Sequence[Utterance], answers: S
 
 
 def error_lines(utterances: Sequence[Utterance], answers: Sequence[ParseResult], parser: Parser) -> list[str]:
-    """A tab-separated line for every utterance that was not answered exactly: what was labelled, what was answered."""
+    """A tab-separated line for every utterance that was not answered exactly: what was labelled, what was answered.
+
+    The columns are those of `ERROR_COLUMNS` or, of models that answer labels, of `LABEL_ERROR_COLUMNS`.
+    """
+    if not parser.head.dialogues:
+        return _label_error_lines(utterances, answers, parser)
     lines = []
     for utterance, answer in zip(utterances, answers):
         if not parser.head.right(utterance, answer, parser.labels):
@@ -89,6 +97,16 @@ def error_lines(utterances: Sequence[Utterance], answers: Sequence[ParseResult],
                     )
                 )
             )
+    return lines
+
+
+def _label_error_lines(utterances: Sequence[Utterance], answers: Sequence[ParseResult], parser: Parser) -> list[str]:
+    lines = []
+    for utterance, answer in zip(utterances, answers):
+        if not parser.head.right(utterance, answer, parser.labels):
+            text = " | ".join(utterance.text.split("\t"))
+            answered = ",".join(label.name for label in answer.labels or ())
+            lines.append("\t".join((text, ",".join(utterance.labels), answered, f"{answer.score:.4f}")))
     return lines
 
 
@@ -113,11 +131,14 @@ def write_evaluation(path: Path, model: Path | str, data: Path | str, parser: Pa
 
 
 def check_labels(utterances: Sequence[Utterance], labels: Labels, path: Path) -> None:
-    """Raise `CorpusError` when the file was made for another model: when no utterance has an intent of this one."""
-    if not any(utterance.intent in labels.intents for utterance in utterances):
-        intents = sorted({utterance.intent for utterance in utterances})
-        some = ", ".join([*intents[:3], *(["..."] if len(intents) > 3 else [])])
+    """Raise `CorpusError` when the file was made for another model: when no utterance has an intent, or none of its
+    labels is one, of this model."""
+    names = [utterance.labels if labels.sets else (utterance.intent,) for utterance in utterances]
+    if not any(name in labels.intents for of_one in names for name in of_one):
+        found = sorted({name for of_one in names for name in of_one})
+        some = ", ".join([*found[:3], *(["..."] if len(found) > 3 else [])])
+        what = "labels" if labels.sets else "intents"
         raise CorpusError(
-            f"{path}: the model has none of its intents ({some}); give a file with "
+            f"{path}: the model has none of its {what} ({some}); give a file with "
             f"labels of the model, such as {', '.join(labels.intents[:3])}"
         )

@@ -11,13 +11,16 @@ without a batch axis: an int of shape ``[]`` (one label of a text), ints ``[toke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from slu.corpus.classified import LabelNames
 from slu.corpus.labels import Labels
+from slu.corpus.tagged import Problem
 from slu.corpus.utterance import Slot, Utterance
 from slu.inputs.tokenizer import Encoding
 
@@ -51,6 +54,25 @@ class Decision(Protocol):
     def score(self) -> float: ...
 
 
+@dataclass(frozen=True)
+class ScoredLabel:
+    """One label of an answer, and the probability that the text has it, 0..1."""
+
+    name: str
+    score: float
+
+
+class Answered(NamedTuple):
+    """What a decision says of a text: its intent and slots or, of heads without them, its labels.
+
+    ``intent`` is empty and ``slots`` are none for a head without them, ``labels`` None for one with them.
+    """
+
+    intent: str
+    slots: tuple[Slot, ...]
+    labels: tuple[ScoredLabel, ...] | None = None
+
+
 class Decoder(Protocol):
     """From logits to answers, for one set of labels."""
 
@@ -61,8 +83,8 @@ class Decoder(Protocol):
         """
         ...
 
-    def answer(self, decision: Any, text: str, encoding: Encoding) -> tuple[str, tuple[Slot, ...]]:
-        """The label of the text (empty for a head without one) and the spans that ``decision`` names."""
+    def answer(self, decision: Any, text: str, encoding: Encoding) -> Answered:
+        """What ``decision`` says of the text."""
         ...
 
 
@@ -107,6 +129,22 @@ class Loss(Protocol):
 
 
 @dataclass(frozen=True)
+class CorpusForm:
+    """The labelled files of a head. ``names``: the labels that a file may have, None for any (and always for a head
+    whose files are complete without).
+
+    ``read``: all utterances; raises `CorpusError` with file and line at the first error. ``check``: every problem, with
+    labels also names that those do not have. ``write``: a file that ``read`` takes. ``labels``: those of a model that
+    is trained on these utterances.
+    """
+
+    read: Callable[[Path, LabelNames | None], list[Utterance]]
+    check: Callable[[Path, LabelNames | None, Labels | None], list[Problem]]
+    write: Callable[[Iterable[Utterance], Path], None]
+    labels: Callable[[Sequence[Utterance], LabelNames | None], Labels]
+
+
+@dataclass(frozen=True)
 class Head:
     """One task of the pipeline.
 
@@ -115,7 +153,9 @@ class Head:
     ``scorer``: makes the scores of decisions of one model.
 
     ``targets``: those of an utterance as it was tokenized, one an output; raises `CorpusError` for a label that is not
-    among the labels. ``no_targets``: those of an unlabelled text of so many tokens. ``losses``: names that
+    among the labels. ``no_targets``: those of an unlabelled text of so many tokens. ``corpus``: its labelled files.
+    ``dialogues``: whether it answers utterances of dialogues by intent and slots, so that its models can have lexicons,
+    the previous intent and pinned phrases, and recipes their sections about speech. ``losses``: names that
     ``training.loss`` may have; ``loss``: makes the one of that name, with so much label smoothing (imports Paddle).
 
     ``measure``: all measures of answers to labelled utterances, in percent; ``measures``: the single numbers among
@@ -129,7 +169,9 @@ class Head:
     decoder: Callable[[Labels], Decoder]
     scorer: Callable[[Sequence[Evidence], Labels], Scorer]
     targets: Callable[[Utterance, Encoding, Labels], tuple[np.ndarray, ...]]
-    no_targets: Callable[[int], tuple[np.ndarray, ...]]
+    no_targets: Callable[[int, Labels], tuple[np.ndarray, ...]]
+    corpus: CorpusForm
+    dialogues: bool
     losses: tuple[str, ...]
     loss: Callable[[str, Labels, float], Loss]
     measure: Callable[[Sequence[Utterance], Sequence[Any], Labels], dict[str, Any]]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from slu.corpus.labels import OUTSIDE, Labels
+from slu.corpus.tagged import check_corpus, read_corpus, write_corpus
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.heads.examples import IGNORED
-from slu.heads.head import Head, Loss, Output
+from slu.heads.head import CorpusForm, Head, Loss, Output
 from slu.heads.joint_decoding import JointDecoder
 from slu.heads.joint_measures import MEASURES, compare, measure
 from slu.heads.joint_scores import JointScorer
@@ -26,7 +27,7 @@ def targets(utterance: Utterance, encoding: Encoding, labels: Labels) -> tuple[n
     return np.array(labels.intents.index(utterance.intent)), tag_tokens(utterance, encoding, labels)
 
 
-def no_targets(tokens: int) -> tuple[np.ndarray, ...]:
+def no_targets(tokens: int, labels: Labels) -> tuple[np.ndarray, ...]:
     """Targets of a text that nobody has labelled."""
     return np.array(IGNORED), np.full(tokens, IGNORED, np.int64)
 
@@ -64,6 +65,13 @@ JOINT = Head(
     scorer=JointScorer,
     targets=targets,
     no_targets=no_targets,
+    corpus=CorpusForm(
+        read=lambda path, names: read_corpus(path),
+        check=lambda path, names, labels: check_corpus(path, labels),
+        write=write_corpus,
+        labels=lambda utterances, names: Labels.from_corpus(utterances),
+    ),
+    dialogues=True,
     losses=LOSSES,
     loss=_loss,
     measure=measure,

@@ -18,6 +18,7 @@ import numpy as np
 
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot
+from slu.heads.head import Answered
 from slu.heads.joint_crf import Answers
 from slu.inputs.tokenizer import Encoding
 from slu.platform import SLOTS
@@ -55,10 +56,10 @@ class JointDecoder:
             for row, i in enumerate(chosen)
         ]
 
-    def answer(self, decision: Decision, text: str, encoding: Encoding) -> tuple[str, tuple[Slot, ...]]:
+    def answer(self, decision: Decision, text: str, encoding: Encoding) -> Answered:
         """The name of the intent, and the slots."""
         slots = self.slots(decision.tags, text, encoding.starts[1:-1], encoding.ends[1:-1])
-        return self.labels.intents[decision.intent], slots
+        return Answered(self.labels.intents[decision.intent], slots)
 
     def slots(self, tags: tuple[int, ...], text: str, starts: np.ndarray, ends: np.ndarray) -> tuple[Slot, ...]:
         """The slots that ``tags`` spell. ``starts``, ``ends``: offsets of the tokens, without [CLS] and [SEP]."""

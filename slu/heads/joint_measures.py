@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from slu.corpus.labels import OTHERS, Labels
 from slu.corpus.utterance import Slot, Utterance
-from slu.heads.measures import percent
+from slu.heads.measures import class_row, f1_of, percent
 from slu.inputs.normalisation import SPACE, normalise_character
 from slu.platform import SLOTS
 
@@ -72,7 +72,7 @@ def measure(utterances: Sequence[Utterance], answers: Sequence[Answer], labels: 
     intents = _classes([(u.intent, a.intent) for u, a in zip(utterances, answers)])
     slots = _slot_classes(utterances, answers)
     total = [sum(row[k] for row in slots.values()) for k in ("right", "predicted", "labelled")]
-    precision, recall, f1 = _f1(*total)
+    precision, recall, f1 = f1_of(*total)
     scored = [row["f1"] for name, row in intents.items() if name != OTHERS and row["labelled"]]
     return {
         "utterances": len(utterances),
@@ -103,29 +103,11 @@ def _seed_tags(text: str, slots: Sequence[Slot]) -> list[str]:
     return spoken[:SEED_TOKENS]
 
 
-def _f1(right: int, predicted: int, labelled: int) -> tuple[float, float, float]:
-    """Precision, recall and their harmonic mean, in percent; 0 where undefined."""
-    precision, recall = percent(right, predicted), percent(right, labelled)
-    return precision, recall, 2 * precision * recall / (precision + recall) if right else 0.0
-
-
-def _row(right: int, predicted: int, labelled: int) -> dict[str, Any]:
-    precision, recall, f1 = _f1(right, predicted, labelled)
-    return {
-        "labelled": labelled,
-        "predicted": predicted,
-        "right": right,
-        "precision": precision,
-        "recall": recall,
-        "f1": f1,
-    }
-
-
 def _classes(pairs: list[tuple[str, str]]) -> dict[str, dict[str, Any]]:
     labelled, predicted = Counter(p[0] for p in pairs), Counter(p[1] for p in pairs)
     right = Counter(p[0] for p in pairs if p[0] == p[1])
     names = sorted(labelled | predicted)
-    return {n: _row(right[n], predicted[n], labelled[n]) for n in names}
+    return {n: class_row(right[n], predicted[n], labelled[n]) for n in names}
 
 
 def _slot_classes(utterances: Sequence[Utterance], answers: Sequence[Answer]) -> dict[str, dict[str, Any]]:
@@ -137,7 +119,7 @@ def _slot_classes(utterances: Sequence[Utterance], answers: Sequence[Answer]) ->
         labelled.update(s[0] for s in want)
         predicted.update(s[0] for s in got)
         right.update(s[0] for s in want & got)
-    return {n: _row(right[n], predicted[n], labelled[n]) for n in sorted(labelled | predicted)}
+    return {n: class_row(right[n], predicted[n], labelled[n]) for n in sorted(labelled | predicted)}
 
 
 def _confusion(utterances: Sequence[Utterance], answers: Sequence[Answer], labels: Labels) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from slu.heads.head import Head
 from slu.heads.joint import JOINT
+from slu.heads.labels import LABELS
+from slu.heads.sequence import SEQUENCE
 
-HEADS: dict[str, Head] = {head.name: head for head in (JOINT,)}
+HEADS: dict[str, Head] = {head.name: head for head in (JOINT, SEQUENCE, LABELS)}
 DEFAULT = JOINT
 """That of whatever names none: recipes, published encoders, and GGUF files of today's versions."""
 

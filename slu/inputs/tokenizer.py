@@ -48,12 +48,16 @@ class Encoding:
 class Tokenizer:
     """WordPiece over a vocabulary. Immutable, so one may serve many threads."""
 
-    def __init__(self, vocab: Sequence[str], where: str | Path = "vocabulary", normalisation: str = PLAIN):
+    def __init__(
+        self, vocab: Sequence[str], where: str | Path = "vocabulary", normalisation: str = PLAIN, pairs: bool = False
+    ):
         """Raise `CheckpointError` when a special token is missing; ``where`` says in which file.
 
-        ``normalisation``: what is done to a text before, one of `slu.inputs.normalisation.NORMALISATIONS`.
+        ``normalisation``: what is done to a text before, one of `slu.inputs.normalisation.NORMALISATIONS`. ``pairs``:
+        whether the first tab of a text separates two texts, and is a ``[SEP]``; it is white space otherwise.
         """
         self.vocab = tuple(vocab)
+        self.pairs = pairs
         self.normalisation = normalisation
         # ERNIE's own vocabulary has a few tokens twice; the last one counts, as in PaddleNLP.
         self._ids = {token: i for i, token in enumerate(self.vocab)}
@@ -74,16 +78,13 @@ class Tokenizer:
         starts: list[int] = [0]
         ends: list[int] = [0]
         truncated = False
-        for word in _words(text, self.normalisation):
-            for token, start, end in self._pieces(word):
-                if len(ids) == max_length - 1:
-                    truncated = True
-                    break
-                ids.append(token)
-                starts.append(start)
-                ends.append(end)
-            if truncated:
+        for token, start, end in self._all_pieces(text):
+            if len(ids) == max_length - 1:
+                truncated = True
                 break
+            ids.append(token)
+            starts.append(start)
+            ends.append(end)
         ids.append(self.sep_id)
         starts.append(0)
         ends.append(0)
@@ -92,6 +93,15 @@ class Tokenizer:
     def tokens(self, text: str) -> list[str]:
         """The tokens of ``text`` as strings, without ``[CLS]`` and ``[SEP]``."""
         return [self.vocab[token] for word in _words(text, self.normalisation) for token, _, _ in self._pieces(word)]
+
+    def _all_pieces(self, text: str) -> Iterator[tuple[int, int, int]]:
+        """Tokens of a text, each with its start and end."""
+        first = text.find("\t") if self.pairs else -1
+        for begin, part in ((0, text),) if first < 0 else ((0, text[:first]), (first + 1, text[first + 1 :])):
+            if begin:
+                yield self.sep_id, first, begin
+            for word in _words(part, self.normalisation):
+                yield from ((token, begin + start, begin + end) for token, start, end in self._pieces(word))
 
     def _pieces(self, word: list[tuple[int, int, str]]) -> list[tuple[int, int, int]]:
         """Greedy longest match; ``word`` is [(start and end in the text, normalised characters)]."""

@@ -68,7 +68,7 @@ class Checkpoint:
         return self.config.task
 
     def tokenizer(self) -> Tokenizer:
-        return Tokenizer(self.vocab, normalisation=self.config.normalisation)
+        return Tokenizer(self.vocab, normalisation=self.config.normalisation, pairs=self.config.pairs)
 
 
 FLAG_EMBEDDINGS = "ernie.embeddings.flag_embeddings.weight"

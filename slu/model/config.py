@@ -21,6 +21,7 @@ class ModelConfig:
     ``max_seq_length``: tokens a text may have, [CLS] and [SEP] counted: as many positions as were trained.
     ``flags``: the kinds of flags that the network takes beside the ids, some of `slu.inputs.flags.KINDS`.
     ``normalisation``: what is done to a text before its tokens, one of `slu.inputs.normalisation.NORMALISATIONS`.
+    ``pairs``: whether it was trained with pairs of texts, so that a tab in a text separates the two.
     ``head``: a key of `slu.heads.table.HEADS`; ``config.json`` has its ``architectures`` instead.
     """
 
@@ -45,6 +46,7 @@ class ModelConfig:
     flags: tuple[str, ...] = ()
     head: str = DEFAULT.name
     normalisation: str = PLAIN
+    pairs: bool = False
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], where: str) -> ModelConfig:
@@ -110,12 +112,12 @@ class ModelConfig:
         return min(self.max_seq_length or self.max_position_embeddings, self.max_position_embeddings)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields of ``config.json``; ``flags`` and ``normalisation`` only where there are some."""
+        """The fields of ``config.json``; ``flags``, ``normalisation`` and ``pairs`` only where there are some."""
         fields = dataclasses.asdict(self)
-        flags, normalisation = list(fields.pop("flags")), fields.pop("normalisation")
+        flags, normalisation, pairs = list(fields.pop("flags")), fields.pop("normalisation"), fields.pop("pairs")
         del fields["head"]
         kind = {"model_type": "ernie", "architectures": [self.task.architecture]}
-        extra = {"flags": flags, "normalisation": normalisation}
+        extra = {"flags": flags, "normalisation": normalisation, "pairs": pairs}
         return {**kind, **fields, **{name: value for name, value in extra.items() if value}}
 
     def replace(self, **changes: Any) -> ModelConfig:

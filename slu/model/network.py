@@ -112,7 +112,7 @@ class QuantisedLinear(nn.Layer):
 
 
 def _encoder(config: ModelConfig) -> ErnieModel:
-    fields = {k: v for k, v in config.to_dict().items() if k not in ("model_type", "architectures", "flags")}
+    fields = {k: v for k, v in config.to_dict().items() if k not in ("model_type", "architectures", "flags", "pairs")}
     inner = config.num_attention_heads * config.attention_head_size
     # ErnieModel wants heads that divide the hidden size; the linear layers of cut heads are put in afterwards.
     heads = config.num_attention_heads if inner == config.hidden_size else 1

@@ -108,7 +108,7 @@ def open_directory(path: str | Path) -> ModelDirectory:
     if len(vocab) != config.vocab_size:
         raise error(f"{directory / VOCAB}: {len(vocab)} tokens, but the model has {config.vocab_size}")
     labels = Labels.load(directory / LABELS, error)
-    tokenizer = Tokenizer(vocab, normalisation=config.normalisation)
+    tokenizer = Tokenizer(vocab, normalisation=config.normalisation, pairs=config.pairs)
     if tokenizer.pad_id != config.pad_token_id:
         raise error(
             f"{directory / VOCAB}: [PAD] has the number {tokenizer.pad_id}, {CONFIG} says {config.pad_token_id}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from slu.corpus.labels import Labels
 from slu.files import sha256
 from slu.formats.any_file import ENDINGS, files_of, read_model_file
 from slu.formats.contents import Contents
@@ -63,8 +64,15 @@ def _common(directory: ModelDirectory) -> dict[str, Any]:
         "length": directory.length or directory.config.max_length,
         "tokens": directory.config.vocab_size,
         "threshold": manifest.threshold,
-        "labels": {"intents": list(labels.intents), "slots": list(labels.slots)},
+        "labels": shown_labels(labels),
     }
+
+
+def shown_labels(labels: Labels) -> dict[str, list[str]]:
+    """The names of a model by their kind."""
+    if labels.sets is not None:
+        return {"labels": list(labels.intents)}
+    return {"intents": list(labels.intents), "slots": list(labels.slots)}
 
 
 def _text(path: Path | str) -> str:

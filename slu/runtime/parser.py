@@ -17,7 +17,7 @@ import numpy as np
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot
 from slu.errors import ConfigError, LexiconError
-from slu.heads.head import Head
+from slu.heads.head import Head, ScoredLabel
 from slu.inputs.flags import FIRST_TURN, FlagColumns
 from slu.platform import SLOTS
 
@@ -30,7 +30,8 @@ class ParseResult:
 
     ``score``: probability of the whole answer, intent and slots together, 0..1. ``understood``: whether it reaches the
     threshold chosen on development data. ``truncated``: the text had more tokens than the model reads; the rest was
-    ignored. ``pinned``: the answer was given by `Parser.pins`, nothing was computed.
+    ignored. ``pinned``: the answer was given by `Parser.pins`, nothing was computed. ``labels``: of models that answer
+    labels, those of the text; intent and slots are empty there. None for models of intents and slots.
     """
 
     text: str
@@ -40,16 +41,24 @@ class ParseResult:
     slots: tuple[Slot, ...]
     truncated: bool = False
     pinned: bool = False
+    labels: tuple[ScoredLabel, ...] | None = None
+
+    @property
+    def answer(self) -> tuple[Any, ...]:
+        """What two parsers that answer alike agree in: everything but the scores."""
+        names = None if self.labels is None else tuple(label.name for label in self.labels)
+        return self.intent, self.slots, names
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `slu parse` prints."""
-        data: dict[str, Any] = {
-            "text": self.text,
-            "intent": self.intent,
-            "score": round(self.score, 6),
-            "understood": self.understood,
-            "slots": [{"name": s.name, "value": s.value, "start": s.start, "end": s.end} for s in self.slots],
-        }
+        score = {"score": round(self.score, 6), "understood": self.understood}
+        data: dict[str, Any]
+        if self.labels is None:
+            slots = [{"name": s.name, "value": s.value, "start": s.start, "end": s.end} for s in self.slots]
+            data = {"text": self.text, "intent": self.intent, **score, "slots": slots}
+        else:
+            labels = [{"name": label.name, "score": round(label.score, 6)} for label in self.labels]
+            data = {"text": self.text, "labels": labels, **score}
         if self.truncated:
             data["truncated"] = True
         if self.pinned:
@@ -59,8 +68,11 @@ class ParseResult:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ParseResult:
         """The answer in an object of `to_dict`, or of the C++ programs, which may have more members."""
-        slots = tuple(Slot(each["name"], each["value"], each["start"], each["end"]) for each in data["slots"])
         truncated, pinned = bool(data.get("truncated")), bool(data.get("pinned"))
+        if "labels" in data:
+            labels = tuple(ScoredLabel(each["name"], each["score"]) for each in data["labels"])
+            return cls(data["text"], "", data["score"], data["understood"], (), truncated, pinned, labels)
+        slots = tuple(Slot(each["name"], each["value"], each["start"], each["end"]) for each in data["slots"])
         return cls(data["text"], data["intent"], data["score"], data["understood"], slots, truncated, pinned)
 
 

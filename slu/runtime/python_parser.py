@@ -117,9 +117,9 @@ class PythonParser:
             else:
                 logits = self.backend.run(ids)
             for i, decision in zip(group, self.decoder.decode(*self.head.without_specials(logits))):
-                intent, slots = self.decoder.answer(decision, texts[i], encodings[i])
-                understood = decision.score >= self.threshold
-                results[i] = ParseResult(texts[i], intent, decision.score, understood, slots, encodings[i].truncated)
+                intent, slots, names = self.decoder.answer(decision, texts[i], encodings[i])
+                understood, truncated = decision.score >= self.threshold, encodings[i].truncated
+                results[i] = ParseResult(texts[i], intent, decision.score, understood, slots, truncated, labels=names)
         return [result for result in results if result is not None]
 
 

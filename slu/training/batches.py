@@ -56,7 +56,8 @@ def unlabelled_examples(texts: Sequence[str], model: Model) -> list[Example]:
     for text in texts:
         encoding = tokenizer.encode(text, max_length)
         spans = spans_of(find_matches(lexicon, text, encoding) if lexicon else [])
-        examples.append(Example(encoding.ids.astype(np.int64), model.config.task.no_targets(len(encoding.ids)), spans))
+        targets = model.config.task.no_targets(len(encoding.ids), model.labels)
+        examples.append(Example(encoding.ids.astype(np.int64), targets, spans))
     return examples
 
 

@@ -51,7 +51,7 @@ class TrainingSettings:
     norm. ``evaluate_every``: steps between evaluations and saved states, 0 for once an epoch. ``patience``: stop after
     this number of evaluations without a better ``measure``, 0 for never. ``shards``: parts of a global batch, a
     multiple of the number of processes. ``unk_probability``: share of tokens read as [UNK] in training, so that the
-    model learns to work without them. ``loss``: ``heads`` or ``answers``, see `slu.heads.joint_loss`.
+    model learns to work without them. ``loss``: ``heads`` or ``answers``, see the losses of the heads.
     ``label_smoothing``: probability mass taken from the label and spread over all classes, in the loss of the heads.
     ``average``: decay of the exponential moving average of the weights that is evaluated and kept, 0 for none."""
 
@@ -94,7 +94,14 @@ def inputs(batch: Batch) -> tuple[paddle.Tensor, paddle.Tensor | None, bool]:
 
 
 def loss_of(settings: TrainingSettings, checkpoint: Checkpoint) -> Loss:
-    """The loss that ``settings`` ask for, of the head and the labels of ``checkpoint``."""
+    """The loss that ``settings`` ask for, of the head and the labels of ``checkpoint``.
+
+    Raises `ConfigError` for a loss or a measure that this head does not have.
+    """
+    head = checkpoint.head
+    for what, chosen, known in (("loss", settings.loss, head.losses), ("measure", settings.measure, head.chosen_by)):
+        if chosen not in known:
+            raise ConfigError(f"{what} is {chosen!r}; for task {head.name} choose one of {', '.join(known)}")
     return checkpoint.head.loss(settings.loss, checkpoint.labels, settings.label_smoothing)
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from slu.errors import ConfigError
 from slu.files import read_bytes
+from slu.heads.table import DEFAULT, HEADS
 from slu.inputs.flags import LEXICON, PREVIOUS_INTENT
 from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
 from slu.platform import entry_points
@@ -18,11 +19,13 @@ from slu.training.identity import ADDED_LATER
 
 OWN_SECTIONS = ("data", "lexicon", "speech", "commands", "balance", "unclear", "model", "training")
 """The sections of training; entry points of the group ``slu.recipe`` name the others."""
+DIALOGUE_SECTIONS = ("lexicon", "speech", "commands", "balance", "unclear")
+"""Those of `OWN_SECTIONS` that are for utterances with intents and slots only."""
 GENERIC = "ideographs"
 """In place of the path of a vocabulary: the generic one that needs no file (`slu.inputs.vocab.ideograph_vocab`)."""
 FROM_CORPUS = "corpus"
 """In place of the path of a vocabulary: one that is trained from the corpus (`slu.training.vocabulary`)."""
-PATHS = ("data.corpus", "data.dev", "model.vocab", "lexicon.lists", "speech.phrases", "commands.phrases")
+PATHS = ("data.corpus", "data.dev", "data.labels", "model.vocab", "lexicon.lists", "speech.phrases", "commands.phrases")
 """Settings that are paths."""
 T = TypeVar("T")
 
@@ -33,7 +36,8 @@ class DataSettings:
 
     ``split``: whether single utterances or whole sessions are held out ("utterance" or "session"). ``dev``: a tagged
     corpus that measures every stage instead; then all of ``corpus`` is trained on. ``dev_fraction = 0`` without ``dev``
-    trains on all of it as well, and nothing is held out (see `slu.training.data.Data`).
+    trains on all of it as well, and nothing is held out (see `slu.training.data.Data`). ``labels``: a file that names
+    the labels of a task without intents, see `slu.corpus.classified`; empty for those that occur.
     """
 
     corpus: str
@@ -41,12 +45,14 @@ class DataSettings:
     split: str = "utterance"
     dev_fraction: float = 0.2
     seed: int = 0
+    labels: str = ""
 
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """``init``: "scratch", a published name such as ernie-3.0-tiny-nano-v2-zh, or a local checkpoint directory.
+    """``task``: what the model answers, a name of `slu.heads.table.HEADS`.
 
+    ``init``: "scratch", a published name such as ernie-3.0-tiny-nano-v2-zh, or a local checkpoint directory.
     ``vocab``: file with the vocabulary of a model from scratch, "ideographs" for the generic one that needs no file, or
     "corpus" for a WordPiece vocabulary of at most ``vocab_size`` tokens that is trained from the training part.
     The sizes are those of a model from scratch. ``max_length``: tokens a text may have, [CLS] and [SEP] counted.
@@ -65,8 +71,11 @@ class ModelSettings:
     seed: int = 0
     normalisation: str = PLAIN
     vocab_size: int = dataclasses.field(default=4000, metadata=ADDED_LATER)
+    task: str = dataclasses.field(default=DEFAULT.name, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
+        if self.task not in HEADS:
+            raise ConfigError(f"task is {self.task!r}; choose one of {', '.join(HEADS)}")
         if self.normalisation not in NORMALISATIONS:
             raise ConfigError(f"normalisation is {self.normalisation!r}; it must be {SPEECH!r}, or {PLAIN!r} for none")
 

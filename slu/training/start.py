@@ -17,6 +17,7 @@ from slu.corpus.labels import Labels
 from slu.errors import CheckpointError, ConfigError
 from slu.files import MARK
 from slu.formats.pickled import read_pdparams
+from slu.heads.table import DEFAULT
 from slu.inputs.lexicon import CompiledLexicon
 from slu.inputs.tokenizer import Tokenizer
 from slu.inputs.vocab import ideograph_vocab
@@ -47,8 +48,9 @@ def initial_checkpoint(
     lexicon: CompiledLexicon | None = None,
     flags: tuple[str, ...] = (),
     texts: Iterable[str] = (),
+    pairs: bool = False,
 ) -> Checkpoint:
-    """The model to train. ``vocab_path``, ``texts``: see `scratch_tokenizer`.
+    """The model to train. ``vocab_path``, ``texts``: see `scratch_tokenizer`. ``pairs``: whether it reads pairs.
 
     ``flags``: kinds of flags that it is to take. ``lexicon``: its lexicons. In a model that has not learned the flags
     yet they change nothing at first.
@@ -56,9 +58,9 @@ def initial_checkpoint(
     if settings.init == "scratch":
         checkpoint = _from_scratch(settings, labels, scratch_tokenizer(settings, vocab_path, texts))
     elif Path(settings.init).is_dir():
-        checkpoint = load_pretrained(Path(settings.init), labels, settings.seed)
+        checkpoint = load_pretrained(Path(settings.init), labels, settings.seed, settings.task)
     elif PUBLISHED.fullmatch(settings.init):
-        checkpoint = _download(settings.init, labels, settings.seed)
+        checkpoint = _download(settings.init, labels, settings.seed, settings.task)
     else:
         raise ConfigError(
             f"init {settings.init!r}: neither a directory nor a published name such as ernie-3.0-tiny-nano-v2-zh"
@@ -74,6 +76,7 @@ def initial_checkpoint(
         attention_probs_dropout_prob=settings.dropout,
         max_seq_length=settings.max_length,
         normalisation=settings.normalisation,
+        pairs=pairs,
     )
     return checkpoint
 
@@ -120,14 +123,17 @@ def _set_flags(checkpoint: Checkpoint, flags: tuple[str, ...]) -> None:
             checkpoint.tensors[FLAG_EMBEDDINGS] = np.zeros(shape, np.float32)
 
 
-def load_pretrained(directory: Path, labels: Labels, seed: int) -> Checkpoint:
-    """A local checkpoint: ours, PaddleNLP's (``.pdparams`` or safetensors) or Hugging Face's (safetensors)."""
+def load_pretrained(directory: Path, labels: Labels, seed: int, task: str = DEFAULT.name) -> Checkpoint:
+    """A local checkpoint: ours, PaddleNLP's (``.pdparams`` or safetensors) or Hugging Face's (safetensors).
+
+    It gets a new head for ``task`` and ``labels``, unless it is ours and has that one already.
+    """
     if (directory / MARK).is_file():
         own = load_checkpoint(directory)
         tensors = dequantise(own.tensors)
-        if own.labels == labels:
+        if own.labels == labels and own.config.head == task:
             return Checkpoint(own.config, tensors, own.vocab, labels)
-        return _with_heads(own.config, tensors, own.vocab, labels, seed, str(directory))
+        return _with_heads(own.config.replace(head=task), tensors, own.vocab, labels, seed, str(directory))
     names = [directory / name for name in (CONFIG, "model_config.json") if (directory / name).is_file()]
     if not names:
         raise CheckpointError(
@@ -148,7 +154,7 @@ def load_pretrained(directory: Path, labels: Labels, seed: int) -> Checkpoint:
     tensors["ernie.embeddings.word_embeddings.weight"] = tensors["ernie.embeddings.word_embeddings.weight"][
         : len(vocab)
     ]
-    config = config.replace(vocab_size=len(vocab), pad_token_id=tokenizer.pad_id)
+    config = config.replace(vocab_size=len(vocab), pad_token_id=tokenizer.pad_id, head=task)
     return _with_heads(config, tensors, vocab, labels, seed, str(directory))
 
 
@@ -165,6 +171,7 @@ def _from_scratch(settings: ModelSettings, labels: Labels, tokenizer: Tokenizer)
         intermediate_size=settings.intermediate_size,
         max_position_embeddings=settings.max_position_embeddings,
         pad_token_id=tokenizer.pad_id,
+        head=settings.task,
     )
     return Checkpoint(config, _random_tensors(config, labels, settings.seed), list(tokenizer.vocab), labels)
 
@@ -194,7 +201,7 @@ def _with_heads(
     return Checkpoint(config, whole, vocab, labels)
 
 
-def _download(name: str, labels: Labels, seed: int) -> Checkpoint:
+def _download(name: str, labels: Labels, seed: int, task: str) -> Checkpoint:
     from paddlenlp.transformers import ErnieModel, ErnieTokenizer
 
     from slu.model.network import tensors_of
@@ -212,7 +219,7 @@ def _download(name: str, labels: Labels, seed: int) -> Checkpoint:
     tensors = {f"ernie.{key}": tensor for key, tensor in tensors_of(encoder).items()}
     words = "ernie.embeddings.word_embeddings.weight"
     tensors[words] = tensors[words][: len(vocab)]
-    config = config.replace(vocab_size=len(vocab), pad_token_id=Tokenizer(vocab).pad_id)
+    config = config.replace(vocab_size=len(vocab), pad_token_id=Tokenizer(vocab).pad_id, head=task)
     return _with_heads(config, tensors, vocab, labels, seed, name)
 
 

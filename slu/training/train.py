@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from slu.corpus.labels import Labels
+from slu.corpus.classified import PAIR
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.files import write_file
@@ -173,11 +173,12 @@ def train_stage(
     settings = TrainSettings(named, replace(training, seed=training.seed + number))
 
     def make(workspace: Path) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
-        labels = Labels.from_corpus(data.train)
+        labels = data.labels
         lexicons = data.lexicons
         lexicon, flags = (lexicons.compile(labels, data.train), lexicons.flags) if lexicons else (None, ())
         texts = (utterance.text for utterance in data.learned)
-        initial = initial_checkpoint(model, labels, vocab, lexicon, flags, texts)
+        pairs = any(PAIR in utterance.text for utterance in data.train)
+        initial = initial_checkpoint(model, labels, vocab, lexicon, flags, texts, pairs)
         if check:
             check(initial.config)
         covered = coverage(data.train, initial.tokenizer(), initial.config.max_length)
