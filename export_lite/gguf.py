@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export_lite.job import Job
+from slu.corpus.label_sets import LabelSets
+from slu.corpus.labels import Labels
 from slu.errors import CheckpointError
 from slu.files import write_file
 from slu.model.checkpoint import Checkpoint
@@ -24,10 +26,13 @@ if TYPE_CHECKING:
     from gguf import GGUFWriter
 
 ARCHITECTURE = "ernie-slu"
-FORMAT_VERSION, NORMALISING_VERSION = 1, 2
-"""Raised whenever an older engine would misread a file. The engine refuses other versions, naming both. Version 2 is
-written for models that normalise their text only."""
+FORMAT_VERSION, NORMALISING_VERSION, HEAD_VERSION = 1, 2, 3
+"""Raised whenever an older engine would misread a file. The engine refuses other versions, naming all. Version 2 is
+written for models that normalise their text only, version 3 for those that answer something else than intent and slots.
+"""
 
+OPTIONAL, SEVERAL = 1, 2
+"""Bits of ``ernie-slu.labels.rules``, see `slu.corpus.label_sets.LabelSets`."""
 ALIGNMENT = 64
 PANEL = 16
 """Outputs stored side by side."""
@@ -73,6 +78,8 @@ def add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
     """Add all keys of a model to a file, except those that say how it is stored."""
     config, labels = checkpoint.config, checkpoint.labels
     version = NORMALISING_VERSION if config.normalisation else FORMAT_VERSION
+    if labels.sets is not None:
+        version = HEAD_VERSION
     writer.add_uint32(f"{ARCHITECTURE}.format_version", version)
     writer.add_block_count(config.num_hidden_layers)
     writer.add_embedding_length(config.hidden_size)
@@ -86,15 +93,32 @@ def add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
         writer.add_array(f"{ARCHITECTURE}.flags", list(config.flags))
     if config.normalisation:
         writer.add_string(f"{ARCHITECTURE}.normalisation", config.normalisation)
+    if labels.sets is not None:
+        _add_label_sets(writer, checkpoint, labels.sets)
+    else:
+        _add_intents(writer, labels)
+    writer.add_float64(f"{ARCHITECTURE}.threshold", checkpoint.manifest.threshold)
+    writer.add_string(f"{ARCHITECTURE}.manifest", json.dumps(checkpoint.manifest.to_json(), ensure_ascii=False))
+    writer.add_tokenizer_model("ernie-wordpiece")
+    writer.add_token_list(checkpoint.vocab)
+
+
+def _add_intents(writer: GGUFWriter, labels: Labels) -> None:
     writer.add_array(f"{ARCHITECTURE}.intents", list(labels.intents))
     writer.add_array(f"{ARCHITECTURE}.slots", list(labels.slots))
     taken = [[labels.slots.index(slot) for slot in labels.slots_of_intent[intent]] for intent in labels.intents]
     writer.add_array(f"{ARCHITECTURE}.slots_of_intent.counts", [len(slots) for slots in taken])
     writer.add_array(f"{ARCHITECTURE}.slots_of_intent.slots", [slot for slots in taken for slot in sorted(slots)])
-    writer.add_float64(f"{ARCHITECTURE}.threshold", checkpoint.manifest.threshold)
-    writer.add_string(f"{ARCHITECTURE}.manifest", json.dumps(checkpoint.manifest.to_json(), ensure_ascii=False))
-    writer.add_tokenizer_model("ernie-wordpiece")
-    writer.add_token_list(checkpoint.vocab)
+
+
+def _add_label_sets(writer: GGUFWriter, checkpoint: Checkpoint, sets: LabelSets) -> None:
+    writer.add_string(f"{ARCHITECTURE}.head", checkpoint.head.name)
+    writer.add_array(f"{ARCHITECTURE}.labels", list(checkpoint.labels.intents))
+    writer.add_array(f"{ARCHITECTURE}.labels.parents", list(sets.parents))
+    rules = [OPTIONAL * optional + SEVERAL * several for optional, several in zip(sets.optional, sets.several)]
+    writer.add_array(f"{ARCHITECTURE}.labels.rules", rules)
+    if checkpoint.config.pairs:
+        writer.add_uint32(f"{ARCHITECTURE}.pairs", 1)
 
 
 def network_tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:

@@ -40,16 +40,33 @@ void write_result(const std::string &text, const slu_result &result) {
 
 void add_result(Json *out, const std::string &text, const slu_result &result) {
   Json &json = *out;
-  json.key("text").string(text).key("intent").string(result.intent);
-  json.key("score").rounded(static_cast<double>(result.score)).key("understood").boolean(result.understood);
-  json.key("slots").open('[');
-  for (uint32_t i = 0; i < result.slot_count; ++i) {
-    const slu_slot &slot = result.slots[i];
-    json.open('{').key("name").string(slot.name);
-    json.key("value").string(text.data() + slot.byte_start, slot.byte_end - slot.byte_start);
-    json.key("start").number(slot.start).key("end").number(slot.end).close('}');
+  json.key("text").string(text);
+  if (result.labels) {
+    json.key("labels").open('[');
+    for (uint32_t i = 0; i < result.label_count; ++i) {
+      const slu_label &label = result.labels[i];
+      json.open('{')
+          .key("name")
+          .string(label.name)
+          .key("score")
+          .rounded(static_cast<double>(label.score))
+          .close('}');
+    }
+    json.close(']');
+  } else {
+    json.key("intent").string(result.intent);
   }
-  json.close(']');
+  json.key("score").rounded(static_cast<double>(result.score)).key("understood").boolean(result.understood);
+  if (!result.labels) {
+    json.key("slots").open('[');
+    for (uint32_t i = 0; i < result.slot_count; ++i) {
+      const slu_slot &slot = result.slots[i];
+      json.open('{').key("name").string(slot.name);
+      json.key("value").string(text.data() + slot.byte_start, slot.byte_end - slot.byte_start);
+      json.key("start").number(slot.start).key("end").number(slot.end).close('}');
+    }
+    json.close(']');
+  }
   if (result.truncated) json.key("truncated").boolean(true);
   if (result.pinned) json.key("pinned").boolean(true);
 }
@@ -127,7 +144,7 @@ int info(const Options &options) {
   json.key("quantised").boolean(about.quantised).key("threshold").rounded(about.threshold);
   json.key("uses_lexicon").boolean(about.uses_lexicon);
   json.key("uses_previous_intent").boolean(about.uses_previous_intent);
-  json.key("intents").open('[');
+  json.key("head").string(about.head).key(about.label_parents ? "labels" : "intents").open('[');
   for (uint32_t i = 0; i < about.intent_count; ++i) json.string(about.intents[i]);
   json.close(']').key("slots").open('[');
   for (uint32_t i = 0; i < about.slot_count; ++i) json.string(about.slots[i]);

@@ -92,6 +92,9 @@ template <class Owner>
 slu_status change_pins(Owner *owner, slu_lexicon_change what, View lines, Message &message,
                        slu_error *error) {
   const slu_model &model = model_of(owner);
+  if (model.answers_labels())
+    return wrong_argument(
+        error, "texts can be pinned for models of intents and slots only; this one answers labels");
   if (what < SLU_LEXICON_ADD || what > SLU_LEXICON_RESET)
     return wrong_argument(error, "no such change of pinned texts");
   if (!lines.data && lines.bytes) return wrong_argument(error, "lines is NULL");

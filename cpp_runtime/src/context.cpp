@@ -28,9 +28,11 @@ uint32_t most_slots(const slu_info &info) {
 slu_context::slu_context(const slu_model &from, const slu::Engine &engine, slu::Arena *arena)
     : model(from),
       tokens(take_tokens(arena, from.info)),
-      tokenizer(from.vocabulary, from.info.max_tokens, from.normalisation),
+      tokenizer(from.vocabulary, from.info.max_tokens, from.normalisation, from.info.pairs),
       encoder(from, engine, arena),
       decoder(from, arena),
+      label_decoder(from, arena),
+      labels(arena->take<slu_label>(from.answers_labels() ? from.info.intent_count : 0)),
       slots(arena->take<slu_slot>(most_slots(from.info))),
       flags{arena->take<uint64_t>(from.flag_words * from.info.max_tokens), from.flag_words} {}
 
@@ -116,6 +118,20 @@ const uint64_t *slu_context::match() {
 }
 
 void slu_context::decode() {
+  result = {};
+  result.intent = "";
+  if (model.answers_labels()) {
+    result.score = label_decoder.run(encoder.intents(), labels, &result.label_count);
+    result.labels = labels;
+  } else {
+    decode_intent_and_slots();
+  }
+  result.understood = static_cast<double>(result.score) >= model.info.threshold;
+  result.truncated = tokens.truncated;
+  result.token_count = tokens.count;
+}
+
+void slu_context::decode_intent_and_slots() {
   const uint32_t count = tokens.count - 2;  // without [CLS] and [SEP]
   const slu::Decision decision = decoder.run(encoder.intents(), encoder.slots() + model.tag_count, count);
   const uint16_t *tags = decoder.tags();
@@ -131,13 +147,9 @@ void slu_context::decode() {
     slots[found - 1].end = tokens.ends[t + 1];
     slots[found - 1].byte_end = tokens.byte_ends[t + 1];
   }
-  result.pinned = 0;
   result.intent = model.info.intents[decision.intent];
   result.intent_index = decision.intent;
   result.score = decision.score;
-  result.understood = static_cast<double>(decision.score) >= model.info.threshold;
-  result.truncated = tokens.truncated;
-  result.token_count = tokens.count;
   result.slot_count = found;
   result.slots = slots;
 }

@@ -7,6 +7,7 @@
 #else
 #include "encoder.h"
 #endif
+#include "label_decoder.h"
 #include "tokenizer.h"
 
 struct slu_context {
@@ -28,6 +29,8 @@ struct slu_context {
   slu::Tokenizer tokenizer;
   slu::Encoder encoder;
   slu::Decoder decoder;
+  slu::LabelDecoder label_decoder;
+  slu_label *labels;                           // [intent_count], of models of labels
   slu_slot *slots;                             // [max_tokens]
   slu::FlagBits flags;                         // [max_tokens], of models that take flags
   slu::LexiconLevel *lexicon = nullptr;        // what slu_context_change_lexicon says
@@ -40,6 +43,7 @@ struct slu_context {
   size_t own_bytes = 0;  // of this allocation
 
  private:
+  void decode_intent_and_slots();
   bool find_pin(slu::View text);
   void answer(const slu::Pin &pin, const slu::PinnedSlot *spans, slu::View text);
 };

@@ -85,8 +85,8 @@ void Encoder::layer(const Layer &layer, uint32_t count) {
 
 void Encoder::heads(uint32_t count) {
   const size_t hidden = model_.hidden_padded, tags = model_.slot.out_padded;
-  linear(model_.slot, hidden_, hidden, count, tag_rows_, tags);
-  for (uint32_t t = 0; t < count; ++t)
+  if (tags) linear(model_.slot, hidden_, hidden, count, tag_rows_, tags);
+  for (uint32_t t = 0; tags && t < count; ++t)
     copy_bytes(slots_ + size_t{t} * model_.tag_count, tag_rows_ + t * tags, model_.tag_count * sizeof(float));
   // The pooler reads [CLS] only.
   linear(model_.pooler, hidden_, hidden, 1, pooled_, hidden);

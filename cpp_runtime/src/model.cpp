@@ -3,6 +3,7 @@
 #include <new>
 
 #include "gguf.h"
+#include "label_sets.h"
 #include "names.h"
 #include "utf8.h"
 #include "weights.h"
@@ -36,6 +37,11 @@ enum KeyIndex {
   kName,
   kManifest,
   kNormalisation,
+  kHead,
+  kLabels,
+  kLabelParents,
+  kLabelRules,
+  kPairs,
   kKeyCount
 };
 
@@ -64,6 +70,7 @@ class Builder {
   const char **copy_names(Arena *arena, const Key &key, uint32_t count);
   char *copy_string(Arena *arena, View text);
   slu_status slot_sets(Arena *arena, slu_model *model);
+  bool has_labels() const { return info_.format_version == kHeadVersion; }
 
   const uint8_t *data_;
   size_t bytes_;
@@ -93,6 +100,11 @@ class Builder {
       {"general.name", ValueType::kString},
       {"ernie-slu.manifest", ValueType::kString},
       {"ernie-slu.normalisation", ValueType::kString},
+      {"ernie-slu.head", ValueType::kString},
+      {"ernie-slu.labels", ValueType::kArray, ValueType::kString},
+      {"ernie-slu.labels.parents", ValueType::kArray, ValueType::kInt32},
+      {"ernie-slu.labels.rules", ValueType::kArray, ValueType::kInt32},
+      {"ernie-slu.pairs", ValueType::kUint32},
   };
 };
 
@@ -117,17 +129,21 @@ slu_status Builder::read_header() {
   }
   if (!keys_[kFormat].found) return damaged("the key ernie-slu.format_version is missing");
   const auto version = keys_[kFormat].number<uint32_t>();
-  if (version != kFormatVersion && version != kNormalisingVersion) {
+  if (version < kFormatVersion || version > kHeadVersion) {
     message_ << "model format version " << uint64_t{version} << ", this library reads versions "
-             << uint64_t{kFormatVersion} << " and " << uint64_t{kNormalisingVersion}
-             << "; export the model again";
+             << uint64_t{kFormatVersion} << " to " << uint64_t{kHeadVersion} << "; export the model again";
     return SLU_ERROR_VERSION;
   }
   info_.format_version = version;
   const slu_status normalised = normalisation();
   if (normalised != SLU_OK) return normalised;
+  const slu_status status_of_head =
+      head_read({keys_[kHead], keys_[kLabels], keys_[kLabelParents], keys_[kLabelRules], keys_[kPairs]},
+                keys_[kIntents].found || keys_[kSlots].found || keys_[kFlags].found, &info_, message_);
+  if (status_of_head != SLU_OK) return status_of_head;
   for (int k = 0; k < kArchitecture; ++k)
-    if (!keys_[k].found && k != kFlags && k != kSlots && k != kSlotIndices)
+    if (!keys_[k].found && k != kFlags && k != kSlots && k != kSlotIndices &&
+        !(has_labels() && (k == kIntents || k == kSlotCounts)))
       return damaged("missing or of another type: the key", keys_[k].name);
   const slu_status status_of_inputs = inputs();
   if (status_of_inputs != SLU_OK) return status_of_inputs;
@@ -138,7 +154,7 @@ slu_status Builder::read_header() {
 
 slu_status Builder::normalisation() {
   const Key &key = keys_[kNormalisation];
-  if (key.found != (info_.format_version == kNormalisingVersion))
+  if (!has_labels() && key.found != (info_.format_version == kNormalisingVersion))
     return damaged("the format version does not agree with", key.name);
   info_.normalisation = "";
   if (!key.found) return SLU_OK;
@@ -205,7 +221,7 @@ slu_status Builder::read_sizes() {
     return damaged("the vocabulary has no usable size");
   info_.vocab_size = static_cast<uint32_t>(keys_[kTokens].count);
   hidden_padded_ = static_cast<uint32_t>(round_up(info_.hidden_size, kLanes));
-  slu_status status = names(kIntents, &info_.intent_count);
+  slu_status status = names(has_labels() ? kLabels : kIntents, &info_.intent_count);
   if (status == SLU_OK && keys_[kSlots].found) status = names(kSlots, &info_.slot_count);
   if (status != SLU_OK) return status;
   if (info_.uses_lexicon) info_.flag_count = 4 * info_.slot_count;
@@ -303,16 +319,18 @@ slu_status Builder::build(Arena *arena, slu_model *model) {
   const bool counting = model == nullptr;
   if (counting) model = &scratch;
   info_.name = copy_string(arena, string_of(keys_[kName]));
-  info_.intents = copy_names(arena, keys_[kIntents], info_.intent_count);
+  info_.intents = copy_names(arena, keys_[has_labels() ? kLabels : kIntents], info_.intent_count);
   info_.slots = copy_names(arena, keys_[kSlots], info_.slot_count);
-  slu_status status = slot_sets(arena, model);
+  slu_status status = has_labels()
+                          ? labels_read(keys_[kLabelParents], keys_[kLabelRules], arena, &info_, message_)
+                          : slot_sets(arena, model);
   model->layers = arena->take<Layer>(info_.layers);
   model->vocabulary.reserve(arena, info_.vocab_size);
   if (status == SLU_OK) status = lexicon_read(gguf_, &info_, arena, &model->lists.phrases, message_);
   if (status != SLU_OK || counting) return status;
   model->info = info_;
   model->epsilon = keys_[kEpsilon].number<float>();
-  model->tag_count = 2 * info_.slot_count + 1;
+  model->tag_count = has_labels() ? 0 : 2 * info_.slot_count + 1;
   model->hidden_padded = hidden_padded_;
   model->normalisation = *info_.normalisation ? Normalisation::kSpeech : Normalisation::kPlain;
   model->flag_words = (info_.flag_count + 63) / 64;

@@ -10,8 +10,8 @@
 
 namespace slu {
 
-// Version 2 is version 1 with a normalisation, which older libraries would leave out.
-constexpr uint32_t kFormatVersion = 1, kNormalisingVersion = 2;
+// Version 2 is version 1 with a normalisation, which older libraries would leave out; version 3 has another head.
+constexpr uint32_t kFormatVersion = 1, kNormalisingVersion = 2, kHeadVersion = 3;
 constexpr size_t kGroup = 4;  // inputs of one step of an int8 dot product
 
 // y[out] = x[in] * W + b. Weights lie in panels of 16 outputs, so that every kernel can read them in place:
@@ -73,8 +73,9 @@ struct slu_model {
   slu::Table flags;                 // [flag_count][hidden], of models that take flags
   size_t flag_words = 0;            // 64-bit words of a token's flags, 0 when there are none
   slu::Norm embedding_norm;
-  slu::Layer *layers = nullptr;  // [info.layers]
-  slu::Linear pooler, intent, slot;
+  slu::Layer *layers = nullptr;      // [info.layers]
+  slu::Linear pooler, intent, slot;  // `intent` is of the labels in models without intents
+  bool answers_labels() const { return info.label_rules != nullptr; }
   slu::SlotSet *slot_sets = nullptr;  // [slot_set_count]
   uint16_t *set_of_intent = nullptr;  // [intent_count] into slot_sets
   uint32_t slot_set_count = 0;

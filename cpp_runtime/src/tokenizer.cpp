@@ -4,10 +4,12 @@
 
 namespace slu {
 
-Tokenizer::Tokenizer(const Vocabulary &vocabulary, uint32_t max_tokens, Normalisation normalisation)
+Tokenizer::Tokenizer(const Vocabulary &vocabulary, uint32_t max_tokens, Normalisation normalisation,
+                     bool pairs)
     : vocabulary_(vocabulary),
       max_tokens_(max_tokens),
       normalisation_(normalisation),
+      pairs_(pairs),
       cls_(vocabulary.find(View("[CLS]"))),
       sep_(vocabulary.find(View("[SEP]"))),
       unknown_(vocabulary.find(View("[UNK]"))) {}
@@ -17,14 +19,35 @@ bool Tokenizer::run(View text, Tokens *tokens, size_t *bad) {
   tokens->truncated = false;
   const Position nowhere{};
   add_token(cls_, nowhere, nowhere, 0, 0, tokens);
+  uint32_t index = 0;
+  size_t first = pairs_ ? 0 : text.bytes;
+  while (first < text.bytes && text.data[first] != '\t') ++first;
+  if (!read(text, 0, first, &index, tokens, bad)) return false;
+  if (first < text.bytes) {
+    const uint32_t before = tokens->count;
+    const Position tab{index, index + 1, static_cast<uint32_t>(first), static_cast<uint32_t>(first) + 1, 0};
+    if (!tokens->truncated) add_token(sep_, tab, tab, 0, 0, tokens);
+    tokens->truncated |= tokens->count == before;
+    ++index;
+    if (!read(text, first + 1, text.bytes, &index, tokens, bad)) return false;
+  }
+  // finish_word leaves room for this one.
+  tokens->ids[tokens->count] = sep_;
+  tokens->starts[tokens->count] = tokens->ends[tokens->count] = 0;
+  tokens->byte_starts[tokens->count] = tokens->byte_ends[tokens->count] = 0;
+  ++tokens->count;
+  return true;
+}
+
+bool Tokenizer::read(View text, size_t from, size_t to, uint32_t *code_points, Tokens *tokens, size_t *bad) {
   const auto *data = reinterpret_cast<const uint8_t *>(text.data);
   Normaliser normaliser(normalisation_);
   CharClass previous = CharClass::kSpace;
-  uint32_t index = 0;
+  uint32_t index = *code_points;
   count_ = characters_ = 0;
-  for (size_t at = 0; at < text.bytes;) {
+  for (size_t at = from; at < to;) {
     uint32_t code;
-    const uint32_t bytes = utf8_decode(data + at, text.bytes - at, &code);
+    const uint32_t bytes = utf8_decode(data + at, to - at, &code);
     if (!bytes) {
       *bad = at;
       return false;
@@ -33,7 +56,7 @@ bool Tokenizer::run(View text, Tokens *tokens, size_t *bad) {
     at += bytes;
     if (tokens->truncated) continue;  // only to see that the rest is UTF-8
     Normalised character;
-    normaliser.read(code, data + at, text.bytes - at, &character);
+    normaliser.read(code, data + at, to - at, &character);
     const CharClass kind = character.kind;
     if (kind == CharClass::kDropped) continue;
     if (kind == CharClass::kCombining) {
@@ -49,11 +72,7 @@ bool Tokenizer::run(View text, Tokens *tokens, size_t *bad) {
     if (kind == CharClass::kSingle) finish_word(tokens);
   }
   if (characters_) finish_word(tokens);
-  // finish_word leaves room for this one.
-  tokens->ids[tokens->count] = sep_;
-  tokens->starts[tokens->count] = tokens->ends[tokens->count] = 0;
-  tokens->byte_starts[tokens->count] = tokens->byte_ends[tokens->count] = 0;
-  ++tokens->count;
+  *code_points = index;
   return true;
 }
 

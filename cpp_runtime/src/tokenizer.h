@@ -23,7 +23,9 @@ struct Tokens {
 
 class Tokenizer {
  public:
-  Tokenizer(const Vocabulary &vocabulary, uint32_t max_tokens, Normalisation normalisation);
+  // `pairs`: the first tab of a text separates two texts, and is a [SEP].
+  Tokenizer(const Vocabulary &vocabulary, uint32_t max_tokens, Normalisation normalisation,
+            bool pairs = false);
   // False when `text` is not UTF-8; *bad is then the offset of the first wrong byte.
   bool run(View text, Tokens *tokens, size_t *bad);
 
@@ -35,6 +37,8 @@ class Tokenizer {
     uint32_t end_in_word;
   };
 
+  // The tokens of bytes [from, to) of a text, which is a text of its own; *code_points are those before and after it.
+  bool read(View text, size_t from, size_t to, uint32_t *code_points, Tokens *tokens, size_t *bad);
   void add_character(const Normalised &character, Position position);
   // A combining mark at code point `at` of the text ends at `byte_end`.
   void add_combining(uint32_t at, uint32_t byte_end, Tokens *tokens);
@@ -46,6 +50,7 @@ class Tokenizer {
   const Vocabulary &vocabulary_;
   const uint32_t max_tokens_;
   const Normalisation normalisation_;
+  const bool pairs_;
   int32_t cls_, sep_, unknown_;
 
   // The word that is being read. A character has at least one normalised code point, so this is room enough.

@@ -12,15 +12,16 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from slu.corpus.label_sets import one_label
 from slu.corpus.labels import Labels
 from slu.errors import BundleError
 from slu.formats.contents import BYTES_OF, Contents, Port, Tensor
 from slu.formats.raw import GGUF, Damaged, damage_reported, map_file, not_a
-from slu.heads.table import DEFAULT
+from slu.heads.table import DEFAULT, HEADS
 
 VERSION = 3
 ARCHITECTURE = "ernie-slu"
-MODEL_VERSIONS = (1, 2)
+MODEL_VERSIONS = (1, 2, 3)
 """Values of ``ernie-slu.format_version``."""
 
 _STRING, _ARRAY = 8, 9
@@ -54,7 +55,7 @@ def read_gguf(path: Path) -> Contents:
     if architecture != ARCHITECTURE:
         raise BundleError(f"{path}: a GGUF file of another kind of model ({architecture}); {ARCHITECTURE} is expected")
     if version not in MODEL_VERSIONS:
-        known = " and ".join(map(str, MODEL_VERSIONS))
+        known = f"{', '.join(map(str, MODEL_VERSIONS[:-1]))} and {MODEL_VERSIONS[-1]}"
         raise BundleError(f"{path}: model format version {version}, this program reads {known}; export it again")
     with damage_reported(path, GGUF, data):
         alignment = keys.get("general.alignment", _DEFAULT_ALIGNMENT)
@@ -157,12 +158,21 @@ def _tensors(cursor: _Cursor, count: int, alignment: int, size: int) -> tuple[Te
 
 
 def _contents(keys: dict[str, Any], tensors: tuple[Tensor, ...]) -> Contents:
-    inputs, intents, slots = (_names(keys, f"{ARCHITECTURE}.{key}") for key in ("inputs", "intents", "slots"))
+    inputs, intents, slots, names = (
+        _names(keys, f"{ARCHITECTURE}.{key}") for key in ("inputs", "intents", "slots", "labels")
+    )
+    head = HEADS.get(keys.get(f"{ARCHITECTURE}.head", DEFAULT.name))
+    if head is None:
+        raise Damaged(f"its head is {keys[f'{ARCHITECTURE}.head']!r}, which is unknown to this program")
+    of_labels = not head.dialogues
     try:
-        labels = Labels(tuple(intents), tuple(slots), dict.fromkeys(intents, ()))
+        if of_labels:
+            labels = Labels.of_sets(tuple(names), one_label(len(names)))
+        else:
+            labels = Labels(tuple(intents), tuple(slots), dict.fromkeys(intents, ()))
     except ValueError as error:
         raise Damaged(f"its labels cannot be used: {error}") from None
-    shapes = zip(DEFAULT.logits, DEFAULT.logit_shapes(-1, labels))
+    shapes = zip(head.logits, head.logit_shapes(-1, labels))
     outputs = tuple(Port(name, "float32", shape) for name, shape in shapes)
     return Contents(
         format=f"GGUF, version {VERSION}; {ARCHITECTURE}, version {keys[f'{ARCHITECTURE}.format_version']}",
@@ -170,7 +180,7 @@ def _contents(keys: dict[str, Any], tensors: tuple[Tensor, ...]) -> Contents:
         tensors=tensors,
         inputs=tuple(Port(name, "int32", (-1,)) for name in inputs),
         outputs=outputs,
-        labels={"intents": intents, "slots": slots},
+        labels={"labels": names} if of_labels else {"intents": intents, "slots": slots},
         facts={"keys": keys},
     )
 

@@ -16,6 +16,7 @@ STRUCTS: dict[str, type[ctypes.Structure]] = {
     "slu_slot_set": api.SlotSet,
     "slu_info": api.Info,
     "slu_slot": api.SlotSpan,
+    "slu_label": api.Label,
     "slu_result": api.Result,
     "slu_tokens": api.Tokens,
     "slu_input": api.Input,

@@ -221,7 +221,7 @@ def malformed(data: bytes) -> list[dict[str, object]]:
         "GGUF of version 2": (4, struct.pack("<I", 2), VERSION),
         "2^63 tensors": (8, huge, FORMAT),
         "2^63 keys": (16, huge, FORMAT),
-        "a newer format": (after(f"{size}format_version"), struct.pack("<I", 3), VERSION),
+        "a newer format": (after(f"{size}format_version"), struct.pack("<I", 4), VERSION),
         "version 2 without a normalisation": (after(f"{size}format_version"), struct.pack("<I", 2), FORMAT),
         "another architecture": (after("general.architecture", 8), b"llama-big", FORMAT),
         "another tokenizer": (after("tokenizer.ggml.model", 8), b"ernie-somethi", FORMAT),

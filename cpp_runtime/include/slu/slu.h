@@ -1,4 +1,4 @@
-/* slu: text in, intent and slots out, on the device. The whole public interface of the native engine, plain
+/* slu: text in, intent and slots (or labels) out, on the device. The whole public interface of the native engine, plain
  * C.
  *
  *     slu_model *model;
@@ -32,7 +32,7 @@
 extern "C" {
 #endif
 
-#define SLU_VERSION "1.2.0"
+#define SLU_VERSION "1.3.0"
 
 typedef enum slu_status {
   SLU_OK = 0,
@@ -60,6 +60,10 @@ typedef struct slu_slot_set {
   const uint16_t *slots; /* [count] indices into slu_info.slots, ascending */
   uint32_t count;
 } slu_slot_set;
+
+/* Bits of slu_info.label_rules: what may be directly below a label in the tree, or below the text. */
+#define SLU_LABELS_OPTIONAL 1 /* no label at all */
+#define SLU_LABELS_SEVERAL 2  /* more than one */
 
 /* What a model says about itself. */
 typedef struct slu_info {
@@ -90,6 +94,17 @@ typedef struct slu_info {
   /* Since version 1.2 of the library: */
   const slu_slot_set *slots_of_intents; /* [intent_count] */
   const char *normalisation; /* what is done to a text before its tokens: "speech-1", or "" for nothing */
+  /* Since version 1.3: */
+  const char *head; /* what the model answers: "joint", intent and slots; "sequence", one label of the text;
+                       "labels", any number of them, perhaps in a tree. Without intents, `intents` and intent_count
+                       are the labels, and there are no slots. */
+  const int32_t
+      *label_parents; /* [intent_count]: index of the label above in the tree, -1 for none; always below
+                                   its own index. NULL for "joint" */
+  const uint8_t
+      *label_rules; /* [intent_count + 1]: of the text, then of every label: bits of what may be directly
+                                   below it. NULL for "joint" */
+  uint32_t pairs;   /* 1: the model reads pairs of texts: the first tab of a text separates them */
 } slu_info;
 
 /* One slot: text[byte_start, byte_end) is its value. */
@@ -102,6 +117,13 @@ typedef struct slu_slot {
   uint32_t byte_end;
 } slu_slot;
 
+/* One label of a text, since version 1.3. */
+typedef struct slu_label {
+  const char *name;
+  uint32_t index; /* into slu_info.intents */
+  float score;    /* probability that the text has it, 0..1 */
+} slu_label;
+
 typedef struct slu_result {
   const char *intent;
   uint32_t intent_index; /* into slu_info.intents */
@@ -113,6 +135,9 @@ typedef struct slu_result {
   const slu_slot *slots; /* [slot_count], in the order of the text */
   uint32_t
       pinned; /* 1: slu_model_change_pins or slu_context_change_pins said so, nothing was computed; since 1.2 */
+  /* Since version 1.3: of models without intents. `intent` is "" there, `score` is that of all labels together. */
+  uint32_t label_count;
+  const slu_label *labels; /* [label_count], ascending by index */
 } slu_result;
 
 /* Token i stands for code points [starts[i], ends[i]) of the text; both are 0 for [CLS] and [SEP]. */
@@ -137,9 +162,9 @@ typedef struct slu_input {
  * input. */
 typedef struct slu_logits {
   uint32_t intent_count;
-  uint32_t tag_count;
+  uint32_t tag_count; /* 0 for models without slots */
   uint32_t token_count;
-  const float *intents; /* [intent_count] */
+  const float *intents; /* [intent_count]: of the intents, or of the labels */
   const float *slots;   /* [token_count][tag_count] */
 } slu_logits;
 
@@ -214,7 +239,7 @@ SLU_API slu_status slu_context_change_lexicon(slu_context *context, slu_lexicon_
 SLU_API slu_status slu_context_change_lexicon_file(slu_context *context, slu_lexicon_change change,
                                                    const char *slot, const char *path, slu_error *error);
 
-/* Pinned phrases: texts whose answer the program gives. The whole text is compared as a phrase of a lexicon is. The
+/* Pinned phrases, of models of intents and slots: texts whose answer the program gives. The whole text is compared as a phrase of a lexicon is. The
  * network is not asked: `score` is 1, `understood` and `pinned` are 1, `token_count` is 0. What is said for a context
  * counts before what is said for the model, and the later call before the earlier one. While none is pinned, they
  * cost nothing.

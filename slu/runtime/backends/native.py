@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from weakref import finalize
 
+from slu.corpus.label_sets import LabelSets
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot
 from slu.errors import BundleError, ConfigError, SluError
-from slu.heads.table import DEFAULT
+from slu.heads.head import ScoredLabel
+from slu.heads.table import HEADS
 from slu.inputs.flags import FIRST_TURN, FlagColumns
 from slu.runtime.backends import native_api as api
 from slu.runtime.backends.native_api import utf8
@@ -60,7 +62,7 @@ class NativeBackend:
         uses = (len(labels.slots), info.uses_lexicon), (len(labels.intents), info.uses_previous_intent)
         self.columns = FlagColumns(*(count if used else 0 for count, used in uses))
         self.lexicon = NativeLexicon(self._model.change, self._model.change_file) if info.uses_lexicon else None
-        self.head = DEFAULT  # the only one that the engine decodes
+        self.head = HEADS[info.head.decode()]
         self.pins = NativePins(labels, self._model.change_pins, self._model.change_pins_file)
         self.kernel = kernel or info.kernel.decode()
         with self.context():  # so that an unknown kernel is reported now
@@ -92,7 +94,6 @@ class NativeBackend:
         shape = (*ids.shape, self.columns.count)
         if flags is not None and flags.shape != shape:
             raise ConfigError(f"flags have shape {list(flags.shape)}; they must have {list(shape)}")
-
         count, length = ids.shape
         outputs = tuple(np.empty((count, *shape), np.float32) for shape in self.head.logit_shapes(length, self.labels))
         with self.context() as context:
@@ -100,7 +101,7 @@ class NativeBackend:
                 given = None if flags is None else np.ascontiguousarray(flags[row], np.float32)
                 pointer = None if given is None else given.ctypes.data_as(POINTER(ctypes.c_float))
                 logits = context.run(sequence.ctypes.data_as(POINTER(ctypes.c_int32)), length, pointer)
-                for output, found in zip(outputs, (logits.intents, logits.slots)):
+                for output, found in zip(outputs, (logits.intents, logits.slots)):  # those that there are
                     output[row] = np.ctypeslib.as_array(found, output.shape[1:])
         return outputs
 
@@ -264,6 +265,8 @@ class NativeParser:
             is_first = number == self.columns.first_turn
             context.set_previous_intent(api.UNKNOWN_TURN if number is None else api.FIRST_TURN if is_first else number)
         result = context.parse(utf8(text))
+        if not self.head.dialogues:
+            return self._labels_of(text, result)
         names = self.labels.slots
         slots = tuple(
             Slot(names[span.index], text[span.start : span.end], span.start, span.end)
@@ -272,6 +275,13 @@ class NativeParser:
         intent, score = self.labels.intents[result.intent_index], result.score
         understood, truncated, pinned = score >= self.threshold, bool(result.truncated), bool(result.pinned)
         return ParseResult(text, intent, score, understood, slots, truncated, pinned)
+
+    def _labels_of(self, text: str, result: api.Result) -> ParseResult:
+        """The answer of a model of labels."""
+        names = self.labels.intents
+        found = tuple(ScoredLabel(names[one.index], one.score) for one in result.labels[: result.label_count])
+        understood = result.score >= self.threshold
+        return ParseResult(text, "", result.score, understood, (), bool(result.truncated), labels=found)
 
 
 class NativeSession:
@@ -343,6 +353,10 @@ def load_native(path: str | Path, threads: int = 1) -> NativeParser:
 
 def _labels(info: api.Info, path: Path) -> Labels:
     intents = tuple(info.intents[i].decode() for i in range(info.intent_count))
+    if info.label_parents:
+        rules = info.label_rules[: len(intents) + 1]
+        optional, several = (tuple(bool(rule & bit) for rule in rules) for bit in (api.OPTIONAL, api.SEVERAL))
+        return Labels.of_sets(intents, LabelSets(tuple(info.label_parents[: len(intents)]), optional, several))
     slots = tuple(info.slots[i].decode() for i in range(info.slot_count))
     sets = info.slots_of_intents[: info.intent_count]
     try:

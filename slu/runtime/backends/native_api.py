@@ -14,6 +14,7 @@ from ctypes import (
     c_int,
     c_int32,
     c_size_t,
+    c_uint8,
     c_uint16,
     c_uint32,
     c_uint64,
@@ -28,13 +29,15 @@ LIBRARY = Path("slu/lib/libslu.so")
 """Where `pip install` puts the library, below the directory that it installs into."""
 VARIABLE = "SLU_LIBRARY"
 """Environment variable that names another library, such as one built with sanitizers."""
-API_VERSION = (1, 2)
+API_VERSION = (1, 3)
 """Version of the API that these declarations fit. The second number of a library may be higher."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 OK, _, FILE, FORMAT, VERSION, MEMORY, _, KERNEL = range(8)
 """Values of ``slu_status`` that are distinguished here."""
+OPTIONAL, SEVERAL = 1, 2
+"""``SLU_LABELS_OPTIONAL`` and ``SLU_LABELS_SEVERAL``"""
 FIRST_TURN, UNKNOWN_TURN = -1, -2
 """``SLU_TURN_FIRST`` and ``SLU_TURN_UNKNOWN``"""
 
@@ -70,6 +73,10 @@ class Info(ctypes.Structure):
         *((name, c_uint32) for name in ("flag_count", "uses_lexicon", "lexicon_entries", "uses_previous_intent")),
         ("slots_of_intents", POINTER(SlotSet)),
         ("normalisation", c_char_p),
+        ("head", c_char_p),
+        ("label_parents", POINTER(c_int32)),
+        ("label_rules", POINTER(c_uint8)),
+        ("pairs", c_uint32),
     )
 
 
@@ -82,6 +89,12 @@ class SlotSpan(ctypes.Structure):
     )
 
 
+class Label(ctypes.Structure):
+    """``slu_label``"""
+
+    _fields_ = (("name", c_char_p), ("index", c_uint32), ("score", c_float))
+
+
 class Result(ctypes.Structure):
     """``slu_result``"""
 
@@ -92,6 +105,8 @@ class Result(ctypes.Structure):
         *((name, c_uint32) for name in ("understood", "truncated", "token_count", "slot_count")),
         ("slots", POINTER(SlotSpan)),
         ("pinned", c_uint32),
+        ("label_count", c_uint32),
+        ("labels", POINTER(Label)),
     )
 
 
