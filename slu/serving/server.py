@@ -1,0 +1,199 @@
+"""One worker: uvicorn, with limits for connections and clients that it does not have, and an end that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import signal
+import socket
+import sys
+import termios
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from slu.serving.app import Guard, make_app
+from slu.serving.service import Service
+from slu.serving.settings import Settings
+
+MAX_HEAD = 32 << 10
+"""Bytes of the head of a request."""
+_REFUSALS = {
+    status: f"HTTP/1.1 {status} {name}\r\ncontent-length: 0\r\n{more}connection: close\r\n\r\n".encode()
+    for status, name, more in (
+        (408, "Request Timeout", ""),
+        (431, "Request Header Fields Too Large", ""),
+        (503, "Service Unavailable", "retry-after: 1\r\n"),
+    )
+}
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's, which waits for ever for the rest of a request, and keeps heads of any size."""
+
+    largest_body = 0
+    most_connections = 0
+    _in_head = True
+    _received = 0
+    _reading_since: float | None = None
+    _since = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._since = self._reading_since = self.loop.time()
+        if len(self.connections) > self.most_connections:
+            self._refuse(503)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        if self._in_head and self._received > MAX_HEAD:
+            self._refuse(431)
+        elif self._received > MAX_HEAD + 4 * self.largest_body:  # of a body that was refused already
+            self.transport.abort()
+        else:
+            super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head, self._received = True, 0
+        self._reading_since = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._in_head = False
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._in_head, self._received = True, 0
+        self._reading_since = None
+        self._since = self.loop.time()
+
+    def send_400_response(self, msg: str) -> None:
+        if self._answering and not self.cycle.more_body:
+            # What follows a good request is not HTTP: that one is answered all the same.
+            self.cycle.keep_alive = False
+            self.flow.pause_reading()
+        else:
+            super().send_400_response(msg)
+
+    def shutdown(self) -> None:
+        # A request that has come, or begun to, is answered; its answer closes the connection.
+        if not self._answering and (self._received or _unread(self.transport)):
+            return
+        super().shutdown()
+
+    def look(self, now: float, timeout: float, keep_alive: float) -> None:
+        """Close the connection if its client is too slow, or has not come back."""
+        if self._reading_since is not None and now - self._reading_since > timeout:
+            if self._answering and self.cycle.response_started:
+                self.transport.abort()
+            elif self._received or self._answering:
+                self._refuse(408)
+            else:
+                self.transport.close()
+        elif self.flow.write_paused:
+            if now - self._since > timeout:
+                self.transport.abort()
+        elif not self._answering and self._reading_since is None and now - self._since > keep_alive:
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._since = self.loop.time()
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _refuse(self, status: int) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(_REFUSALS[status])
+            self.transport.close()
+
+
+def _unread(transport: asyncio.Transport) -> bool:
+    """Whether bytes have come that were not read yet."""
+    count = array("i", [0])
+    try:
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, count)
+    except (OSError, ValueError, AttributeError):
+        return False
+    return count[0] > 0
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, which ends in three steps: answers ask to close, listening ends, what is accepted is answered."""
+
+    def __init__(self, config: uvicorn.Config, service: Service):
+        super().__init__(config)
+        self._service = service
+        self._looking: asyncio.Task[None] | None = None
+
+    async def on_tick(self, counter: int) -> bool:
+        settings = self._service.settings
+        if counter % 10 == 0:
+            self._service.tick(len(self.server_state.connections))
+            self._close_slow_ones()
+        if counter % max(1, round((settings.watch or 1.0) * 10)) == 0 and (
+            self._looking is None or self._looking.done()
+        ):
+            self._looking = asyncio.get_running_loop().create_task(self._service.look_around())
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._service.stopping = True
+        for _ in range(round(self._service.settings.drain * 10)):
+            await asyncio.sleep(0.1)
+            self._close_slow_ones()
+        slow = asyncio.get_running_loop().create_task(self._keep_closing())
+        await super().shutdown(sockets)
+        slow.cancel()
+        self._service.close()
+
+    async def _keep_closing(self) -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            self._close_slow_ones()
+            self._service.tick(len(self.server_state.connections))
+
+    def _close_slow_ones(self) -> None:
+        settings, now = self._service.settings, asyncio.get_running_loop().time()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Connection):
+                connection.look(now, settings.timeout, settings.keep_alive)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def run_worker(settings: Settings, listener: socket.socket, store: Path) -> None:
+    """Serve on a listening socket until SIGTERM or SIGINT; raise a `SluError` if a model cannot be opened."""
+    # A thread that comes back from the engine should not wait for as long as seventy texts take.
+    sys.setswitchinterval(2e-4)
+    uvloop.run(_serve(settings, listener, store))
+
+
+async def _serve(settings: Settings, listener: socket.socket, store: Path) -> None:
+    service = Service(settings, store)
+    app: Any = Guard(make_app(service), service)
+    kind = type("LimitedConnection", (Connection,), {
+        "largest_body": settings.max_body, "most_connections": settings.connections,
+    })  # fmt: skip
+    config = uvicorn.Config(
+        app, http=kind, loop="none", lifespan="off", ws="none", log_config=None, access_log=False,
+        server_header=False, proxy_headers=False, timeout_keep_alive=max(1, round(settings.keep_alive)),
+        timeout_graceful_shutdown=max(1, round(2 * settings.timeout)), backlog=2048,
+    )  # fmt: skip
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    await Server(config, service).serve(sockets=[listener])
