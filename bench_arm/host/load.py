@@ -74,7 +74,7 @@ class Load:
         self._host, self._port, self._most = host, port, connections
         self._next = 0
         self._idle: list[_Client] = []
-        self._open = 0
+        self._open = self._waiting = 0
         self._tasks: set[asyncio.Future[None]] = set()
         self.rate = 0.0
 
@@ -102,7 +102,10 @@ class Load:
                 client.close()
             self._idle.clear()
             await asyncio.sleep(0.01)
-        self.outcome.lost += self._open  # no answer in 15 seconds
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.outcome.lost += self._waiting  # no answer in 15 seconds
         return self.outcome
 
     async def connect(self) -> None:
@@ -135,12 +138,18 @@ class Load:
 
     def send(self, client: _Client) -> None:
         number, self._next = self._next, (self._next + 1) % len(self.requests)
+        self._waiting += 1
         client.send(number, self.requests[number])
+
+    def answered(self) -> None:
+        """A request has its answer."""
+        self._waiting -= 1
 
     def closed(self, client: _Client, waiting: bool) -> None:
         """A connection has ended."""
         self._open -= 1
         self.outcome.lost += waiting
+        self._waiting -= waiting
         if client in self._idle:
             self._idle.remove(client)
         if not self.stopping:
@@ -180,6 +189,7 @@ class _Client(asyncio.Protocol):
         load, number, status = self._load, self._number, int(head[9:12])
         if number is None:  # an answer to nothing, as when the server is full
             return
+        load.answered()
         load.outcome.seconds[status].append(self._loop.time() - self._sent)
         problem = load.check(number, status, body)
         if problem:

@@ -11,7 +11,7 @@ import socket
 import sys
 import termios
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,10 @@ from slu.serving.settings import Settings
 
 MAX_HEAD = 32 << 10
 """Bytes of the head of a request."""
+GRACE = 0.25
+"""Seconds without a request after which a connection is closed at the end."""
+_HEADER = 32
+"""Bytes that a header counts beside its name and value: it takes more memory than these."""
 _REFUSALS = {
     status: f"HTTP/1.1 {status} {name}\r\ncontent-length: 0\r\n{more}connection: close\r\n\r\n".encode()
     for status, name, more in (
@@ -40,42 +44,50 @@ class Connection(HttpToolsProtocol):
 
     largest_body = 0
     most_connections = 0
+    _in_request = False
     _in_head = True
-    _received = 0
-    _reading_since: float | None = None
-    _since = 0.0
+    _head = _received = 0  # bytes of this request
+    _since = 0.0  # when what it waits for began
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._since = self._reading_since = self.loop.time()
+        self._since = self.loop.time()
         if len(self.connections) > self.most_connections:
             self._refuse(503)
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
-        if self._in_head and self._received > MAX_HEAD:
+        super().data_received(data)
+        if self._in_head and max(self._received, self._head) > MAX_HEAD:
             self._refuse(431)
         elif self._received > MAX_HEAD + 4 * self.largest_body:  # of a body that was refused already
             self.transport.abort()
-        else:
-            super().data_received(data)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._received = True, 0
-        self._reading_since = self.loop.time()
+        self._in_request, self._in_head = True, True
+        self._head = self._received = 0
+        self._since = self.loop.time()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head += len(name) + len(value) + _HEADER
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        super().on_headers_complete()
         self._in_head = False
+        if self._head > MAX_HEAD:
+            self._refuse(431)
+        else:
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._in_head, self._received = True, 0
-        self._reading_since = None
+        self._in_request, self._in_head, self._received = False, True, 0
         self._since = self.loop.time()
 
     def send_400_response(self, msg: str) -> None:
+        if self.transport.is_closing():
+            return
         if self._answering and not self.cycle.more_body:
             # What follows a good request is not HTTP: that one is answered all the same.
             self.cycle.keep_alive = False
@@ -83,30 +95,29 @@ class Connection(HttpToolsProtocol):
         else:
             super().send_400_response(msg)
 
-    def shutdown(self) -> None:
-        # A request that has come, or begun to, is answered; its answer closes the connection.
-        if not self._answering and (self._received or _unread(self.transport)):
-            return
-        super().shutdown()
-
-    def look(self, now: float, timeout: float, keep_alive: float) -> None:
-        """Close the connection if its client is too slow, or has not come back."""
-        if self._reading_since is not None and now - self._reading_since > timeout:
-            if self._answering and self.cycle.response_started:
-                self.transport.abort()
-            elif self._received or self._answering:
-                self._refuse(408)
-            else:
-                self.transport.close()
-        elif self.flow.write_paused:
-            if now - self._since > timeout:
-                self.transport.abort()
-        elif not self._answering and self._reading_since is None and now - self._since > keep_alive:
-            self.transport.close()
-
     def pause_writing(self) -> None:
         super().pause_writing()
         self._since = self.loop.time()
+
+    def shutdown(self) -> None:
+        # A request that has come, or begun to, is answered; its answer closes the connection. So is that of a client
+        # that has just connected. `look` closes the others.
+        if self._answering:
+            super().shutdown()
+
+    def look(self, timeout: float, keep_alive: float) -> None:
+        """Close the connection if its client is too slow, or has not come back."""
+        quiet = self.loop.time() - self._since
+        if self._in_request:
+            if quiet > timeout and self._answering and self.cycle.response_started:
+                self.transport.abort()
+            elif quiet > timeout:
+                self._refuse(408)
+        elif self._answering:
+            if self.flow.write_paused and quiet > timeout:
+                self.transport.abort()
+        elif quiet > min(keep_alive, timeout if self.cycle is None else keep_alive) and not _unread(self.transport):
+            self.transport.close()
 
     @property
     def _answering(self) -> bool:
@@ -152,22 +163,25 @@ class Server(uvicorn.Server):
         for _ in range(round(self._service.settings.drain * 10)):
             await asyncio.sleep(0.1)
             self._close_slow_ones()
-        slow = asyncio.get_running_loop().create_task(self._keep_closing())
+        for listener in sockets or []:
+            listener.listen(0)  # nobody new is connected, and who is waiting is taken
+        await asyncio.sleep(0.05)
+        closing = asyncio.get_running_loop().create_task(self._keep_closing())
         await super().shutdown(sockets)
-        slow.cancel()
+        closing.cancel()
         self._service.close()
 
     async def _keep_closing(self) -> None:
         while True:
-            await asyncio.sleep(0.5)
-            self._close_slow_ones()
+            self._close_slow_ones(GRACE)
             self._service.tick(len(self.server_state.connections))
+            await asyncio.sleep(0.05)
 
-    def _close_slow_ones(self) -> None:
-        settings, now = self._service.settings, asyncio.get_running_loop().time()
+    def _close_slow_ones(self, keep_alive: float | None = None) -> None:
+        settings = self._service.settings
         for connection in list(self.server_state.connections):
             if isinstance(connection, Connection):
-                connection.look(now, settings.timeout, settings.keep_alive)
+                connection.look(settings.timeout, settings.keep_alive if keep_alive is None else keep_alive)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -177,15 +191,21 @@ class Server(uvicorn.Server):
         yield
 
 
-def run_worker(settings: Settings, listener: socket.socket, store: Path) -> None:
-    """Serve on a listening socket until SIGTERM or SIGINT; raise a `SluError` if a model cannot be opened."""
+def run_worker(
+    settings: Settings, listener: socket.socket, store: Path, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve on a listening socket until SIGTERM or SIGINT; raise a `SluError` if a model cannot be opened.
+
+    ``ready`` is called when all are open.
+    """
     # A thread that comes back from the engine should not wait for as long as seventy texts take.
     sys.setswitchinterval(2e-4)
-    uvloop.run(_serve(settings, listener, store))
+    uvloop.run(_serve(settings, listener, store, ready))
 
 
-async def _serve(settings: Settings, listener: socket.socket, store: Path) -> None:
+async def _serve(settings: Settings, listener: socket.socket, store: Path, ready: Callable[[], None]) -> None:
     service = Service(settings, store)
+    ready()
     app: Any = Guard(make_app(service), service)
     kind = type("LimitedConnection", (Connection,), {
         "largest_body": settings.max_body, "most_connections": settings.connections,

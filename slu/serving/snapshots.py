@@ -42,8 +42,8 @@ def snapshot(source: Source, store: Path) -> tuple[Source, str]:
     made = Path(tempfile.mkdtemp(prefix=".copy-", dir=store))
     try:
         total = hashlib.sha256()
+        (made / "model").mkdir()
         for name, path in _files(source):
-            (made / name).parent.mkdir(exist_ok=True)
             total.update(f"{name}\0{_copy(path, made / name)}\n".encode("utf-8", "surrogateescape"))
         if before is None or signature(source) != before:
             raise BundleError(f"{source.path}: is missing or being written")

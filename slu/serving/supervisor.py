@@ -46,8 +46,7 @@ def serve(settings: Settings) -> int:
         if settings.workers == 1:
             from slu.serving.server import run_worker
 
-            _say_started(address, settings)
-            run_worker(settings, listener, store)
+            run_worker(settings, listener, store, lambda: _say_started(address, settings))
             return 0
         return _supervise(settings, listener, store, address)
     finally:
