@@ -316,7 +316,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="of the overload; of each throughput a tenth of it")
     parser.add_argument("--rounds", type=int, default=3, help="of the throughput")
     parser.add_argument("--swaps", type=int, default=100)
-    parser.add_argument("--connections", type=int, default=64, help="of the overload")
+    parser.add_argument("--connections", type=int, default=256, help="of the overload")
     parser.add_argument("--json", metavar="FILE", type=Path)
     args = parser.parse_args()
     result: dict[str, Any] = {

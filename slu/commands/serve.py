@@ -48,6 +48,10 @@ def _add_load_arguments(parser: argparse.ArgumentParser) -> None:
     add("workers", int, "N", "processes")
     add("threads", int, "N", "threads of each process that parse, for each model")
     add("queue", int, "N", "texts of a model that may wait in a process; beyond, the answer is 503 at once")
+    parser.add_argument(
+        "--wait", type=float, metavar="MS", help="milliseconds in which the texts before a request must be answered, "
+        "or it is refused (default: 12 for the engine, 2000 for other backends)",
+    )  # fmt: skip
     add("max-texts", int, "N", "texts of a request")
     add("max-body", int, "BYTES", "size of a request")
     add("connections", int, "N", "open connections of a process")
@@ -84,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
     names += ("keep_alive", "drain", "watch", "token_file", "log_requests", "log_texts")  # type: ignore[assignment]
     settings = Settings(
         sources=tuple(_sources(args)), run=args.run_dir, window=None if args.window is None else args.window / 1000,
+        wait=None if args.wait is None else args.wait / 1000,
         **{name: getattr(args, name) for name in names},
     )  # fmt: skip
     return serve(settings)

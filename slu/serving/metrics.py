@@ -43,6 +43,7 @@ class Metrics:
         self.connections = Gauge("slu_connections", "Open connections", multiprocess_mode="livesum", registry=own)
         self.reloads = Counter("slu_reloads", "Models replaced and refused", ["model", "result"], registry=own)
         self.parsed: dict[str, int] = {}
+        self.unread = 0
         self._counts: dict[tuple[str, int], int] = {}
         self._times = {endpoint: self.seconds.labels(endpoint) for endpoint in (*ENDPOINTS, OTHER)}
 
@@ -52,9 +53,17 @@ class Metrics:
         self._counts[endpoint, status] = self._counts.get((endpoint, status), 0) + 1
         self._times[endpoint].observe(seconds)
 
+    def refuse(self, endpoint: str) -> None:
+        """Note a request that was refused for want of room, without reading it."""
+        self._counts[endpoint, 503] = self._counts.get((endpoint, 503), 0) + 1
+        self.unread += 1
+
     def flush(self) -> None:
         """Write what was counted since the last call: done once a second, it costs a request nothing."""
         counts, self._counts = self._counts, {}
+        if self.unread:
+            self.refused.labels("queue").inc(self.unread)
+            self.unread = 0
         for (endpoint, status), count in counts.items():
             self.requests.labels(endpoint, str(status)).inc(count)
         for model, count in self.parsed.items():

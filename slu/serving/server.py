@@ -20,6 +20,7 @@ import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from slu.serving.app import Guard, make_app
+from slu.serving.routes import Refused
 from slu.serving.service import Service
 from slu.serving.settings import Settings
 
@@ -38,13 +39,19 @@ _REFUSALS = {
     )
 }
 
+_FULL = Refused(503, "too many requests wait; come again").reply()
+FULL = b"".join(
+    [b"HTTP/1.1 503 Service Unavailable\r\n", *(b"%s: %s\r\n" % one for one in _FULL.headers()), b"\r\n", _FULL.body]
+)
+"""An answer to a request that is refused unread."""
+
 
 class Connection(HttpToolsProtocol):
     """uvicorn's, which waits for ever for the rest of a request, and keeps heads of any size."""
 
-    largest_body = 0
-    most_connections = 0
+    service: Service
     _in_request = False
+    _refusing = False  # the request is refused already; what comes of it is thrown away
     _in_head = True
     _head = _received = 0  # bytes of this request
     _since = 0.0  # when what it waits for began
@@ -52,7 +59,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._since = self.loop.time()
-        if len(self.connections) > self.most_connections:
+        if len(self.connections) > self.service.settings.connections:
             self._refuse(503)
 
     def data_received(self, data: bytes) -> None:
@@ -60,7 +67,7 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head and max(self._received, self._head) > MAX_HEAD:
             self._refuse(431)
-        elif self._received > MAX_HEAD + 4 * self.largest_body:  # of a body that was refused already
+        elif self._received > MAX_HEAD + 4 * self.service.largest_body:  # of a body that was refused already
             self.transport.abort()
 
     def on_message_begin(self) -> None:
@@ -77,11 +84,23 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         if self._head > MAX_HEAD:
             self._refuse(431)
+        elif self._is_too_much():
+            self._refusing = True
+            self.transport.write(FULL)
+            self.service.refused_unread(self.url)
         else:
             super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        if not self._refusing:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
-        super().on_message_complete()
+        if not self._refusing:
+            super().on_message_complete()
+        elif not self.parser.should_keep_alive():
+            self.transport.close()
+        self._refusing = False
         self._in_request, self._in_head, self._received = False, True, 0
         self._since = self.loop.time()
 
@@ -118,6 +137,18 @@ class Connection(HttpToolsProtocol):
                 self.transport.abort()
         elif quiet > min(keep_alive, timeout if self.cycle is None else keep_alive) and not _unread(self.transport):
             self.transport.close()
+
+    def _is_too_much(self) -> bool:
+        """Whether to refuse a request before it is anything but a head: a tenth of the work of doing it later."""
+        service = self.service
+        return (
+            self.url in service.full_paths
+            and not service.has_room()
+            and self.parser.get_method() == b"POST"
+            and not self._answering
+            and not self.expect_100_continue
+            and not service.stopping
+        )
 
     @property
     def _answering(self) -> bool:
@@ -163,13 +194,36 @@ class Server(uvicorn.Server):
         for _ in range(round(self._service.settings.drain * 10)):
             await asyncio.sleep(0.1)
             self._close_slow_ones()
-        for listener in sockets or []:
-            listener.listen(0)  # nobody new is connected, and who is waiting is taken
-        await asyncio.sleep(0.05)
+        await self._stop_listening(sockets or [])
         closing = asyncio.get_running_loop().create_task(self._keep_closing())
-        await super().shutdown(sockets)
+        await super().shutdown()
         closing.cancel()
         self._service.close()
+
+    async def _stop_listening(self, listeners: list[socket.socket]) -> None:
+        """Take all who are connected, and nobody else: libuv takes one at a time, and the rest would be lost."""
+        loop, taken = asyncio.get_running_loop(), []
+        for listener in listeners:
+            listener.listen(0)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    taken.append(listener.accept()[0])
+        for server in self.servers:
+            server.close()
+        for listener in listeners:
+            listener.close()
+        for connection in taken:
+            connection.setblocking(False)
+            with contextlib.suppress(OSError):
+                await loop.connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> asyncio.Protocol:
+        make: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state,
+            _loop=asyncio.get_running_loop(),
+        )  # fmt: skip
+        return made
 
     async def _keep_closing(self) -> None:
         while True:
@@ -207,9 +261,7 @@ async def _serve(settings: Settings, listener: socket.socket, store: Path, ready
     service = Service(settings, store)
     ready()
     app: Any = Guard(make_app(service), service)
-    kind = type("LimitedConnection", (Connection,), {
-        "largest_body": settings.max_body, "most_connections": settings.connections,
-    })  # fmt: skip
+    kind = type("ServiceConnection", (Connection,), {"service": service})
     config = uvicorn.Config(
         app, http=kind, loop="none", lifespan="off", ws="none", log_config=None, access_log=False,
         server_header=False, proxy_headers=False, timeout_keep_alive=max(1, round(settings.keep_alive)),

@@ -12,7 +12,7 @@ from typing import Any
 
 from slu.errors import ConfigError, SluError
 from slu.serving.answers import Answers, check
-from slu.serving.metrics import Metrics
+from slu.serving.metrics import ENDPOINTS, Metrics
 from slu.serving.models import Model, Models
 from slu.serving.request import Request, Unfit
 from slu.serving.routes import Refused
@@ -20,6 +20,10 @@ from slu.serving.sessions import Sessions
 from slu.serving.settings import Settings
 from slu.serving.work import Job, Late, WorkQueue
 
+WAIT = 0.012
+"""Seconds that a request may have to wait for the engine."""
+WAIT_SLOW = 2.0
+"""The same for other backends."""
 WINDOW = 0.002
 """Seconds in which texts are collected for a backend that is faster with many at once."""
 STUCK = 60.0
@@ -31,8 +35,9 @@ log = logging.getLogger("slu.serve")
 class Service:
     """What the endpoints use. Made in the event loop of its process.
 
-    ``store``: directory of the server's own files, common to its workers. ``reading``: bytes of bodies that are held.
-    ``stopping``: whether clients are asked to close their connections.
+    ``store``: directory of the server's own files, common to its workers. ``full_paths``: those of requests that are
+    for the queues. ``reading``: bytes of bodies that are held. ``stopping``: whether clients are asked to close their
+    connections.
     """
 
     def __init__(self, settings: Settings, store: Path):
@@ -41,12 +46,14 @@ class Service:
         self.models = Models(settings.sources, store, log.warning)
         self.reading, self.largest_body = 0, settings.max_body
         self.stopping = False
+        self.full_paths = frozenset(path.encode() for path in ENDPOINTS[:2])
         self._tokens, self._tokens_seen = read_tokens(settings.token_file), _changed(settings.token_file)
         answers = Answers(Sessions(store / "sessions"))
         self.queues: dict[str, WorkQueue] = {}
         for model in self.models:
             window = settings.window if settings.window is not None else WINDOW if model.batches else 0.0
-            self.queues[model.name] = WorkQueue(answers, settings.queue, settings.threads, window, model.batches)
+            wait = settings.wait if settings.wait is not None else WAIT_SLOW if model.batches else WAIT
+            self.queues[model.name] = WorkQueue(answers, settings.queue, settings.threads, window, model.batches, wait)
         self.metrics.parsed = dict.fromkeys(self.queues, 0)
         self._reloader = ThreadPoolExecutor(1, "reload")
         self._reload_marks = {name: _changed(self._mark(name)) for name in self.queues}
@@ -61,12 +68,18 @@ class Service:
         right = [hmac.compare_digest(token.strip(), one) for one in self._tokens]
         return any(right) and kind.lower() == b"bearer"
 
+    def has_room(self) -> bool:
+        """Whether any queue has room for one more text; if not, nothing is gained by reading a request."""
+        return any(queue.has_room(1) for queue in self.queues.values())
+
     def require_room(self) -> None:
-        """Raise `Refused` if no queue has room for one more text: nothing is gained by reading the request."""
-        for queue in self.queues.values():
-            if queue.has_room(1):
-                return
-        self._full()
+        """Raise `Refused` if there is none."""
+        if not self.has_room():
+            self._full()
+
+    def refused_unread(self, path: bytes) -> None:
+        """Count a request that was refused at its head."""
+        self.metrics.refuse(path.decode())
 
     def _full(self) -> None:
         self.metrics.refused.labels("queue").inc()

@@ -29,8 +29,9 @@ class Settings:
     """``sources``: the models. ``host``, ``port``: to listen on; port 0 is any free one. ``workers``: processes.
 
     ``threads``: that parse, for each model of a process. ``queue``: texts of one model that may wait or be parsed in
-    one process; a request that finds no room is refused at once. ``max_texts``, ``max_body``: of a request, the body in
-    bytes. ``connections``: open ones of a process.
+    one process; a request that finds no room is refused at once. ``wait``: seconds in which the texts before a request
+    must be answered, or it is refused; None: as `slu.serving.service` says. ``max_texts``, ``max_body``: of a request,
+    the body in bytes. ``connections``: open ones of a process.
 
     ``timeout``: seconds that a client has to send a request or to take an answer, and that a request may wait.
     ``keep_alive``: seconds that an idle connection is kept. ``drain``: seconds between the signal to stop and the end
@@ -48,7 +49,8 @@ class Settings:
     port: int = 8080
     workers: int = 1
     threads: int = 1
-    queue: int = 128
+    queue: int = 256
+    wait: float | None = None
     max_texts: int = 128
     max_body: int = 1 << 20
     connections: int = 1000
@@ -77,6 +79,6 @@ class Settings:
         for name in ("timeout", "keep_alive"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it must be above 0")
-        for name in ("drain", "watch", "window"):
+        for name in ("drain", "watch", "window", "wait"):
             if (getattr(self, name) or 0) < 0:
                 raise ConfigError(f"--{name} is {getattr(self, name)}; it must not be negative")

@@ -20,6 +20,9 @@ BATCH = 64
 REPORT = 16
 """Texts after which a thread reports, if they are not computed together: about a millisecond of the engine."""
 
+_WEIGHT = 0.1
+"""Of the latest report in the pace of a queue."""
+
 
 class Late(Exception):
     """A request has waited longer than it may."""
@@ -43,12 +46,22 @@ Answer = Callable[[Sequence[Job]], Sequence[Any]]
 class WorkQueue:
     """The requests of one model. Its methods are for the event loop, from which it was made.
 
-    ``limit``: texts that may wait or be parsed. ``window``: seconds in which a thread collects texts after the first
+    ``limit``: texts that may wait or be parsed. ``wait``: seconds after which the texts before a new request must be
+    answered, by the pace of the last ones. ``window``: seconds in which a thread collects texts after the first
     one. ``together``: whether a batch is one call of ``answer``.
     """
 
-    def __init__(self, answer: Answer, limit: int, threads: int, window: float = 0.0, together: bool = False):
+    def __init__(
+        self,
+        answer: Answer,
+        limit: int,
+        threads: int,
+        window: float = 0.0,
+        together: bool = False,
+        wait: float = float("inf"),
+    ):
         self.pending = 0
+        self._wait, self._pace, self._busy_since = wait, 0.0, 0.0  # pace: seconds a text, while there are any
         self._answer, self._limit, self._window, self._together = answer, limit, window, together
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -59,11 +72,15 @@ class WorkQueue:
 
     def has_room(self, texts: int) -> bool:
         """Whether a request of so many texts can be accepted. One that is alone always can."""
-        return not self.pending or self.pending + texts <= self._limit
+        if not self.pending:
+            return True
+        return self.pending + texts <= self._limit and self.pending * self._pace <= self._wait
 
     def put(self, job: Job) -> asyncio.Future[Any]:
         """Accept a request; the future gets its result."""
         job.answer = self._loop.create_future()
+        if not self.pending:
+            self._busy_since = time.monotonic()
         self.pending += job.texts
         self._open.add(job)
         self._jobs.put(job)
@@ -124,6 +141,9 @@ class WorkQueue:
         return taken, False
 
     def _report(self, jobs: Sequence[Job], results: Sequence[Any]) -> None:
+        now, texts = time.monotonic(), sum(job.texts for job in jobs)
+        self._pace += _WEIGHT * ((now - self._busy_since) / max(1, texts) - self._pace)
+        self._busy_since = now
         for job, result in zip(jobs, results):
             if job not in self._open:
                 continue

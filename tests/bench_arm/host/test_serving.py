@@ -77,7 +77,7 @@ def test_throughput_is_measured() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_twice_the_load_and_the_end_in_the_middle(workers: int) -> None:
-    found = measure_overload(NANO, workers, SECONDS, 2.0, 64)
+    found = measure_overload(NANO, workers, SECONDS, 2.0, 256)
     for part in (found["overload"], found["sigterm"]):
         assert part["lost"] == 0 and set(part["by_status"]) <= {"200", "503"}, found
         assert part["by_status"]["200"]["count"] > 100

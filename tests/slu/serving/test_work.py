@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,6 +37,28 @@ def test_the_bound() -> None:
         slow.free.set()
         assert await first == "a" and await second == "b"
         assert queue.pending == 0 and queue.has_room(10)
+        queue.close()
+
+    asyncio.run(scenario())
+
+
+def test_the_wait() -> None:
+    """At 20 ms a text, not more than 5 texts may be before a request that should be answered in 100 ms."""
+
+    def answer(jobs: Sequence[Job]) -> Sequence[Any]:
+        time.sleep(0.02 * len(jobs))
+        return [None] * len(jobs)
+
+    async def scenario() -> None:
+        queue = WorkQueue(answer, 1000, 1, wait=0.1)
+        for _ in range(60):
+            await queue.put(Job(1, None, None))
+        accepted = []
+        while queue.has_room(1):
+            accepted.append(queue.put(Job(1, None, None)))
+        assert 2 <= len(accepted) <= 6
+        await asyncio.gather(*accepted)
+        assert queue.has_room(500)
         queue.close()
 
     asyncio.run(scenario())
