@@ -176,7 +176,10 @@ def throughput(port: int, path: str, body: Any, connections: int, seconds: float
 def measure_throughput(model: str, workers: int, seconds: float, rounds: int) -> dict[str, Any]:
     """Requests a second with one text and with 32, and of constants of the same size, in alternation."""
     bodies = {"1": {"text": TEXTS[0]}, "32": {"texts": [TEXTS[i % len(TEXTS)] for i in range(32)]}}
-    with tempfile.TemporaryDirectory() as place, running([model, "--workers", str(workers)]) as served:
+    with (
+        tempfile.TemporaryDirectory() as place,
+        running([model, "--workers", str(workers), "--wait", "1000"]) as served,
+    ):
         (Path(place) / "constant.py").write_text(_CONSTANT, "utf-8")
         (Path(place) / "answers.json").write_text(
             json.dumps([ask(served.port, body) for body in bodies.values()], ensure_ascii=False), "utf-8"
