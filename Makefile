@@ -23,7 +23,7 @@ system-packages:
 $(PACKAGES): requirements.lock
 	@PYTHON="$(PYTHON)" tools/system-packages build
 	$(PYTHON) -m venv .venv
-	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --require-hashes --no-deps -r requirements.lock
 	@touch $@
 
 # The package itself: the Python parts as they are here, the native engine compiled, as far as it has changed.
