@@ -23,7 +23,7 @@ system-packages:
 $(PACKAGES): requirements.lock
 	@PYTHON="$(PYTHON)" tools/system-packages build
 	$(PYTHON) -m venv .venv
-	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --require-hashes --no-deps -r requirements.lock
 	@touch $@
 
 # The package itself: the Python parts as they are here, the native engine compiled, as far as it has changed.
@@ -42,7 +42,7 @@ demo: setup
 	$(BIN)/slu report runs/demo --out runs/demo/report.html
 
 test: system-packages lint
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" -n auto --maxprocesses 4 --dist loadgroup
 
 test-slow: system-packages setup
 	$(BIN)/pytest -m slow

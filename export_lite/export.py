@@ -145,7 +145,9 @@ def default_formats(checkpoint: Checkpoint) -> tuple[str, ...]:
     return tuple(
         name
         for name, form in FORMATS.items()
-        if (form.beside_int8 or not checkpoint.quantised) and _why_not(name, checkpoint.quantised) is None
+        if not form.on_request
+        and (form.beside_int8 or not checkpoint.quantised)
+        and _why_not(name, checkpoint.quantised) is None
     )
 
 

@@ -19,7 +19,7 @@ from slu.errors import SluError
 from slu.platform import entry_points, missing_extra, prepare_paddle
 from slu.tables import shown
 
-ORDER = ("data", "lexicon", "train", "compress", "export", "eval", "parse", "run", "bench", "report", "inspect")
+ORDER = ("data", "lexicon", "train", "compress", "export", "eval", "parse", "serve", "label", "run", "bench", "report")
 """Commands as they are listed; others follow."""
 
 

@@ -19,7 +19,7 @@ LAYERS = (
     ("slu.runtime.backends",),
     ("slu.runtime",),
     ("slu.evaluation",),
-    ("slu.training",),
+    ("slu.training", "slu.serving"),
     ("slu.commands",),
     ("compress",),
     ("export_lite",),

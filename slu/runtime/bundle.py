@@ -141,7 +141,7 @@ def _length(directory: Path, config: ModelConfig, manifest: Manifest) -> int | N
         isinstance(entry, dict)
         and isinstance(entry.get("bytes"), int)
         and isinstance(entry.get("sha256"), str)
-        and Path(name).name == name
+        and not {*Path(name).parts} & {"..", "/", ""}
         for name, entry in files.items()
     )
     if not whole:

@@ -52,7 +52,8 @@ class Format:
     installs it; ``packages``: those of them whose versions the manifest records beside those of every format.
 
     ``precision``: of its numbers: `AS_CHECKPOINT`, or the one that it always has; `INT8` ones are of quantised
-    checkpoints only. ``beside_int8``: whether it makes sense for a quantised checkpoint. ``processor``: the only one
+    checkpoints only. ``beside_int8``: whether it makes sense for a quantised checkpoint. ``on_request``:
+    whether it is written only when it is asked for. ``processor``: the only one
     that runs it, ``arm`` or ``x86``; empty for any. ``library``: whether the C++ libraries of ``cpp_runtime/backends``
     run it (not the INT8 graph of Paddle: FastDeploy computes something else). ``phones``: what can run it on a phone,
     names in `bench_arm.device.programs.PROGRAMS`.
@@ -71,6 +72,7 @@ class Format:
     packages: tuple[str, ...] = ()
     precision: str = FLOAT32
     beside_int8: bool = True
+    on_request: bool = False
     processor: str = ""
     library: bool = False
     phones: tuple[str, ...] = ()
@@ -182,6 +184,21 @@ FORMATS: dict[str, Format] = {
         replace(
             _ONNX, name="onnx-int8", files=("model.int8.onnx",), writer="export_lite.onnx:write_int8", graph="FLOAT",
             precision=INT8,
+        ),
+        # Directories that servers read, of files which have been compared under the names above.
+        Format(
+            "triton", ("triton/slu/1/model.onnx", "triton/slu/config.pbtxt"), "export_lite.triton:write", "FLOAT",
+            modules=("onnx", "paddle2onnx"), extra="onnx", packages=("onnx", "paddle2onnx"),
+            precision=AS_CHECKPOINT, on_request=True,
+        ),
+        Format(
+            "paddle-serving",
+            (
+                f"serving_server/{GRAPH}", f"serving_server/{PARAMETERS}",
+                *(f"serving_{side}/serving_{side}_conf{ending}" for side in ("server", "client")
+                  for ending in (".prototxt", ".stream.prototxt")),
+            ),
+            "export_lite.paddle_serving:write", "SIMULATED", on_request=True,
         ),
     )
 }  # fmt: skip

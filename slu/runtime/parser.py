@@ -144,8 +144,8 @@ class Session(Protocol):
         """Parse the next utterance of the dialogue."""
         ...
 
-    def restart(self) -> None:
-        """Begin a new dialogue; the lexicons stay."""
+    def restart(self, previous_intent: str | None = FIRST_TURN) -> None:
+        """Begin a new dialogue, or go on after ``previous_intent`` (None: not known); the lexicons stay."""
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from threading import RLock
 from typing import NoReturn, Protocol
 
@@ -105,22 +105,49 @@ class PythonParser:
     def _compute(
         self, lexicon: Entries | None, texts: Sequence[str], previous_intents: Sequence[str | None] | None
     ) -> list[ParseResult]:
-        previous = [intent_number(name, self.columns, self.labels) for name in previous_intents or [None] * len(texts)]
         encodings = [self.tokenizer.encode(text, self.backend.max_length) for text in texts]
-        matches = [find_matches(lexicon, t, e) for t, e in zip(texts, encodings)] if lexicon else [[] for _ in texts]
         results: list[ParseResult | None] = [None] * len(texts)
-        for group in _batches_of_equal_length(encodings):
-            ids = np.stack([encodings[i].ids for i in group])
-            if self.columns.count:
-                given = [matches[i] for i in group], [previous[i] for i in group]
-                logits = self.backend.run(ids, self.columns.of_texts(ids.shape[1], *given))
-            else:
-                logits = self.backend.run(ids)
+        for group, logits in self._run(lexicon, texts, encodings, previous_intents):
             for i, decision in zip(group, self.decoder.decode(*self.head.without_specials(logits))):
                 intent, slots = self.decoder.answer(decision, texts[i], encodings[i])
                 understood = decision.score >= self.threshold
                 results[i] = ParseResult(texts[i], intent, decision.score, understood, slots, encodings[i].truncated)
         return [result for result in results if result is not None]
+
+    def logits(
+        self,
+        texts: Sequence[str],
+        previous_intents: Sequence[str | None] | None = None,
+        lexicon: Entries | None = None,
+    ) -> list[tuple[np.ndarray, ...]]:
+        """What the network says of each text, an array an output of the head, with [CLS] and [SEP].
+
+        ``lexicon``: what texts are matched with, None for the parser's own. Pinned phrases do not count.
+        """
+        encodings = [self.tokenizer.encode(text, self.backend.max_length) for text in texts]
+        found: dict[int, tuple[np.ndarray, ...]] = {}
+        with self._lock:
+            for group, logits in self._run(lexicon or self._lexicon, texts, encodings, previous_intents):
+                found.update((i, tuple(output[row] for output in logits)) for row, i in enumerate(group))
+        return [found[i] for i in range(len(texts))]
+
+    def _run(
+        self,
+        lexicon: Entries | None,
+        texts: Sequence[str],
+        encodings: Sequence[Encoding],
+        previous_intents: Sequence[str | None] | None,
+    ) -> Iterator[tuple[list[int], tuple[np.ndarray, ...]]]:
+        """Numbers of texts of the same number of tokens, and their logits."""
+        previous = [intent_number(name, self.columns, self.labels) for name in previous_intents or [None] * len(texts)]
+        matches = [find_matches(lexicon, t, e) for t, e in zip(texts, encodings)] if lexicon else [[] for _ in texts]
+        for group in _batches_of_equal_length(encodings):
+            ids = np.stack([encodings[i].ids for i in group])
+            if self.columns.count:
+                given = [matches[i] for i in group], [previous[i] for i in group]
+                yield group, self.backend.run(ids, self.columns.of_texts(ids.shape[1], *given))
+            else:
+                yield group, self.backend.run(ids)
 
 
 class PythonSession:
@@ -130,7 +157,7 @@ class PythonSession:
         self._parser = parser
         self._lexicon = Lexicon(parser._lexicon) if parser._lexicon else None
         self.pins = Pins(parser.labels, parser.tokenizer.normalisation, parser.pins)
-        self._previous = FIRST_TURN
+        self._previous: str | None = FIRST_TURN
 
     @property
     def lexicon(self) -> Lexicon:
@@ -143,9 +170,9 @@ class PythonSession:
         self._previous = result.intent
         return result
 
-    def restart(self) -> None:
+    def restart(self, previous_intent: str | None = FIRST_TURN) -> None:
         """See `slu.runtime.parser.Session`."""
-        self._previous = FIRST_TURN
+        self._previous = previous_intent
 
 
 def _pinned(pins: Pins | None, text: str) -> ParseResult | None:

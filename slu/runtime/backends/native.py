@@ -282,7 +282,7 @@ class NativeSession:
         self._context = parser.backend.new_context()
         self._lexicon = NativeLexicon(self._context.change, self._context.change_file) if parser.columns.slots else None
         self.pins = NativePins(parser.labels, self._context.change_pins, self._context.change_pins_file)
-        self._previous = FIRST_TURN
+        self._previous: str | None = FIRST_TURN
 
     @property
     def lexicon(self) -> NativeLexicon:
@@ -295,9 +295,9 @@ class NativeSession:
         self._previous = result.intent
         return result
 
-    def restart(self) -> None:
-        """Begin a new dialogue; the lexicons stay."""
-        self._previous = FIRST_TURN
+    def restart(self, previous_intent: str | None = FIRST_TURN) -> None:
+        """Begin a new dialogue, or go on after ``previous_intent``; the lexicons stay."""
+        self._previous = previous_intent
 
 
 def kernel_names() -> list[str]:

@@ -1,0 +1,107 @@
+"""Soft labels: the logits of a teacher for texts, in files that students learn from.
+
+A directory of `DESCRIPTION` and shards, safetensors files of so many lines of the labelled file each, with the tensors
+
+* ``hashes``: uint64 ``[n]``, `text_hash` of each text;
+* ``tokens``: int64 ``[n]``, the number of tokens of each text, [CLS] and [SEP] counted;
+* for each output of the head its name: float32 ``[n, width]``, or ``[sum of tokens, width]`` for one row a token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slu.errors import BundleError
+from slu.inputs.lexicon import Entries
+from slu.runtime.python_parser import PythonParser
+
+DESCRIPTION = "soft-labels.json"
+"""Which model, which file, which shards."""
+HASHES, TOKENS = "hashes", "tokens"
+
+
+def shard_name(number: int) -> str:
+    """Name of the file of a shard."""
+    return f"soft-labels-{number:05}.safetensors"
+
+
+def text_hash(text: str) -> int:
+    """64 bits by which the labels of a text are found: BLAKE2b of its UTF-8, little endian."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def logit_tensors(
+    parser: PythonParser,
+    texts: Sequence[str],
+    previous_intents: Sequence[str | None] | None = None,
+    lexicon: Entries | None = None,
+) -> dict[str, np.ndarray]:
+    """`TOKENS` and the outputs, as above. ``lexicon``: what texts are matched with, None for the parser's own."""
+    found = parser.logits(texts, previous_intents, lexicon)
+    lengths = [len(parser.tokenizer.encode(text, parser.backend.max_length).ids) for text in texts]
+    tensors = {TOKENS: np.array(lengths, np.int64)}
+    for number, output in enumerate(parser.head.outputs):
+        of_one = [logits[number] for logits in found]
+        tensors[output.logits] = np.concatenate(of_one) if output.per_token else np.stack(of_one)
+    return tensors
+
+
+class SoftLabels:
+    """The soft labels of a directory, found by their text. Shards are mapped, not read."""
+
+    def __init__(self, directory: str | Path):
+        """Open a whole directory; raise `BundleError` for one that is not."""
+        from safetensors import SafetensorError, safe_open  # type: ignore[attr-defined]
+
+        self.path = Path(directory)
+        self.description = description_of(self.path)
+        if not self.description.get("complete"):
+            raise BundleError(f"{self.path}: is not complete; run slu label again, it goes on where it was")
+        self._shards: list[Any] = []
+        self._places: dict[int, tuple[int, int, int]] = {}
+        for number in range(self.description["shards"]):
+            path = self.path / shard_name(number)
+            try:
+                shard: Any = safe_open(path, "numpy")
+                hashes, tokens = shard.get_tensor(HASHES), shard.get_tensor(TOKENS)
+            except (OSError, SafetensorError) as error:
+                raise BundleError(f"{path}: cannot be read ({error}); run slu label again") from error
+            starts = np.concatenate([[0], np.cumsum(tokens)[:-1]]) if len(tokens) else tokens
+            self._shards.append(shard)
+            for row, (key, start) in enumerate(zip(hashes.tolist(), starts.tolist())):
+                self._places[key] = number, row, start
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, text: str) -> bool:
+        return text_hash(text) in self._places
+
+    def logits(self, text: str) -> dict[str, np.ndarray]:
+        """The logits of a text by the names of the outputs; raise `KeyError` for one that was not labelled."""
+        number, row, start = self._places[text_hash(text)]
+        shard = self._shards[number]
+        count = int(shard.get_slice(TOKENS)[row : row + 1][0])
+        found = {}
+        for name, per_token in self.description["outputs"].items():
+            part = shard.get_slice(name)
+            found[name] = part[start : start + count] if per_token else part[row : row + 1][0]
+        return found
+
+
+def description_of(directory: Path) -> dict[str, Any]:
+    """What `DESCRIPTION` says; raise `BundleError` if there is none."""
+    path = directory / DESCRIPTION
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: cannot be read; slu label makes such directories") from error
+    if not isinstance(found, dict) or not isinstance(found.get("shards"), int):
+        raise BundleError(f"{path}: is not what slu label writes")
+    return found
