@@ -59,8 +59,9 @@ def write_gguf(checkpoint: Checkpoint, path: str | Path, name: str = "") -> None
     """
     import gguf
 
-    parent = Path(path).parent
-    with tempfile.TemporaryDirectory(prefix=f".{Path(path).name}.", dir=parent if os.access(parent, os.W_OK) else None) as directory:
+    target = Path(path)
+    beside = target.parent if os.access(target.parent, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=beside) as directory:
         temporary = Path(directory) / GGUF.files[0]
         writer = gguf.GGUFWriter(temporary, ARCHITECTURE)
         writer.add_custom_alignment(ALIGNMENT)

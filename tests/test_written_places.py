@@ -49,7 +49,8 @@ def watch(event, arguments):
         written.append(arguments[0])
 sys.addaudithook(watch)
 code = main(sys.argv[2:])
-print("written:", *sorted({os.path.abspath(os.fsdecode(one)) for one in written if not isinstance(one, int)}), sep="\\n")
+paths = {os.path.abspath(os.fsdecode(one)) for one in written if not isinstance(one, int)}
+print("written:", *sorted(paths), sep="\\n")
 sys.exit(code)
 """
 
