@@ -42,7 +42,7 @@ demo: setup
 	$(BIN)/slu report runs/demo --out runs/demo/report.html
 
 test: system-packages lint
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" -n auto --maxprocesses 4 --dist loadgroup
 
 test-slow: system-packages setup
 	$(BIN)/pytest -m slow

@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
+from slu.training.identity import ADDED_LATER
 
 REPLACED = 0.15
 """Probability that a word is replaced."""
@@ -29,7 +30,8 @@ Cut = Callable[[str], list[tuple[str, str]]]
 @dataclass(frozen=True)
 class AugmentSettings:
     """How many texts are made from each utterance of the training part: with another name, with other words, runs of
-    words; ``spoken``: copies with phrases around them, as the section [speech] makes them.
+    words; ``spoken``: copies with phrases around them, as the section [speech] makes them; ``unclear``: two commands in
+    one, or rubbish behind one, as the section [unclear] makes them.
 
     Fewer are made from an utterance without a name, or with a single word.
     """
@@ -38,10 +40,11 @@ class AugmentSettings:
     words: int = 1
     runs: int = 1
     spoken: int = 0
+    unclear: int = field(default=0, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
-        if min(self.names, self.words, self.runs, self.spoken) < 0:
-            raise ConfigError("names, words, runs and spoken must not be negative")
+        if min(self.names, self.words, self.runs, self.spoken, self.unclear) < 0:
+            raise ConfigError("names, words, runs, spoken and unclear must not be negative")
 
 
 def augment(

@@ -18,13 +18,13 @@ from compress.augment import AugmentSettings, augment, names_by_slot
 from compress.distillation import imitation_loss
 from compress.steps import Made, Work
 from slu.errors import ConfigError
-from slu.heads.examples import Example, collate
+from slu.heads.examples import EVERY_EPOCH, Example, collate
 from slu.heads.head import Loss
 from slu.inputs.flags import FlagColumns
 from slu.model.checkpoint import Checkpoint
 from slu.model.config import ModelConfig
 from slu.progress import Progress
-from slu.training.augmentation import Added, more_spoken
+from slu.training.augmentation import Added, more_spoken, more_unclear
 from slu.training.batches import unlabelled_examples
 from slu.training.data import Data
 from slu.training.fit import Objective, TrainingSettings, loss_of
@@ -70,9 +70,10 @@ def step(work: Work) -> Made:
         train_stage(work.recipe, work.data, work.source.with_name(f"{work.source.name}-{n + 1}"), resume=True, number=n)
         for n in range(1, work.settings.teachers)
     ]
-    copies = work.settings.augment.spoken
-    spoken = more_spoken(work.recipe, work.data.train, work.data.lexicons, copies) if copies else []
-    return train_student(student, [work.before, *others], work.data, work.settings, work.workspace, spoken)
+    asked, data = work.settings.augment, work.data
+    more = more_spoken(work.recipe, data.train, data.lexicons, asked.spoken) if asked.spoken else []
+    more += more_unclear(work.recipe, data.train, asked.unclear) if asked.unclear else []
+    return train_student(student, [work.before, *others], data, work.settings, work.workspace, more)
 
 
 def train_student(
@@ -81,11 +82,11 @@ def train_student(
     data: Data,
     settings: StudentSettings,
     workspace: Path,
-    spoken: Sequence[Added] = (),
+    more: Sequence[Added] = (),
 ) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
     """Train ``student`` to imitate ``teachers``. Returns what `run_training` does.
 
-    ``spoken``: copies of the training part, of which the labels are not used (see `AugmentSettings`). Raises
+    ``more``: texts made of the training part, of which the labels are not used (see `AugmentSettings`). Raises
     `ConfigError` when not all teachers have the same vocabulary and the same labels.
     """
     if any(teacher.vocab != student.vocab or teacher.labels != student.labels for teacher in teachers):
@@ -94,7 +95,7 @@ def train_student(
 
     def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example]]:
         labelled = training_examples(small, data)
-        unlabelled = _new_examples(small, labelled, data, settings, spoken)
+        unlabelled = _new_examples(small, labelled, data, settings, more)
         counts.update(labelled=len(labelled), unlabelled=len(unlabelled))
         loss = loss_of(settings.training, small)
         examples = ask([select(teacher) for teacher in teachers], [*labelled, *unlabelled], loss)
@@ -157,11 +158,12 @@ def _new_examples(
     examples: Sequence[Example],
     data: Data,
     settings: StudentSettings,
-    spoken: Sequence[Added],
+    more: Sequence[Added],
 ) -> list[Example]:
     """Texts without labels; the previous intent is that of the utterance that a text was made from."""
     names = names_by_slot(data.train, data.lexicons.files if data.lexicons else {})
     made = augment(data.train, names, settings.augment)
-    made += [(one.source, one.utterance.text) for one in spoken if one.source is not None]
-    found = unlabelled_examples([text for _, text in made], checkpoint)
-    return [replace(example, previous=examples[i].previous) for (i, _), example in zip(made, found)]
+    texts = [(i, text, EVERY_EPOCH) for i, text in made]
+    texts += [(one.source, one.utterance.text, one.turn) for one in more if one.source is not None]
+    found = unlabelled_examples([text for _, text, _ in texts], checkpoint)
+    return [replace(example, previous=examples[i].previous, turn=turn) for (i, _, turn), example in zip(texts, found)]

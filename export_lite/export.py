@@ -67,7 +67,7 @@ def export_bundle(
         add_labels_file(checkpoint, length, directory, files)
         manifest.config["files"] = {name: _file_entry(directory / name, form) for name, form in files.items()}
         manifest.save(directory)
-        matrix, problems = _compare(directory, formats, expected, say)
+        matrix, problems = _compare(directory, formats, expected, say, directory)
         if problems:
             raise BundleError(f"{problems[0]}; nothing was written")
         manifest.metrics["parity"] = matrix
@@ -225,7 +225,7 @@ def _write_formats(checkpoint: Checkpoint, length: int, formats: Sequence[str], 
     from export_lite.static_graph import Numerics, write_static_graph
 
     chosen = [FORMATS[name] for name in formats]
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(dir=directory) as temporary:
         graphs = {name: Path(temporary) / name for name in dict.fromkeys(form.graph for form in chosen) if name}
         for name, graph in graphs.items():
             graph.mkdir()
@@ -235,9 +235,16 @@ def _write_formats(checkpoint: Checkpoint, length: int, formats: Sequence[str], 
 
 
 def _compare(
-    directory: Path, formats: Sequence[str], expected: Reference, say: Callable[[str], None]
+    directory: Path,
+    formats: Sequence[str],
+    expected: Reference,
+    say: Callable[[str], None],
+    scratch: Path | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Run every format by every backend that can; returns the matrix and the problems, a line each."""
+    """Run every format by every backend that can; returns the matrix and the problems, a line each.
+
+    ``scratch``: see `measure`.
+    """
     results: dict[str, dict[str, Any]] = {}
     problems: list[str] = []
     for format_ in formats:
@@ -247,7 +254,7 @@ def _compare(
             if entry.format != format_ or not entry.installed:
                 continue
             try:
-                parity = measure(directory, name, expected)
+                parity = measure(directory, name, expected, scratch)
                 results[format_][name] = parity.to_json()
                 agree.append(f"{name} within {parity.largest:.1g}")
                 require_parity(name, parity, FORMATS[format_].bounds[expected.checkpoint.quantised])

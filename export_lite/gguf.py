@@ -7,6 +7,7 @@ so that nothing is packed or copied on the device.
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +54,8 @@ def write_gguf(checkpoint: Checkpoint, path: str | Path, name: str = "") -> None
     """
     import gguf
 
-    with tempfile.TemporaryDirectory() as directory:
+    parent = Path(path).parent
+    with tempfile.TemporaryDirectory(prefix=f".{Path(path).name}.", dir=parent if os.access(parent, os.W_OK) else None) as directory:
         temporary = Path(directory) / GGUF.files[0]
         writer = gguf.GGUFWriter(temporary, ARCHITECTURE)
         writer.add_custom_alignment(ALIGNMENT)

@@ -43,7 +43,7 @@ def write_labels_file(checkpoint: Checkpoint, length: int, directory: Path, netw
 
     names = list(networks)
     contents = [(directory / name).read_bytes() for name in names]
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(dir=directory) as temporary:
         path = Path(temporary) / LABELS_FILE
         writer = gguf.GGUFWriter(path, ARCHITECTURE)
         writer.add_custom_alignment(ALIGNMENT)

@@ -48,7 +48,7 @@ def write_onnx(checkpoint: Checkpoint, graph_directory: Path, path: Path, int8: 
     """Convert the float graph of ``checkpoint`` in ``graph_directory`` to ``path``. Raises `BundleError`."""
     import onnx
 
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(dir=path.parent) as temporary:
         raw = Path(temporary) / "raw.onnx"
         run_python("export_lite.onnx", [str(graph_directory), str(raw)], f"{path.name}: paddle2onnx")
         model = onnx.load(raw)

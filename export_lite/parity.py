@@ -131,9 +131,12 @@ def run_each(backend: Backend, inputs: Sequence[Inputs]) -> list[Outputs]:
     return [tuple(array[0] for array in logits) for logits in outputs]
 
 
-def measure(directory: Path, backend: str, expected: Reference) -> Parity:
-    """Run ``backend`` on the bundle ``directory``, in a process of its own; raise `BundleError` when that fails."""
-    with tempfile.TemporaryDirectory() as temporary:
+def measure(directory: Path, backend: str, expected: Reference, scratch: Path | None = None) -> Parity:
+    """Run ``backend`` on the bundle ``directory``, in a process of its own; raise `BundleError` when that fails.
+
+    ``scratch``: a directory for temporary files, in place of the system's.
+    """
+    with tempfile.TemporaryDirectory(dir=scratch) as temporary:
         given, got = Path(temporary) / "inputs.npz", Path(temporary) / "logits.npz"
         _save(given, expected.inputs)
         what = f"{' and '.join(BACKENDS[backend].files)}: the backend {backend}"

@@ -12,9 +12,11 @@ The graphs are for Paddle Inference, for Paddle Lite and for FastDeploy's engine
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +228,11 @@ def write_static_graph(
     numerics: Numerics = Numerics.SIMULATED,
 ) -> None:
     """Write `GRAPH` and `PARAMETERS` into ``directory``. The same checkpoint gives the same bytes."""
-    with tempfile.TemporaryDirectory() as temporary, paddle.utils.unique_name.guard():
+    with (
+        tempfile.TemporaryDirectory(dir=directory) as temporary,
+        paddle.utils.unique_name.guard(),
+        _translated_in(temporary),
+    ):
         network = StaticErnie(checkpoint, length, numerics)
         network.eval()
         prefix = Path(temporary) / "model"
@@ -240,6 +246,19 @@ def write_static_graph(
         _remove_origins(program)
         (directory / GRAPH).write_bytes(program.SerializeToString(deterministic=True))
         (directory / PARAMETERS).write_bytes(prefix.with_suffix(".pdiparams").read_bytes())
+
+
+@contextlib.contextmanager
+def _translated_in(directory: str) -> Iterator[None]:
+    """Let Paddle put the Python code that it translates networks into there, and not into the home directory."""
+    from paddle.jit.dy2static import utils
+
+    usual = utils.get_temp_dir
+    utils.get_temp_dir = lambda: directory
+    try:
+        yield
+    finally:
+        utils.get_temp_dir = usual
 
 
 def _position_rows(tensors: dict[str, np.ndarray], checkpoint: Checkpoint, length: int) -> np.ndarray:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -18,9 +20,26 @@ from slu.model.checkpoint import Checkpoint, parameter_shapes, save_checkpoint
 from slu.model.config import ModelConfig
 from slu.platform import prepare_paddle
 
-SAMPLE = Path(__file__).parents[1] / "data/sample/corpus.txt"
+TESTS = Path(__file__).parent
+SAMPLE = TESTS.parent / "data/sample/corpus.txt"
+TOGETHER = ("android_app", "web", "cpp_runtime", "export_lite", "compress")
+"""Folders whose tests share what takes long to make; those that take longest first."""
 
+hypothesis.settings.register_profile("slu", deadline=None)  # a busy machine may stand still for seconds
+hypothesis.settings.load_profile("slu")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # a processor each
 prepare_paddle()  # before any test imports Paddle, which reads these variables once
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For pytest-xdist: a folder of `TOGETHER`, or else a file, is run by one worker; the largest begin."""
+    for item in items:
+        path = item.path.relative_to(TESTS)
+        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in TOGETHER else str(path)))
+    order = {name: number for number, name in enumerate(("test_pipeline.py", *TOGETHER))}
+    items.sort(key=lambda item: order.get(item.path.relative_to(TESTS).parts[0], len(order)))
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     host.add_argument("--backend", metavar="LIST", default="", help="engines, separated by commas (all that run here)")
     host.add_argument("--threads", metavar="N", type=int, default=1, help="threads of the other engines (%(default)s)")
-    host.add_argument("--repeat", metavar="N", type=int, default=5, help="rounds over the utterances (%(default)s)")
+    host.add_argument("--repeat", metavar="N", type=int, default=10, help="rounds over the utterances (%(default)s)")
     host.add_argument("--limit", metavar="N", type=int, help="utterances to time (all)")
     host.add_argument("--cold", action="store_true", help="empty the caches before every call, as after a pause")
     host.add_argument("--json", metavar="F", type=Path, help="write the measurements there")

@@ -54,7 +54,7 @@ def bench_host(
     data: Path,
     names: Sequence[str] = (),
     threads: int = 1,
-    rounds: int = 5,
+    rounds: int = 10,
     limit: int | None = None,
     cold: bool = False,
     say: Callable[[str], None] = print,
@@ -208,15 +208,17 @@ def table(result: dict[str, Any]) -> list[str]:
     rows = result["measurements"]
     first = rows[0]["end_to_end_ms"]["mean"]
     several = len({row["bundle"] for row in rows}) > 1
-    times = ("whole ms", "p50", "p99", "ratio", "network ms", "ratio", "load ms")
+    times = ("whole ms", "p50", "95 % interval", "p99", "ratio", "network ms", "ratio", "load ms")
     cells = [["engine", "precision", "padded to", *times, "RSS growth MB", "Pss MB", "size MB", "exact %"]]
     for row in rows:
         whole, network = row["end_to_end_ms"], row["model_ms"]
         name = f"{row['backend']} ({row['bundle']})" if several else row["backend"]
         name += f", {row['setting']}" if row["setting"] else ""
+        low, high = whole["p50_interval"]
         cells.append(
             [name, row["precision"], str(row["padded_to"] or "-")]
-            + [f"{whole['mean']:.3f}", f"{whole['p50']:.3f}", f"{whole['p99']:.3f}", f"{whole['mean'] / first:.1f}"]
+            + [f"{whole['mean']:.3f}", f"{whole['p50']:.3f}", f"{low:.3f}-{high:.3f}", f"{whole['p99']:.3f}"]
+            + [f"{whole['mean'] / first:.1f}"]
             + [f"{network['mean']:.3f}", f"{network['mean'] / first:.1f}", f"{row['load_ms']:.1f}"]
             + [f"{row[key] / 1e6:.2f}" for key in ("rss_growth_bytes", "pss_bytes", "size_bytes")]
             + [f"{row['exact']:.2f}"]

@@ -9,6 +9,8 @@ import numpy as np
 
 from slu.inputs.flags import NO_FLAGS, NO_SPANS, UNKNOWN, FlagColumns, Found
 
+EVERY_EPOCH = (0, 1)
+"""The turn of an example that each epoch has."""
 IGNORED = -100
 """Target of what is not scored: padding, [CLS] and [SEP], and everything of a text that nobody has labelled."""
 
@@ -20,7 +22,7 @@ class Example:
     ``ids``: int64 ``[tokens]``. ``targets``: one array an output of the head (see `slu.heads.head`). ``spans``: matches
     with the model's lexicons, see `slu.inputs.flags.Found`; ``previous``: number of the previous intent. ``soft``: what
     teachers say, float32, an array an output: ``[width]`` per text, ``[tokens - 2, width]`` per token; None if they
-    were not asked.
+    were not asked. ``turn``: (i, n) stands for an example of epoch i and of every n-th one after it.
     """
 
     ids: np.ndarray
@@ -28,6 +30,7 @@ class Example:
     spans: np.ndarray = field(default_factory=lambda: NO_SPANS)
     previous: int = UNKNOWN
     soft: tuple[np.ndarray, ...] | None = None
+    turn: tuple[int, int] = EVERY_EPOCH
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import isqrt
 from random import Random
 
@@ -40,12 +40,15 @@ from slu.corpus.speech import (
 )
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
+from slu.heads.examples import EVERY_EPOCH
 from slu.inputs.entries import normalise
 from slu.inputs.normalisation import SPEECH
-from slu.training.identity import canonical, file_hash
+from slu.training.identity import ADDED_LATER, canonical, file_hash, settings_identity
 from slu.training.lexicons import TrainingLexicons
 from slu.training.recipe import Recipe
 
+NEXT_DRAW = 100
+"""Added to the seeds of one draw for those of the next."""
 OTHER_NAME = 0.75
 """Probability that a name of a command is replaced in a copy."""
 COMMA = 0.3
@@ -61,8 +64,9 @@ OFTENER = 4
 class SpeechSettings:
     """``phrases``: a directory with polite.txt, filler.txt, wake.txt and joiner.txt; of them ``[training]`` is used.
 
-    ``share``: copies, for each utterance. The others: how often a copy has phrases of a kind, punctuation, spaces, or
-    numbers in Chinese numerals; one that has none of them gets a phrase.
+    ``share``: copies, for each utterance, in every epoch. ``draws``: how often they are drawn; the epochs take turns
+    with them, so with as many draws as epochs no copy is seen twice. The others: how often a copy has phrases of a
+    kind, punctuation, spaces, or numbers in Chinese numerals; one that has none of them gets a phrase.
     """
 
     phrases: str
@@ -73,9 +77,10 @@ class SpeechSettings:
     punctuation: float = 0.3
     spacing: float = 0.1
     numbers: float = 0.1
+    draws: int = field(default=1, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
-        _check_shares(self, "phrases")
+        _check_shares(self, "phrases", "draws")
 
 
 @dataclass(frozen=True)
@@ -108,19 +113,25 @@ class BalanceSettings:
 
 @dataclass(frozen=True)
 class UnclearSettings:
-    """How many there are of two commands, and of commands with rubbish behind, for each utterance."""
+    """How many there are of two commands, and of commands with rubbish behind, for each utterance, in every epoch.
+
+    ``draws``: as in [speech]. A label that is wrong is learned by heart when it comes again.
+    """
 
     two_commands: float = 0.05
     rubbish: float = 0.05
+    draws: int = field(default=1, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
-        _check_shares(self)
+        _check_shares(self, "draws")
 
 
 def _check_shares(settings: SpeechSettings | UnclearSettings, *others: str) -> None:
-    for field in fields(settings):
-        if field.name not in others and not 0 <= getattr(settings, field.name) <= 1:
-            raise ConfigError(f"{field.name} is {getattr(settings, field.name)}; it must be 0 to 1")
+    for name in (one.name for one in fields(settings)):
+        if name not in others and not 0 <= getattr(settings, name) <= 1:
+            raise ConfigError(f"{name} is {getattr(settings, name)}; it must be 0 to 1")
+    if settings.draws < 1:
+        raise ConfigError(f"draws is {settings.draws}; it must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -128,11 +139,13 @@ class Added:
     """``source``: index of the utterance that it was made of, whose previous intent it has; None: it has none.
 
     ``strange``: it has a name that was made of any characters at all: no reason to put them into a vocabulary.
+    ``turn``: the epochs that have it (see `slu.heads.examples.Example`).
     """
 
     utterance: Utterance
     source: int | None
     strange: bool = False
+    turn: tuple[int, int] = EVERY_EPOCH
 
 
 def added_utterances(
@@ -159,28 +172,64 @@ def added_utterances(
         new_names = lexicons.with_new_names(train) if lexicons else []
         pool = [*(Added(utterance, i) for i, utterance in enumerate(train)), *added]
         pool += [Added(utterance, i, strange=True) for i, utterance in new_names]
-        added += _spoken(recipe, speech, pool, names, labels, seed=2)
+        added += [
+            one
+            for turn in turns(speech.draws)
+            for one in _spoken(recipe, speech, pool, names, labels, 2 + NEXT_DRAW * turn[0], turn)
+        ]
     if recipe.has("unclear"):
         if phrases is None:
             raise ConfigError(
                 f"{recipe.path}: [unclear] needs the words between two commands; add the section [speech]"
             )
         unclear = recipe.section("unclear", UnclearSettings)
-        identity["unclear"] = canonical(asdict(unclear))
-        added += unclear_utterances(train, unclear, phrases.joiners, labels)
+        identity["unclear"] = canonical(settings_identity(unclear))
+        for turn in turns(unclear.draws):
+            added += unclear_utterances(train, unclear, phrases.joiners, labels, 3 + NEXT_DRAW * turn[0], turn)
     return added, identity
 
 
 def more_spoken(
     recipe: Recipe, train: Sequence[Utterance], lexicons: TrainingLexicons | None, copies: int
 ) -> list[Added]:
-    """``copies`` more of each utterance as the section [speech] makes them, for a student of models trained with it."""
+    """``copies`` more of each utterance as the section [speech] makes them, for a student of models trained with it.
+
+    As many in every epoch, drawn as often as the section says.
+    """
     if not recipe.has("speech"):
         raise ConfigError(f"{recipe.path}: spoken copies for a student need the section [speech]")
     speech = replace(recipe.section("speech", SpeechSettings), share=1.0)
     pool = [Added(utterance, i) for i, utterance in enumerate(train)]
     names, labels = _names(train, lexicons), Labels.from_corpus(train)
-    return [one for n in range(copies) for one in _spoken(recipe, speech, pool, names, labels, seed=10 + n)]
+    return [
+        one
+        for turn in turns(speech.draws)
+        for n in range(copies)
+        for one in _spoken(recipe, speech, pool, names, labels, 10 + n + NEXT_DRAW * turn[0], turn)
+    ]
+
+
+def more_unclear(recipe: Recipe, train: Sequence[Utterance], copies: int) -> list[Added]:
+    """``copies`` for each utterance as the section [unclear] makes them, half of them two commands; see `more_spoken`.
+
+    Their labels mean nothing.
+    """
+    if not recipe.has("speech") or not recipe.has("unclear"):
+        raise ConfigError(f"{recipe.path}: unclear texts for a student need the sections [speech] and [unclear]")
+    settings = recipe.section("unclear", UnclearSettings)
+    joiners = read_phrases(recipe.resolve(recipe.section("speech", SpeechSettings).phrases), TRAINING).joiners
+    half, labels = replace(settings, two_commands=0.5, rubbish=0.5), Labels.from_corpus(train)
+    return [
+        one
+        for turn in turns(settings.draws)
+        for n in range(copies)
+        for one in unclear_utterances(train, half, joiners, labels, 30 + n + NEXT_DRAW * turn[0], turn)
+    ]
+
+
+def turns(draws: int) -> list[tuple[int, int]]:
+    """The turn of each draw: the epochs that have it."""
+    return [(number, draws) for number in range(draws)]
 
 
 def _spoken(
@@ -190,6 +239,7 @@ def _spoken(
     names: dict[str, list[str]],
     labels: Labels,
     seed: int,
+    turn: tuple[int, int],
 ) -> list[Added]:
     """Spoken copies without those that are measured with: names in phrases, and commands that came about by chance."""
     directory = recipe.resolve(settings.phrases)
@@ -201,7 +251,7 @@ def _spoken(
         measured = {normalise(c.utterance.text, SPEECH) for c in commands if c.part == CHECK}
     words = {word for of_slot in names.values() for word in of_slot}
     copies = spoken_copies(pool, settings, read_phrases(directory, TRAINING), kept_apart, words, seed)
-    return [one for one in copies if normalise(one.utterance.text, SPEECH) not in measured]
+    return [replace(one, turn=turn) for one in copies if normalise(one.utterance.text, SPEECH) not in measured]
 
 
 def rare_copies(train: Sequence[Utterance], settings: BalanceSettings) -> list[Added]:
@@ -292,10 +342,15 @@ def spoken(
 
 
 def unclear_utterances(
-    train: Sequence[Utterance], settings: UnclearSettings, joiners: Sequence[str], labels: Labels
+    train: Sequence[Utterance],
+    settings: UnclearSettings,
+    joiners: Sequence[str],
+    labels: Labels,
+    seed: int,
+    turn: tuple[int, int],
 ) -> list[Added]:
     """Two commands of different intents, or a command and rubbish, with labels that are not to be believed."""
-    random = Random(3)
+    random = Random(seed)
     commands = [i for i, utterance in enumerate(train) if utterance.intent != OTHERS]
     chatter = [u.text for u in train if u.intent == OTHERS and len(u.text) >= SHORTEST_RUBBISH]
     longer = [u.text for u in train if len(u.text) > SHORTEST_RUBBISH]
@@ -306,7 +361,7 @@ def unclear_utterances(
             if train[first].intent != train[second].intent:
                 joiner = one_of(random, joiners)
                 both = [joined(train[first], joiner, train[second]), _behind(train[first], joiner, train[second])]
-                found.append(Added(_mislabelled(random, both, labels), first))
+                found.append(Added(_mislabelled(random, both, labels), first, turn=turn))
     if commands and longer:
         for _ in range(round(settings.rubbish * len(train))):
             first = one_of(random, commands)
@@ -314,7 +369,7 @@ def unclear_utterances(
             rubbish = source or shuffled(random, one_of(random, longer))
             command = joined(train[first], "", replace(train[first], text=rubbish))
             halves = [command, replace(command, intent=OTHERS, slots=())] if chatter else [command]
-            found.append(Added(_mislabelled(random, halves, labels), first))
+            found.append(Added(_mislabelled(random, halves, labels), first, turn=turn))
     return found
 
 
@@ -349,7 +404,7 @@ def _names(train: Sequence[Utterance], lexicons: TrainingLexicons | None) -> dic
 
 def _identity(recipe: Recipe, settings: SpeechSettings | CommandSettings) -> str:
     """Settings and the files' contents; where these lay is nobody's concern."""
-    return canonical({**asdict(settings), "phrases": file_hash(recipe.resolve(settings.phrases))})
+    return canonical({**settings_identity(settings), "phrases": file_hash(recipe.resolve(settings.phrases))})
 
 
 def texts_of(added: Sequence[Added]) -> Iterator[Utterance]:

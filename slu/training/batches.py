@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -66,10 +67,41 @@ def _is_gold(match: Match, utterance: Utterance, encoding: Encoding, labels: Lab
     return any((slot.name, slot.start, slot.end) == (name, start, end) for slot in utterance.slots)
 
 
-def epoch_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Indices of each batch of an epoch; every example is in exactly one."""
+@dataclass(frozen=True)
+class Epochs:
+    """Which examples each epoch has: those whose turn it is (see `Example`).
+
+    ``lengths``: tokens of each example; ``turns``: int ``[n, 2]``. ``size``: examples of an epoch. It is the same for
+    all of them: where turns differ in number, an epoch leaves out some by chance.
+    """
+
+    lengths: np.ndarray
+    turns: np.ndarray
+    size: int
+
+    @classmethod
+    def of(cls, examples: Sequence[Example], epochs: int) -> Epochs:
+        turns = np.array([example.turn for example in examples], np.int64).reshape(-1, 2)
+        size = min(len(_whose_turn(turns, epoch)) for epoch in range(epochs))
+        return cls(np.array([len(example.ids) for example in examples]), turns, size)
+
+    def order(self, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+        """Indices of each batch of an epoch; no example is in two of them."""
+        members = _whose_turn(self.turns, epoch)
+        order = epoch_order(self.lengths[members], batch_size, seed, epoch, self.size)
+        return [members[batch] for batch in order]
+
+
+def _whose_turn(turns: np.ndarray, epoch: int) -> np.ndarray:
+    return np.flatnonzero(epoch % turns[:, 1] == turns[:, 0])
+
+
+def epoch_order(
+    lengths: np.ndarray, batch_size: int, seed: int, epoch: int, most: int | None = None
+) -> list[np.ndarray]:
+    """Indices of each batch of an epoch; every example is in exactly one. ``most``: use no more examples than that."""
     random = np.random.default_rng([seed, epoch])
-    order = random.permutation(len(lengths))
+    order = random.permutation(len(lengths))[:most]
     batches = []
     for start in range(0, len(order), batch_size * _POOL):
         pool = order[start : start + batch_size * _POOL]

@@ -27,7 +27,7 @@ from slu.platform import keep_freed_memory
 from slu.progress import Progress
 from slu.training import distributed
 from slu.training.average import Average
-from slu.training.batches import Batch, Example, epoch_order, make_shards
+from slu.training.batches import Batch, Epochs, Example, make_shards
 from slu.training.flag_dropout import Dropping
 from slu.training.state import State, load_state, save_state
 from slu.training.visualdl_log import VisualDlLog
@@ -131,8 +131,8 @@ def fit(
     world, rank = distributed.world(), distributed.rank()
     if settings.shards % world:
         raise ConfigError(f"shards is {settings.shards}; it must be a multiple of the number of processes, {world}")
-    lengths = np.array([len(example.ids) for example in examples])
-    in_epoch = -(-len(examples) // settings.batch_size)
+    epochs = Epochs.of(examples, settings.epochs)
+    in_epoch = -(-epochs.size // settings.batch_size)
     total = in_epoch * settings.epochs
     every = settings.evaluate_every or in_epoch
     optimizer = paddle.optimizer.AdamW(
@@ -153,7 +153,7 @@ def fit(
         while state.step < total and not state.stopped:
             epoch, in_this = divmod(state.step, in_epoch)
             if not order or in_this == 0:
-                order = epoch_order(lengths, settings.batch_size, settings.seed, epoch)
+                order = epochs.order(settings.batch_size, settings.seed, epoch)
             shards = make_shards(examples, order[in_this], pad_id, settings.shards, columns)
             loss = 0.0
             for shard in range(rank, settings.shards, world):

@@ -96,8 +96,7 @@ def run_training(
     seconds = time.monotonic() - started
     if distributed.rank() == 0:
         write_file(workspace / LOG, json_rows(log))
-    steps = -(-len(examples) // settings.batch_size)
-    report = {"epochs": round(log[-1]["step"] / steps, 2) if log else 0.0, "training_seconds": round(seconds, 1)}
+    report = {"epochs": round(log[-1]["epoch"], 2) if log else 0.0, "training_seconds": round(seconds, 1)}
     trained = (finish or to_checkpoint)(model, small)
     return restore_rows(trained, start, rows), report, [workspace / LOG, workspace / VISUALDL]
 
@@ -121,7 +120,8 @@ def training_examples(checkpoint: Checkpoint, data: Data) -> list[Example]:
     for one, example in zip(more, made):
         # Before a command that stands alone anything may have been said, or nothing.
         number = int(random.random() * (len(checkpoint.labels.intents) + 2)) - 1
-        examples.append(replace(example, previous=number if one.source is None else examples[one.source].previous))
+        previous = number if one.source is None else examples[one.source].previous
+        examples.append(replace(example, previous=previous, turn=one.turn))
     return examples
 
 

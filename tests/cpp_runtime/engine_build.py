@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -22,13 +23,15 @@ def build(name: str, *options: str, targets: tuple[str, ...] = ()) -> Path:
     configure = ["cmake", "-G", "Ninja", "-S", str(ROOT / "cpp_runtime"), "-B", str(directory)]
     chosen = [word for target in targets for word in ("--target", target)]
     jobs = os.environ.get("ENGINE_JOBS", str(os.cpu_count()))
-    for command in (
-        [*configure, "-DSLU_BUILD_TESTS=ON", *options],
-        ["cmake", "--build", str(directory), "-j", jobs, *chosen],
-    ):
-        # In there, as one of CMake's tries leaves a file where it runs when the compiler is zig.
-        done = subprocess.run(command, env=environment, cwd=directory, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    with (directory / ".lock").open("w") as lock:  # another worker of the tests may need the same
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for command in (
+            [*configure, "-DSLU_BUILD_TESTS=ON", *options],
+            ["cmake", "--build", str(directory), "-j", jobs, *chosen],
+        ):
+            # In there, as one of CMake's tries leaves a file where it runs when the compiler is zig.
+            done = subprocess.run(command, env=environment, cwd=directory, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return directory
 
 

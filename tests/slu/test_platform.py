@@ -10,9 +10,11 @@ import warnings
 from pathlib import Path
 
 import pytest
+import tomli
 
 from slu import platform
-from slu.platform import missing_extra, mkl_cpu_type, native_output_on_stderr, prepare_paddle
+from slu.platform import EXTRAS, missing_extra, mkl_cpu_type, native_output_on_stderr, prepare_paddle
+from slu.runtime.formats import BACKENDS, FORMATS
 
 ROOT = Path(__file__).parents[2]
 AVX2 = "fpu sse4_2 avx avx2"
@@ -159,3 +161,12 @@ def test_a_home_that_cannot_be_written_to_is_replaced(home: str, tmp_path: Path)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert Path(done.stdout.strip()).parent == tmp_path
     assert not list(tmp_path.iterdir())  # it is removed at exit
+
+
+def test_extras_are_those_of_the_package_and_of_the_formats() -> None:
+    project = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert EXTRAS.keys() <= project["optional-dependencies"].keys()
+    for form in FORMATS.values():
+        assert set(form.modules) <= set(EXTRAS.get(form.extra, ())), form.name
+    for entry in BACKENDS.values():
+        assert not entry.extra or entry.module in EXTRAS[entry.extra], entry.name

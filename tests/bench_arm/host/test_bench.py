@@ -203,14 +203,15 @@ def test_memory_is_of_this_process() -> None:
 
 
 def test_ratios_are_to_the_first_engine() -> None:
-    times = {"mean": 2.0, "p50": 2.0, "p90": 2.0, "p99": 2.0}
+    times: dict[str, Any] = {"mean": 2.0, "p50": 2.0, "p90": 2.0, "p99": 2.0}
     row: dict[str, Any] = {"backend": "native", "precision": "int8", "padded_to": 0, "bundle": "b", "exact": 90.0}
     row["setting"] = ""
     row |= dict.fromkeys(("load_ms", "rss_growth_bytes", "pss_bytes", "size_bytes"), 1.0)
+    times["p50_interval"] = [1.5, 2.5]
     slow = row | {"backend": "lite", "end_to_end_ms": times, "model_ms": times | {"mean": 1.0}}
     fast = row | {"end_to_end_ms": times | {"mean": 0.5}, "model_ms": times | {"mean": 0.25}}
     assert host._warnings(0.4, 2) == []
     lines = host.table({"measurements": [fast, slow], "warnings": host._warnings(20.0, 2)})
     assert lines[3].startswith("warning: 20.0 programs wanted 2 processors before the run: another one may be outside")
-    assert lines[1].split()[3:9] == ["0.500", "2.000", "2.000", "1.0", "0.250", "0.5"]
-    assert lines[2].split()[3:9] == ["2.000", "2.000", "2.000", "4.0", "1.000", "2.0"]
+    assert lines[1].split()[3:10] == ["0.500", "2.000", "1.500-2.500", "2.000", "1.0", "0.250", "0.5"]
+    assert lines[2].split()[3:10] == ["2.000", "2.000", "1.500-2.500", "2.000", "4.0", "1.000", "2.0"]

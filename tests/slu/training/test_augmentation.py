@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ from slu.corpus.phrase_files import CHECK
 from slu.corpus.speech import KINDS, read_phrases
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError, SluError
+from slu.heads.examples import EVERY_EPOCH
 from slu.model.checkpoint import Checkpoint
-from slu.training.augmentation import Added, added_utterances, more_spoken
+from slu.training.augmentation import Added, added_utterances, more_spoken, more_unclear
 from slu.training.data import Data
 from slu.training.recipe import Recipe
 from slu.training.train import training_examples
@@ -80,6 +83,29 @@ def test_more_spoken_copies_for_a_student(sample: list[Utterance]) -> None:
     assert len({one.utterance.text for one in copies if one.source == 7}) == 2
     with pytest.raises(ConfigError, match=r"need the section \[speech\]"):
         more_spoken(Recipe(ROOT / "recipe.toml", {}), sample[:3], None, 1)
+
+
+def test_draws_take_turns_and_differ(sample: list[Utterance]) -> None:
+    train, once = sample[:400], dict(SECTIONS)
+    drawn = {name: {**once[name], "draws": 3} for name in ("speech", "unclear")}
+    added = made(train, **{**once, **drawn})
+    first = made(train, **once)
+    assert [replace(one, turn=EVERY_EPOCH) for one in added if one.turn in (EVERY_EPOCH, (0, 3))] == first
+    texts = [{one.utterance.text for one in added if one.turn == (turn, 3)} for turn in range(3)]
+    assert all(len(of_turn) > 200 for of_turn in texts)
+    assert all(len(a & b) < 0.1 * len(a) for a, b in combinations(texts, 2))
+    with pytest.raises(ConfigError, match="draws is 0"):
+        made(train, speech={**once["speech"], "draws": 0})
+
+
+def test_more_unclear_texts_for_a_student(sample: list[Utterance]) -> None:
+    recipe = Recipe(ROOT / "recipe.toml", {**SECTIONS, "unclear": {"draws": 2}})
+    texts = more_unclear(recipe, sample[:300], 2)
+    assert texts == more_unclear(recipe, sample[:300], 2)
+    assert [sum(one.turn == (turn, 2) for one in texts) for turn in (0, 1)] == pytest.approx([550, 550], rel=0.1)
+    assert len({one.utterance.text for one in texts}) > 0.98 * len(texts)
+    with pytest.raises(ConfigError, match=r"need the sections \[speech\] and \[unclear\]"):
+        more_unclear(Recipe(ROOT / "recipe.toml", {"speech": SECTIONS["speech"]}), sample[:3], 1)
 
 
 def test_wake_words_that_are_measured_with_are_never_drawn(sample: list[Utterance]) -> None:

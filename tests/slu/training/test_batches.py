@@ -13,7 +13,7 @@ from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CorpusError
 from slu.heads.examples import IGNORED, Example, collate
 from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
-from slu.training.batches import epoch_order, make_examples, make_shards
+from slu.training.batches import Epochs, epoch_order, make_examples, make_shards
 
 LABELS = Labels(("play",), ("singer", "song"), {"play": ("singer", "song")})
 TOKENIZER = Tokenizer([*SPECIAL_TOKENS, "听", "的", "歌", "jay", "##chou", "z"])
@@ -63,6 +63,21 @@ def test_epochs_differ_and_batches_are_of_like_length() -> None:
     # Short and long batches alternate at random: training must not see all short ones first.
     means = np.array([lengths[batch].mean() for batch in first])
     assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.3
+
+
+def test_an_epoch_has_the_examples_whose_turn_it_is() -> None:
+    turns = [(0, 1)] * 10 + [(0, 3)] * 5 + [(1, 3)] * 4 + [(2, 3)] * 6 + [(0, 2)] * 3 + [(1, 2)] * 3
+    given = [Example(np.zeros(4), (), turn=turn) for turn in turns]
+    epochs = Epochs.of(given, 6)
+    assert epochs.size == 10 + 4 + 3
+    for epoch in range(6):
+        drawn = [int(i) for batch in epochs.order(4, 7, epoch) for i in batch]
+        assert len(drawn) == len(set(drawn)) == epochs.size
+        assert {turns[i] for i in drawn} <= {(0, 1), (epoch % 3, 3), (epoch % 2, 2)}
+    assert Epochs.of(given, 1).size == 10 + 5 + 3
+    always = Epochs.of(given[:10], 4)
+    plain = epoch_order(np.full(10, 4), 3, 0, 2)
+    assert [batch.tolist() for batch in always.order(3, 0, 2)] == [batch.tolist() for batch in plain]
 
 
 def examples(lengths: list[int]) -> list[Example]:
