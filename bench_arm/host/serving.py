@@ -261,7 +261,7 @@ def measure_swaps(model: str, other: str, workers: int, swaps: int) -> dict[str,
             right = wanted.get(answer["version"]) == json.dumps(answer["results"])
             return "" if right else f"version {answer['version']}: not its answer"
 
-        with running([f"m={live}", "--workers", str(workers), "--watch", "0.1"]) as served:
+        with running([f"m={live}", "--workers", str(workers), "--watch", "0.1", "--wait", "10000"]) as served:
             load = Load("127.0.0.1", served.port, [post(PATH, {"texts": TEXTS})], 8, check)
 
             async def swap() -> Any:
@@ -277,15 +277,12 @@ def measure_swaps(model: str, other: str, workers: int, swaps: int) -> dict[str,
 
 
 def replace(live: Path, by: Path) -> None:
-    """Put other files into a directory, one after the other, as a user would."""
-    for path in by.iterdir():
-        if path.is_file():
-            temporary = live / f".new-{path.name}"
-            shutil.copyfile(path, temporary)
-            os.replace(temporary, live / path.name)  # noqa: PTH105
-    for path in live.iterdir():
-        if not (by / path.name).exists():
-            path.unlink()
+    """Put another directory in the place of one, as the commands do: whole, under another name, and renamed."""
+    new, old = (live.with_name(f".{live.name}.{kind}") for kind in ("new", "old"))
+    shutil.copytree(by, new)
+    live.rename(old)
+    new.rename(live)
+    shutil.rmtree(old)
 
 
 def _reload(port: int, number: int) -> None:

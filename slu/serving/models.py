@@ -6,7 +6,6 @@ can.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,7 +21,7 @@ from slu.runtime.loading import load, python_parser_of
 from slu.runtime.parser import Parser, Session
 from slu.runtime.python_parser import PythonParser
 from slu.serving.settings import Source
-from slu.serving.snapshots import Signature, signature, snapshot
+from slu.serving.snapshots import Signature, in_use, remove_others, signature, snapshot
 
 _TRIAL = "测试 test 1"
 """What a model is asked before it is used."""
@@ -143,11 +142,14 @@ class Models:
                 self._models[name] = new
                 self.replaced[name] += 1
                 self._say(f"{name}: version {new.version} replaces {old.version}")
-                if all(model.version != old.version for model in self):
-                    shutil.rmtree(self._store / old.version, ignore_errors=True)
+                remove_others(self._store, {model.version for model in self})
             return self._models[name]
 
     def _open(self, name: str) -> Model:
+        with in_use(self._store):
+            return self._open_copy(name)
+
+    def _open_copy(self, name: str) -> Model:
         source, version = snapshot(self._sources[name], self._store)
         old = self._models.get(name)
         if old is not None and old.version == version:
@@ -161,10 +163,8 @@ class Models:
             python = _logits_parser(parser, source)
             parser.parse(_TRIAL, FIRST_TURN).to_dict()
         except SluError as error:
-            shutil.rmtree(self._store / version, ignore_errors=True)
             raise type(error)(self._of_the_user(name, source, str(error))) from error
         except Exception as error:  # a library of a backend may raise anything
-            shutil.rmtree(self._store / version, ignore_errors=True)
             raise SluError(f"{self._sources[name].path}: cannot be used ({type(error).__name__}: {error})") from error
         return Model(name, version, parser, time.time(), python)
 

@@ -20,7 +20,7 @@ from slu.serving.sessions import Sessions
 from slu.serving.settings import Settings
 from slu.serving.work import Job, Late, WorkQueue
 
-WAIT = 0.012
+WAIT = 0.02
 """Seconds that a request may have to wait for the engine."""
 WAIT_SLOW = 2.0
 """The same for other backends."""

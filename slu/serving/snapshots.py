@@ -7,11 +7,13 @@ the hash of its content as its name: all workers of a server map the same one.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from slu.errors import BundleError
@@ -20,6 +22,8 @@ from slu.serving.settings import Source
 Signature = tuple[tuple[str, int, int, int], ...]
 """Of every file that a model is made of: its name, its size, when it was changed (ns), its inode."""
 _BLOCK = 1 << 20
+_LOCK = "copies.lock"
+_VERSION = re.compile("[0-9a-f]{12}")
 
 
 def signature(source: Source) -> Signature | None:
@@ -59,6 +63,23 @@ def snapshot(source: Source, store: Path) -> tuple[Source, str]:
     lexicons = tuple((slot, shared / f"lexicon.{i}") for i, (slot, _) in enumerate(source.lexicons))
     pins = tuple(shared / f"pins.{i}" for i in range(len(source.pins)))
     return Source(source.name, path, source.backend, lexicons, pins), version
+
+
+@contextlib.contextmanager
+def in_use(store: Path) -> Iterator[None]:
+    """No worker removes a copy in this block, in which one is made and opened."""
+    with (store / _LOCK).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+def remove_others(store: Path, versions: Collection[str]) -> None:
+    """Remove all copies but these, unless a worker is opening one; what is open already stays readable for its user."""
+    with (store / _LOCK).open("a") as lock, contextlib.suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for path in store.iterdir():
+            if _VERSION.fullmatch(path.name) and path.name not in versions:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _files(source: Source) -> Iterator[tuple[str, Path]]:
