@@ -7,6 +7,9 @@ SETUP := .venv/.installed
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install
 ENGINE := $(shell find cpp_runtime -name CMakeLists.txt -o -path '*/include/*.h' -o -path '*/src/*' -type f -o -path '*/cli/*' -type f)
 
+# Tests wait for compilers and emulators now and then: one more at a time than there are processors, four at most.
+JOBS ?= $(shell jobs=$$(($$(nproc) + 1)); echo $$((jobs < 4 ? jobs : 4)))
+
 MODELS := models/nlpcc2018-nano models/nlpcc2018-pico
 
 .PHONY: setup system-packages demo test test-slow lint format lock clean
@@ -42,7 +45,7 @@ demo: setup
 	$(BIN)/slu report runs/demo --out runs/demo/report.html
 
 test: system-packages lint
-	$(BIN)/pytest -m "not slow" -n auto --maxprocesses 4 --dist loadgroup
+	$(BIN)/pytest -m "not slow" -n $(JOBS) --dist loadgroup
 
 test-slow: system-packages setup
 	$(BIN)/pytest -m slow

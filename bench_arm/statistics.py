@@ -34,14 +34,14 @@ def summary(rounds: Sequence[Sequence[float]], seed: int = 0) -> dict[str, float
 
     ``rounds``: the times of each round. Rounds are drawn, and utterances within them: what else a device does slows a
     whole round, so that single times are not independent. Another run scatters as much as this one, so the interval is
-    that of the difference of two draws (a prediction interval), wider by about √2 than that of the value alone.
+    that of the ratio of two draws (a prediction interval), wider by about √2 than that of the value alone.
     """
     table = np.asarray(rounds, float)
     drawn = np.concatenate([_statistics(draws) for draws in _draws(table, seed)])
     result: dict[str, float | list[float]] = {}
     for name, value, values in zip(NAMES, _statistics(table.reshape(1, -1))[0], drawn.T):
         result[name] = round(float(value), 6)
-        result[f"{name}_interval"] = _interval(float(value), value + values - np.roll(values, 1)).as_json()
+        result[f"{name}_interval"] = _interval(float(value), value * values / np.roll(values, 1)).as_json()
     return result
 
 

@@ -88,6 +88,7 @@ def test_wrong_directories_are_named_before_anything_is_sent(bundle: Path, runti
 def test_every_format_of_a_phone_has_a_program(bundle: Path, runtime: Path) -> None:
     for form in FORMATS.values():
         for name in form.files:
+            (bundle / name).parent.mkdir(parents=True, exist_ok=True)
             (bundle / name).write_bytes(b"12345")
     found, _, model = entries(bundle, runtime / CLI, runtime, runtime)
     assert model.path == bundle
