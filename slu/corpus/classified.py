@@ -24,7 +24,7 @@ from typing import Any
 
 from slu.corpus.label_sets import SEPARATOR, in_order, name_problem, parent_of, with_parents
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import BOM, Problem, Severity, numbered_lines
+from slu.corpus.tagged import BOM, Problem, Severity, control_problem, numbered_lines, odd_character
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.files import write_file
@@ -60,7 +60,7 @@ def read_label_names(path: str | Path) -> LabelNames:
             own = _label_text(entry.get("label"), where)
             name = next((str(entry[key]) for key in _TITLES if entry.get(key)), own)
             titles[own] = name
-        problem = name_problem(name)
+        problem = _name_problem(name)
         if name in names:
             problem = f"the label {name!r} is in line {names[name]} already"
         if problem:
@@ -202,6 +202,14 @@ class _Reader:
     def _text(self, texts: list[str]) -> str:
         if not all(text.strip() for text in texts):
             raise CorpusError("the text is empty")
+        for text in texts:
+            problem = control_problem(text.strip(), "text")
+            if problem is None and "\r" in text.strip():
+                problem = "a carriage return inside the text; delete it"
+            if problem is None and any("\ud800" <= char <= "\udfff" for char in text):
+                problem = "the text has half a surrogate pair, which UTF-8 cannot express; delete it"
+            if problem:
+                raise CorpusError(problem)
         return PAIR.join(text.strip() for text in texts)
 
     def _labels(self, given: list[str], found: _Found) -> tuple[str, ...]:
@@ -210,7 +218,7 @@ class _Reader:
         if self._single and len(labels) != 1:
             raise CorpusError(f"{len(labels)} labels; the task sequence has exactly one")
         for name in labels:
-            problem = name_problem(name)
+            problem = _name_problem(name)
             if problem:
                 raise CorpusError(problem)
             if self._places and name not in self._places:
@@ -225,6 +233,12 @@ class _Reader:
         if added:
             found.append(("warning", f"{', '.join(added)} is missing above a label of the text; it is added"))
         return whole
+
+
+def _name_problem(name: str) -> str | None:
+    """What is wrong with the name of a label; None if a file and a screen can show it."""
+    odd = odd_character(name)
+    return name_problem(name) or (f"{name!r} cannot be a label ({odd}); rename it" if odd else None)
 
 
 def _decoded(raw: bytes, where: str) -> str:

@@ -134,13 +134,21 @@ def parse_tagged(tagged: str) -> tuple[str, tuple[Slot, ...]]:
 
 def name_problem(name: str) -> str | None:
     """What is wrong with the name of a slot; None if tags can hold it."""
-    odd = _odd_character(name)
+    odd = odd_character(name)
     if odd or not _NAME.fullmatch(name):
         return f"{name!r} cannot be the name of a slot{f' ({odd})' if odd else ''}: {_NAME_RULE}"
     return None
 
 
-def _odd_character(name: str) -> str | None:
+def control_problem(value: str, name: str) -> str | None:
+    """What to say of the first control character, tab and carriage return aside, of the field ``name``."""
+    control = _CONTROL.search(value)
+    if control is None:
+        return None
+    return f"control character U+{ord(control.group()):04X} at character {control.start() + 1} of the {name}; delete it"
+
+
+def odd_character(name: str) -> str | None:
     """The first character that no name may have: control, format and private characters, white space but the space."""
     for char in name:
         if char != " " and unicodedata.category(char)[0] in "CZ":
@@ -222,12 +230,10 @@ def _parse_line(raw: bytes, labels: Labels | None = None) -> tuple[Utterance | N
     session, text, intent, tagged = fields
     errors = [f"the {name} is empty" for name, value in zip(FIELDS, fields) if not value.strip()]
     for name, value in zip(FIELDS, fields):
-        control = _CONTROL.search(value)
-        if control:
-            code, column = ord(control.group()), control.start() + 1
-            errors.append(f"control character U+{code:04X} at character {column} of the {name}; delete it")
-    if not errors and _odd_character(intent):
-        errors.append(f"{intent!r} cannot be an intent ({_odd_character(intent)}); rename it")
+        if _CONTROL.search(value):
+            errors.append(str(control_problem(value, name)))
+    if not errors and odd_character(intent):
+        errors.append(f"{intent!r} cannot be an intent ({odd_character(intent)}); rename it")
     if "\r" in line:
         errors.append("a carriage return inside the line; lines must end with LF or CR LF")
     tagless, slots, wrong = _scan(tagged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -57,11 +58,18 @@ def test_forms(tmp_path: Path, content: str, texts: list[str]) -> None:
         ('{"sentence1": "a", "sentence2": 3, "label": "1"}', "sentence2 is not a text"),
         ('{"sentence": ', "not JSON"),
         ("好\t1,2", "a comma separates labels"),
+        ("a\0b\t1", "control character U+0000 at character 2 of the text"),
+        ("a\x1b[31mb\t1", "control character U+001B"),
+        ("a\rb\t1", "a carriage return inside the text"),
+        ('{"sentence": "a\\u0000", "label": "1"}', "control character U+0000"),
+        ('{"sentence": "\\ud800a", "label": "1"}', "half a surrogate pair"),
+        ('{"sentence": "a", "label": "x\\ny"}', "cannot be a label (it has U+000A)"),
+        ('{"sentence": "a", "label": "x\\u202ey"}', "cannot be a label (it has U+202E)"),
     ],
 )
 def test_wrong_lines(tmp_path: Path, line: str, message: str) -> None:
     path = written(tmp_path, f"好的\t1\n{line}\n")
-    with pytest.raises(CorpusError, match=f"^{path}:2: .*{message}"):
+    with pytest.raises(CorpusError, match=f"^{path}:2: .*{re.escape(message)}"):
         read_classified(path, single=True)
     [problem] = check_classified(path, single=True)
     assert (problem.line, problem.severity) == (2, "error") and message in problem.message
