@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import paddle
 from paddle import nn
-from paddlenlp.transformers import ErnieConfig, ErnieModel
 
 from slu.corpus.labels import Labels
 from slu.inputs.flags import FlagColumns
 from slu.model.checkpoint import Checkpoint, check_tensors
 from slu.model.config import ModelConfig
+from slu.model.ernie import ErnieConfig, ErnieModel
 from slu.model.quantization import INPUT_SCALE, dequantise, quantised_layers
 
 MASKED = -1e4
