@@ -24,7 +24,8 @@ from slu.inputs.flags import FlagColumns
 from slu.model.checkpoint import Checkpoint
 from slu.model.config import ModelConfig
 from slu.progress import Progress
-from slu.training.augmentation import Added, more_spoken, more_unclear
+from slu.training.added import Added
+from slu.training.augmentation import more_spoken, more_unclear
 from slu.training.batches import unlabelled_examples
 from slu.training.data import Data
 from slu.training.fit import Objective, TrainingSettings, loss_of

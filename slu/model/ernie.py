@@ -1,6 +1,6 @@
 """PaddleNLP's ERNIE encoder, without importing the rest of PaddleNLP.
 
-``import paddlenlp`` runs everything that it has (task flows, data sets, a server, and with them pandas, scikit-learn and
+``import paddlenlp`` runs everything that it has (task flows, data sets, a server, pandas, scikit-learn,
 Matplotlib): 4.7 s, eight times as long as its encoder with what that needs (0.6 s), in every command that opens a
 checkpoint. Therefore the packages around the encoder are entered without their ``__init__``; whoever imports them
 afterwards gets them whole, with the same `ErnieModel`.

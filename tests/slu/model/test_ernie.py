@@ -12,7 +12,7 @@ def test_the_encoder_comes_alone_and_is_that_of_paddlenlp() -> None:
         "from slu.platform import prepare_paddle\n"
         "prepare_paddle()\n"
         "from slu.model.ernie import ErnieConfig, ErnieModel\n"
-        "others = {'paddlenlp.taskflow', 'paddlenlp.datasets', 'pandas', 'sklearn', 'matplotlib', 'fastapi', 'paddleslim'}\n"
+        "others = {'paddlenlp.taskflow', 'paddlenlp.datasets', 'pandas', 'sklearn', 'matplotlib', 'fastapi'}\n"
         "assert not others & set(sys.modules), others & set(sys.modules)\n"
         "import paddlenlp\n"
         "from paddlenlp.transformers import ErnieTokenizer\n"
