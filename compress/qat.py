@@ -89,4 +89,4 @@ def int8_checkpoint(model: Any, like: Checkpoint) -> Checkpoint:
             tensors[f"{name}.{WEIGHT_SCALE}"] = scale
             largest = layer._fake_quant_input._scale.numpy().reshape(1).astype(np.float32)
             tensors[f"{name}.{INPUT_SCALE}"] = largest / np.float32(LEVELS)
-    return Checkpoint(like.config, tensors, like.vocab, like.labels, lexicon=like.lexicon)
+    return Checkpoint(like.config, tensors, like.vocab, like.labels, lexicon=like.lexicon, ngrams=like.ngrams)

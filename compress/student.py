@@ -21,6 +21,7 @@ from slu.errors import ConfigError
 from slu.heads.examples import EVERY_EPOCH, Example, collate
 from slu.heads.head import Loss
 from slu.inputs.flags import FlagColumns
+from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint
 from slu.model.config import ModelConfig
 from slu.progress import Progress
@@ -115,7 +116,7 @@ def new_student(teacher: Checkpoint, settings: StudentSettings) -> Checkpoint:
 
     config = shape_after(teacher.config, settings)
     tensors = tensors_of(new_model(config, teacher.labels, settings.training.seed))
-    return Checkpoint(config, tensors, teacher.vocab, teacher.labels, lexicon=teacher.lexicon)
+    return replace(teacher, config=config, tensors=tensors, manifest=Manifest())
 
 
 def shape_after(config: ModelConfig, settings: StudentSettings) -> ModelConfig:

@@ -6,7 +6,7 @@ The removed rows of the embedding matrices are most of a small ERNIE: 40,000 wor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,20 +15,25 @@ from compress.steps import Made, Work
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.inputs.coverage import coverage
+from slu.inputs.ngrams import Ngrams
 from slu.inputs.vocab import count_tokens, special_ids
-from slu.model.checkpoint import Checkpoint
+from slu.model.checkpoint import NGRAM_EMBEDDINGS, Checkpoint
 from slu.model.config import ModelConfig
 from slu.model.embedding_rows import select_rows
+from slu.model.quantization import WEIGHT_SCALE
+from slu.training.identity import ADDED_LATER
 
 
 @dataclass(frozen=True)
 class VocabSettings:
     """``min_count``: how often a token must occur in the training part. ``max_tokens``: most tokens kept, the frequent
-    ones first, 0 for no bound. ``positions``: tokens that a text may have, [CLS] and [SEP] counted."""
+    ones first, 0 for no bound. ``positions``: tokens that a text may have, [CLS] and [SEP] counted.
+    ``ngram_min_count``: how often one of the model's n-grams must occur, read with the tokens that are kept."""
 
     min_count: int = 1
     max_tokens: int = 0
     positions: int = 32
+    ngram_min_count: int = field(default=1, metadata=ADDED_LATER)
 
 
 def step(work: Work) -> Made:
@@ -71,7 +76,30 @@ def prune_vocab(
         "unk_percent_train": unk_percent(pruned, train),
         "unk_percent_dev": unk_percent(pruned, dev),
     }
+    if pruned.ngrams is not None:
+        report["ngrams_before"] = len(pruned.ngrams)
+        pruned = _with_frequent_ngrams(pruned, train, settings.ngram_min_count)
+        report["ngrams"] = pruned.config.ngram_rows - 1
     return pruned, report
+
+
+def _with_frequent_ngrams(checkpoint: Checkpoint, train: Sequence[Utterance], min_count: int) -> Checkpoint:
+    """The model without the rows of n-grams that occur less than ``min_count`` times, and at least once."""
+    assert checkpoint.ngrams is not None
+    tokenizer, config = checkpoint.tokenizer(), checkpoint.config
+    finder = Ngrams(checkpoint.ngrams, checkpoint.vocab)
+    counts = np.zeros(config.ngram_rows, np.int64)
+    for utterance in train:
+        np.add.at(counts, finder.rows(tokenizer.encode(utterance.text, config.max_length).ids), 1)
+    kept = np.flatnonzero(counts[1:] >= max(1, min_count)) + 1
+    if not len(kept):
+        raise ConfigError(f"ngram_min_count is {min_count}; no n-gram of the model is so frequent, so lower it")
+    tensors = dict(checkpoint.tensors)
+    for name in (f"{NGRAM_EMBEDDINGS}.weight", f"{NGRAM_EMBEDDINGS}.{WEIGHT_SCALE}"):
+        if name in tensors:
+            tensors[name] = tensors[name][[0, *kept]]
+    config = config.replace(ngram_rows=len(kept) + 1)
+    return replace(checkpoint, config=config, tensors=tensors, ngrams=checkpoint.ngrams[kept - 1])
 
 
 def shape_after(config: ModelConfig, settings: VocabSettings) -> ModelConfig:

@@ -16,10 +16,9 @@ from export_lite.parity import Reference, measure, reference, require_parity
 from slu.corpus.utterance import Utterance
 from slu.errors import BundleError, ConfigError, SluError
 from slu.files import MARK, damage_of, new_directory, remove_leftovers, sha256
-from slu.inputs.flags import FlagColumns
 from slu.lock import only_writer
 from slu.manifest import Manifest, check_replaceable, library_versions
-from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, VOCAB, WEIGHTS, Checkpoint, load_checkpoint
+from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, NGRAMS, VOCAB, WEIGHTS, Checkpoint, load_checkpoint
 from slu.runtime.bundle import EXPORT_STAGE, graph_inputs, open_directory
 from slu.runtime.formats import BACKENDS, FORMATS, INT8, Format, resolve
 
@@ -59,7 +58,7 @@ def export_bundle(
     )
     expected = reference(checkpoint, length, data)
     with new_directory(target) as directory:
-        for name in (VOCAB, LABELS, CONFIG, LEXICONS):
+        for name in (VOCAB, LABELS, CONFIG, LEXICONS, NGRAMS):
             if (source / name).is_file():
                 shutil.copyfile(source / name, directory / name)
         _write_formats(checkpoint, length, formats, directory)
@@ -187,13 +186,13 @@ def _why_not(name: str, quantised: bool) -> str | None:
 
 
 def _inputs(source: Path) -> dict[str, str]:
-    names = (WEIGHTS, CONFIG, VOCAB, LABELS, LEXICONS, MARK)
+    names = (WEIGHTS, CONFIG, VOCAB, LABELS, LEXICONS, NGRAMS, MARK)
     return {name: sha256(source / name) for name in names if (source / name).is_file()}
 
 
 def _config(formats: Sequence[str], length: int, checkpoint: Checkpoint) -> dict[str, Any]:
-    columns = FlagColumns.of(checkpoint.config.flags, checkpoint.labels).count
-    inputs = [{**asdict(given), "shape": list(given.shape)} for given in graph_inputs(length, columns)]
+    taken = graph_inputs(length, checkpoint.config, checkpoint.labels)
+    inputs = [{**asdict(given), "shape": list(given.shape)} for given in taken]
     return {"formats": list(formats), "length": length, "inputs": inputs, "outputs": list(checkpoint.head.logits)}
 
 

@@ -19,7 +19,7 @@ from slu.corpus.label_sets import LabelSets
 from slu.corpus.labels import Labels
 from slu.errors import CheckpointError
 from slu.files import write_file
-from slu.model.checkpoint import Checkpoint
+from slu.model.checkpoint import NGRAM_EMBEDDINGS, NGRAM_PROJECTION, Checkpoint
 from slu.model.quantization import dequantise
 from slu.runtime.formats import GGUF
 
@@ -91,7 +91,11 @@ def add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
     writer.add_key_length(config.attention_head_size)
     writer.add_context_length(config.max_length)
     writer.add_layer_norm_eps(config.layer_norm_eps)
-    writer.add_array(f"{ARCHITECTURE}.inputs", ["tokens", "flags"] if config.flags else ["tokens"])
+    others = {"flags": bool(config.flags), "ngrams": config.ngram_rows > 0}
+    writer.add_array(f"{ARCHITECTURE}.inputs", ["tokens", *(name for name, taken in others.items() if taken)])
+    if config.ngram_rows:
+        writer.add_uint32(f"{ARCHITECTURE}.ngrams.rows", config.ngram_rows)
+        writer.add_uint32(f"{ARCHITECTURE}.ngrams.width", config.ngram_width)
     if config.flags:
         writer.add_array(f"{ARCHITECTURE}.flags", list(config.flags))
     if config.normalisation:
@@ -133,6 +137,11 @@ def network_tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     _add_table(result, "position_embd", tensors, f"{embeddings}.position_embeddings", config.max_length)
     if config.flags:
         _add_table(result, "flag_embd", tensors, f"{embeddings}.flag_embeddings")
+    if checkpoint.ngrams is not None:
+        result["ngram.keys"] = checkpoint.ngrams.view(np.int32)  # GGUF has signed integers only
+        _add_table(result, "ngram_embd", tensors, NGRAM_EMBEDDINGS)
+        result["ngram_proj.weight"] = pack_float(tensors[NGRAM_PROJECTION])
+        result["ngram_proj.bias"] = _pad(np.zeros(config.hidden_size, np.float32))
     result["constant_embd.weight"] = _pad(_constant_embedding(checkpoint))
     _add_norm(result, "embd_norm", tensors, f"{embeddings}.layer_norm")
     for i in range(config.num_hidden_layers):

@@ -17,9 +17,9 @@ import numpy as np
 from export_lite.job import Job
 from export_lite.process import run_python
 from slu.errors import BundleError
-from slu.model.checkpoint import Checkpoint
+from slu.model.checkpoint import NGRAM_EMBEDDINGS, Checkpoint
 from slu.model.quantization import INPUT_SCALE, WEIGHT_SCALE, quantised_layers
-from slu.runtime.bundle import FLAGS, INPUT
+from slu.runtime.bundle import graph_inputs
 from slu.runtime.formats import GRAPH, PARAMETERS
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def write_onnx(checkpoint: Checkpoint, graph_directory: Path, path: Path, int8: 
         run_python("export_lite.onnx", [str(graph_directory), str(raw)], f"{path.name}: paddle2onnx")
         model = onnx.load(raw)
     names = [value.name for value in (*model.graph.input, *model.graph.output)]
-    flags = [FLAGS] if checkpoint.config.flags else []
-    if names != [INPUT, *flags, *checkpoint.head.logits]:
+    inputs = [one.name for one in graph_inputs(3, checkpoint.config, checkpoint.labels)]
+    if names != [*inputs, *checkpoint.head.logits]:
         raise BundleError(f"{path.name}: paddle2onnx made the inputs and outputs {', '.join(names)}")
     if int8:
         quantise_graph(model.graph, checkpoint)
@@ -78,9 +78,10 @@ def quantise_graph(graph: GraphProto, checkpoint: Checkpoint) -> None:
                 new += _quantised_input(source, key, step)
             product.input[0], product.input[1] = made[key], f"{weight}.dequantised"
         new += _quantised_weight(weight, tensors[weight], tensors[f"{layer}.{WEIGHT_SCALE}"])
-    if tensors[f"{WORDS}.weight"].dtype == np.int8:
-        for lookup in _readers(users, f"{WORDS}.weight", "Gather"):
-            new += _quantised_lookup(lookup, tensors[f"{WORDS}.weight"], tensors[f"{WORDS}.{WEIGHT_SCALE}"])
+    for table in (WORDS, NGRAM_EMBEDDINGS):
+        if f"{table}.weight" in tensors and tensors[f"{table}.weight"].dtype == np.int8:
+            for lookup in _readers(users, f"{table}.weight", "Gather"):
+                new += _quantised_lookup(lookup, tensors[f"{table}.weight"], tensors[f"{table}.{WEIGHT_SCALE}"])
     nodes = [*graph.node, *new]
     read = {name for node in nodes for name in node.input}
     nodes = [node for node in nodes if node.op_type != "Constant" or node.output[0] in read]

@@ -28,9 +28,9 @@ from export_lite.process import run_python
 from slu.errors import BundleError
 from slu.formats.contents import Contents, Operator
 from slu.formats.naive_buffer import read_header, read_naive_buffer
-from slu.model.checkpoint import Checkpoint
+from slu.model.checkpoint import NGRAM_EMBEDDINGS, NGRAM_PROJECTION, Checkpoint
 from slu.model.quantization import quantised_layers
-from slu.runtime.bundle import FLAGS, INPUT
+from slu.runtime.bundle import graph_inputs
 from slu.runtime.formats import FLOAT16, FLOAT32, GRAPH, INT8, PARAMETERS, Format
 
 
@@ -89,6 +89,10 @@ def _clean_header(path: Path) -> None:
         file.write(version.ljust(16, b"\0"))
 
 
+LOOKED_UP = ("ernie.embeddings.word_embeddings.weight", f"{NGRAM_EMBEDDINGS}.weight")
+"""The INT8 embeddings of a graph; the others are in its constant rows of positions."""
+
+
 def check_nb(path: Path, contents: Contents, form: Format, checkpoint: Checkpoint) -> None:
     """Check what can be checked of a file without the processor that it is for; raises `BundleError`.
 
@@ -97,7 +101,7 @@ def check_nb(path: Path, contents: Contents, form: Format, checkpoint: Checkpoin
     """
     target = TARGETS[form.processor, form.precision]
     names = [port.name for port in (*contents.inputs, *contents.outputs)]
-    inputs = (INPUT, FLAGS) if checkpoint.config.flags else (INPUT,)
+    inputs = [one.name for one in graph_inputs(3, checkpoint.config, checkpoint.labels)]
     absent = [name for name in (*inputs, *checkpoint.head.logits) if name not in names]
     if absent:
         raise BundleError(f"{path}: {absent[0]} is missing in it; export it again")
@@ -123,8 +127,7 @@ def _check_int8(path: Path, contents: Contents, checkpoint: Checkpoint) -> None:
     stored = {tensor.name: tensor for tensor in contents.tensors}
     data = path.read_bytes()
     for name, tensor in checkpoint.tensors.items():
-        in_positions = name.endswith("_embeddings.weight") and ".word_embeddings" not in name
-        if tensor.dtype != np.int8 or in_positions:
+        if tensor.dtype != np.int8 or (name.endswith("_embeddings.weight") and name not in LOOKED_UP):
             continue
         if name not in stored or stored[name].precision != "int8":
             raise BundleError(
@@ -142,7 +145,8 @@ def _check_floats(path: Path, contents: Contents, weights: dict[str, np.ndarray]
 
 
 def _is_linear(name: str, tensor: np.ndarray) -> bool:
-    return tensor.ndim == 2 and not name.endswith("_embeddings.weight")
+    """Whether it is the weight of a linear layer; the projection of n-grams has no bias and stays a product."""
+    return tensor.ndim == 2 and not name.endswith("_embeddings.weight") and name != NGRAM_PROJECTION
 
 
 def _convert(graph_directory: Path, place: str, precisions: Sequence[str], path: Path) -> None:

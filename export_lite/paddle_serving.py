@@ -10,7 +10,6 @@ import shutil
 from dataclasses import dataclass
 
 from export_lite.job import Job
-from slu.inputs.flags import FlagColumns
 from slu.runtime.bundle import graph_inputs
 from slu.runtime.formats import GRAPH, PARAMETERS
 
@@ -66,8 +65,8 @@ def write(job: Job) -> None:
 def variables(job: Job) -> list[Variable]:
     """The inputs and outputs of the graph, in its order."""
     checkpoint = job.checkpoint
-    columns = FlagColumns.of(checkpoint.config.flags, checkpoint.labels).count
-    found = [Variable(True, one.name, one.type, one.shape[1:]) for one in graph_inputs(job.length, columns)]
+    taken = graph_inputs(job.length, checkpoint.config, checkpoint.labels)
+    found = [Variable(True, one.name, one.type, one.shape[1:]) for one in taken]
     shapes = checkpoint.head.logit_shapes(job.length, checkpoint.labels)
     return found + [Variable(False, name, "float32", shape) for name, shape in zip(checkpoint.head.logits, shapes)]
 

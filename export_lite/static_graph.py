@@ -28,8 +28,7 @@ from paddle.base.proto import framework_pb2
 from paddle.nn import functional as F
 
 from export_lite.job import Job
-from slu.inputs.flags import FlagColumns
-from slu.model.checkpoint import FLAG_EMBEDDINGS, Checkpoint
+from slu.model.checkpoint import FLAG_EMBEDDINGS, NGRAM_EMBEDDINGS, NGRAM_PROJECTION, Checkpoint
 from slu.model.network import MASKED
 from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, dequantise
 from slu.runtime.bundle import graph_inputs
@@ -40,7 +39,7 @@ VarType = framework_pb2.VarType
 EMBEDDINGS = "ernie.embeddings"
 WORDS = f"{EMBEDDINGS}.word_embeddings"
 POSITIONS = f"{EMBEDDINGS}.positions"
-KEPT_EMBEDDINGS = (f"{WORDS}.", f"{EMBEDDINGS}.layer_norm.", FLAG_EMBEDDINGS)
+KEPT_EMBEDDINGS = (f"{WORDS}.", f"{EMBEDDINGS}.layer_norm.", FLAG_EMBEDDINGS, NGRAM_EMBEDDINGS, NGRAM_PROJECTION)
 """The embeddings that are not in the constant rows of positions."""
 RANGE = "range"
 """Paddle's scale is the value of level 127, not the step between two levels."""
@@ -76,8 +75,9 @@ class Numerics(enum.Enum):
 class StaticErnie(nn.Layer):
     """The network of a checkpoint in plain operators, for utterances padded to ``length`` tokens.
 
-    ``forward(ids int32 [n, length])`` → the logits of the head's outputs; of a model with flags, they are the second
-    input. Parameters carry their names of the checkpoint into the graph.
+    ``forward(ids int32 [n, length])`` → the logits of the head's outputs. Flags and the rows of n-grams are further
+    inputs of models that take them (`slu.runtime.bundle.graph_inputs`). Parameters carry their names of the
+    checkpoint into the graph.
     """
 
     def __init__(self, checkpoint: Checkpoint, length: int, numerics: Numerics = Numerics.SIMULATED):
@@ -91,7 +91,10 @@ class StaticErnie(nn.Layer):
             for name, scale in tensors.items()
             if name.endswith(f".{INPUT_SCALE}")
         }
-        self._int8_words = numerics is Numerics.INT8 and tensors[f"{WORDS}.weight"].dtype == np.int8
+        tables = [name for name in (WORDS, NGRAM_EMBEDDINGS) if f"{name}.weight" in tensors]
+        self._int8_tables = [
+            name for name in tables if numerics is Numerics.INT8 and tensors[f"{name}.weight"].dtype == np.int8
+        ]
         floats = dequantise(tensors)
         constants = {POSITIONS: _position_rows(floats, checkpoint, length)}
         for name, value in floats.items():
@@ -114,22 +117,29 @@ class StaticErnie(nn.Layer):
                 constants[f"{scale}.{RANGE}"] = tensors[scale] * np.float32(LEVELS)
                 # Paddle Lite's optimiser removes it together with its operator, so it cannot be shared.
                 constants[f"{scale}.{ZERO_POINT}"] = np.zeros(1, np.float32)
-        if self._int8_words:
-            constants[f"{WORDS}.weight"] = sign_and_magnitude(tensors[f"{WORDS}.weight"])
-            constants[f"{WORDS}.levels"] = np.arange(LEVELS + 1, dtype=np.float32)
-            constants[f"{WORDS}.{WEIGHT_SCALE}"] = tensors[f"{WORDS}.{WEIGHT_SCALE}"][:, None]
+        for name in self._int8_tables:
+            constants[f"{name}.weight"] = sign_and_magnitude(tensors[f"{name}.weight"])
+            constants[f"{name}.levels"] = np.arange(LEVELS + 1, dtype=np.float32)
+            constants[f"{name}.{WEIGHT_SCALE}"] = tensors[f"{name}.{WEIGHT_SCALE}"][:, None]
         return constants
 
-    def forward(self, ids: paddle.Tensor, flags: paddle.Tensor | None = None) -> tuple[paddle.Tensor, ...]:
-        return self._run(ids, flags)
+    def forward(
+        self, ids: paddle.Tensor, second: paddle.Tensor | None = None, third: paddle.Tensor | None = None
+    ) -> tuple[paddle.Tensor, ...]:
+        return self._run(ids, second, third)
 
     @paddle.jit.not_to_static  # nothing in it depends on values, and translating its source takes seconds
-    def _run(self, ids: paddle.Tensor, flags: paddle.Tensor | None) -> tuple[paddle.Tensor, ...]:
+    def _run(
+        self, ids: paddle.Tensor, second: paddle.Tensor | None, third: paddle.Tensor | None
+    ) -> tuple[paddle.Tensor, ...]:
         config = self.config
+        flags, ngrams = (second, third) if config.flags else (None, second)
         mask = self._mask(ids)
-        x = self._words(ids) + self._constant(POSITIONS)
+        x = self._rows(WORDS, ids) + self._constant(POSITIONS)
         if flags is not None:
             x = x + paddle.matmul(flags, self._constant(FLAG_EMBEDDINGS))
+        if ngrams is not None:
+            x = x + paddle.matmul(self._rows(NGRAM_EMBEDDINGS, ngrams), self._constant(NGRAM_PROJECTION))
         x = self._norm(f"{EMBEDDINGS}.layer_norm", x)
         for i in range(config.num_hidden_layers):
             layer = f"ernie.encoder.layers.{i}"
@@ -150,10 +160,10 @@ class StaticErnie(nn.Layer):
         sign = paddle.clip(distance, -1.0, 1.0)
         return paddle.scale(sign * sign, scale=-MASKED, bias=MASKED).unsqueeze([1, 2])
 
-    def _words(self, ids: paddle.Tensor) -> paddle.Tensor:
-        """Rows of the word embeddings, ``[n, length, hidden]``."""
-        weight = self._constant(f"{WORDS}.weight")
-        if not self._int8_words:
+    def _rows(self, table: str, ids: paddle.Tensor) -> paddle.Tensor:
+        """Rows of the embeddings ``table``, ``[n, length, width]``."""
+        weight = self._constant(f"{table}.weight")
+        if table not in self._int8_tables:
             return F.embedding(ids, weight)
         # Paddle's functions refuse INT8; the operators behind them do not.
         rows = _operator(
@@ -163,8 +173,8 @@ class StaticErnie(nn.Layer):
             "int8",
         )
         # Not a cast: Paddle Lite's goes by way of `char`, which has no sign on ARM.
-        floats = _operator("dequantize_log", {"X": rows, "Dict": self._constant(f"{WORDS}.levels")}, {})
-        return floats * F.embedding(ids, self._constant(f"{WORDS}.{WEIGHT_SCALE}"))
+        floats = _operator("dequantize_log", {"X": rows, "Dict": self._constant(f"{table}.levels")}, {})
+        return floats * F.embedding(ids, self._constant(f"{table}.{WEIGHT_SCALE}"))
 
     def _linear(self, name: str, x: paddle.Tensor) -> paddle.Tensor:
         weight = self._constant(f"{name}.weight")
@@ -242,7 +252,7 @@ def write_static_graph(
         prefix = Path(temporary) / "model"
         inputs = [
             paddle.static.InputSpec([None if size < 0 else size for size in given.shape], given.type, given.name)
-            for given in graph_inputs(length, FlagColumns.of(checkpoint.config.flags, checkpoint.labels).count)
+            for given in graph_inputs(length, checkpoint.config, checkpoint.labels)
         ]
         paddle.jit.save(network, str(prefix), input_spec=inputs)
         program = framework_pb2.ProgramDesc.FromString(prefix.with_suffix(".pdmodel").read_bytes())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from export_lite.job import Job
 from export_lite.onnx import write_onnx
-from slu.inputs.flags import FlagColumns
 from slu.runtime.bundle import graph_inputs
 
 NAME = "slu"
@@ -31,8 +30,8 @@ def write(job: Job) -> None:
 def model_config(job: Job) -> str:
     """``config.pbtxt``; its dimensions are without that of the batch."""
     checkpoint = job.checkpoint
-    columns = FlagColumns.of(checkpoint.config.flags, checkpoint.labels).count
-    inputs = [(one.name, one.type, one.shape[1:]) for one in graph_inputs(job.length, columns)]
+    taken = graph_inputs(job.length, checkpoint.config, checkpoint.labels)
+    inputs = [(one.name, one.type, one.shape[1:]) for one in taken]
     head = checkpoint.head
     shapes = head.logit_shapes(job.length, checkpoint.labels)
     outputs = [(name, "float32", shape) for name, shape in zip(head.logits, shapes)]

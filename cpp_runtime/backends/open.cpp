@@ -66,11 +66,11 @@ slu_model *open_model(const std::string &path) {
   }
   model->mapping = mapping;
   try {
-    if (model->answers_labels())
-      throw Failure(
-          SLU_ERROR_VERSION,
-          path +
-              ": a model of labels, which the native engine runs and this library does not; take model.gguf");
+    if (model->answers_labels() || model->ngrams.rows)
+      throw Failure(SLU_ERROR_VERSION, path + ": a model " +
+                                           (model->answers_labels() ? "of labels" : "that reads n-grams") +
+                                           ", which the native engine runs and this library does not; take "
+                                           "model.gguf");
     auto file = std::make_unique<NetworkFile>(network_file(*model, directory, name));
     model->info.kernel = default_engine(*file);
     model->info.model_bytes = mapping.bytes + file->bytes;

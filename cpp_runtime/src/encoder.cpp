@@ -1,5 +1,7 @@
 #include "encoder.h"
 
+#include "ngrams.h"
+
 namespace slu {
 namespace {
 
@@ -37,6 +39,9 @@ Encoder::Encoder(const slu_model &model, const Engine &engine, Arena *arena)
   tag_rows_ = arena->take<float>(tokens * tags);
   intents_ = arena->take<float>(model.intent.out_padded);
   slots_ = arena->take<float>(tokens * model.tag_count);
+  if (!model.ngrams.rows) return;
+  ngram_rows_ = arena->take<uint32_t>(tokens);
+  ngram_values_ = arena->take<float>(tokens * model.ngrams.width);
 }
 
 Input Encoder::input_of(const Linear &linear, const float *x, size_t stride, size_t rows) {
@@ -53,13 +58,23 @@ void Encoder::linear(const Linear &linear, const float *x, size_t stride, size_t
 }
 
 void Encoder::run(const int32_t *ids, const uint64_t *flags, uint32_t count) {
-  floats_.embed(model_, ids, flags, count, hidden_);
+  floats_.embed(model_, ids, flags, ngrams(ids, count), count, hidden_);
   if (observer) observer(observer_data, 0, hidden_);
   for (uint32_t i = 0; i < model_.info.layers; ++i) {
     layer(model_.layers[i], count);
     if (observer) observer(observer_data, i + 1, hidden_);
   }
   heads(count);
+}
+
+const float *Encoder::ngrams(const int32_t *ids, uint32_t count) {
+  const Ngrams &ngrams = model_.ngrams;
+  if (!ngrams.rows) return nullptr;
+  ngram_rows(model_, ids, count, ngram_rows_);
+  for (uint32_t t = 0; t < count; ++t)
+    ngram_values(ngrams, ngram_rows_[t], ngram_values_ + size_t{t} * ngrams.width);
+  linear(ngrams.projection, ngram_values_, ngrams.width, count, update_, model_.hidden_padded);
+  return update_;
 }
 
 void Encoder::layer(const Layer &layer, uint32_t count) {

@@ -34,6 +34,8 @@ class Encoder {
   void *observer_data = nullptr;
 
  private:
+  // What the pairs of tokens add to the embeddings, [count][hidden_padded]; null in a model that reads none.
+  const float *ngrams(const int32_t *ids, uint32_t count);
   void layer(const Layer &layer, uint32_t count);
   void heads(uint32_t count);
   // x, `rows` rows and `stride` floats from row to row, as the linear layer wants it: itself, or int8.
@@ -60,6 +62,8 @@ class Encoder {
   float *tag_rows_;    // [max_tokens][tags_padded]
   float *intents_;     // [intents_padded]
   float *slots_;       // [max_tokens][tag_count]
+  uint32_t *ngram_rows_ = nullptr;  // [max_tokens], of models that read n-grams
+  float *ngram_values_ = nullptr;   // [max_tokens][their width]
 };
 
 }  // namespace slu

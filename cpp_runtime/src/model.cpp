@@ -5,6 +5,7 @@
 #include "gguf.h"
 #include "label_sets.h"
 #include "names.h"
+#include "ngrams.h"
 #include "utf8.h"
 #include "weights.h"
 
@@ -42,6 +43,8 @@ enum KeyIndex {
   kLabelParents,
   kLabelRules,
   kPairs,
+  kNgramRows,
+  kNgramWidth,
   kKeyCount
 };
 
@@ -78,6 +81,7 @@ class Builder {
   Gguf gguf_;
   slu_info info_{};
   uint32_t hidden_padded_ = 0;
+  Ngrams ngrams_;
   Key keys_[kKeyCount] = {
       {"ernie-slu.format_version", ValueType::kUint32},
       {"ernie-slu.block_count", ValueType::kUint32},
@@ -105,6 +109,8 @@ class Builder {
       {"ernie-slu.labels.parents", ValueType::kArray, ValueType::kInt32},
       {"ernie-slu.labels.rules", ValueType::kArray, ValueType::kInt32},
       {"ernie-slu.pairs", ValueType::kUint32},
+      {"ernie-slu.ngrams.rows", ValueType::kUint32},
+      {"ernie-slu.ngrams.width", ValueType::kUint32},
   };
 };
 
@@ -169,17 +175,23 @@ slu_status Builder::normalisation() {
 
 slu_status Builder::inputs() {
   const Key &inputs = keys_[kInputs], &flags = keys_[kFlags];
-  View first, second;
+  bool known = inputs.count > 0, has_flags = false, has_ngrams = false;
   Cursor cursor = inputs.strings();
-  const bool known =
-      inputs.count >= 1 && cursor.string(&first) && first == "tokens" &&
-      (inputs.count == 1 || (inputs.count == 2 && cursor.string(&second) && second == "flags"));
+  for (uint64_t i = 0; i < inputs.count; ++i) {
+    View input;
+    cursor.string(&input);
+    bool *has = input == "flags" ? &has_flags : &has_ngrams;
+    known &= i ? (input == "flags" || input == "ngrams") && !*has && !has_ngrams : input == "tokens";
+    *has = i > 0;
+  }
   if (!known) {
     message_ << "the model takes inputs that this library does not know; a newer one is needed";
     return SLU_ERROR_VERSION;
   }
+  if (!ngrams_sizes(keys_[kNgramRows], keys_[kNgramWidth], has_ngrams, &ngrams_))
+    return damaged("ernie-slu.inputs does not agree with", keys_[kNgramRows].name);
   const uint64_t count = flags.found ? flags.count : 0;
-  if ((inputs.count == 2) != (count > 0)) return damaged("ernie-slu.inputs and ernie-slu.flags do not agree");
+  if (has_flags != (count > 0)) return damaged("ernie-slu.inputs and ernie-slu.flags do not agree");
   Cursor kinds = flags.strings();
   for (uint64_t i = 0; i < count; ++i) {
     View kind;
@@ -329,6 +341,7 @@ slu_status Builder::build(Arena *arena, slu_model *model) {
   if (status == SLU_OK) status = lexicon_read(gguf_, &info_, arena, &model->lists.phrases, message_);
   if (status != SLU_OK || counting) return status;
   model->info = info_;
+  model->ngrams = ngrams_;
   model->epsilon = keys_[kEpsilon].number<float>();
   model->tag_count = has_labels() ? 0 : 2 * info_.slot_count + 1;
   model->hidden_padded = hidden_padded_;

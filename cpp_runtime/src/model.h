@@ -34,11 +34,21 @@ struct Linear {
   bool quantised() const { return weight != nullptr; }
 };
 
-// Rows of a lookup table [rows][hidden], float or int8 with a scale a row.
+// Rows of a lookup table, [rows][hidden] unless it says otherwise, float or int8 with a scale a row.
 struct Table {
   const int8_t *quantised = nullptr;
   const float *values = nullptr;
   const float *scale = nullptr;
+};
+
+// Pairs of tokens, see ngrams.h.
+struct Ngrams {
+  uint32_t rows = 0;  // 0: the model does not read them
+  uint32_t width = 0;
+  const uint32_t *keys =
+      nullptr;        // [rows - 1], ascending; the pair of keys[i] has row i + 1, others have row 0
+  Table table;        // [rows][width]
+  Linear projection;  // [width → hidden], float
 };
 
 struct Norm {
@@ -72,6 +82,7 @@ struct slu_model {
   const float *constant = nullptr;  // [hidden_padded]: token type 0 and task, added to every token
   slu::Table flags;                 // [flag_count][hidden], of models that take flags
   size_t flag_words = 0;            // 64-bit words of a token's flags, 0 when there are none
+  slu::Ngrams ngrams;
   slu::Norm embedding_norm;
   slu::Layer *layers = nullptr;      // [info.layers]
   slu::Linear pooler, intent, slot;  // `intent` is of the labels in models without intents

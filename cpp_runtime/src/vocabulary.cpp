@@ -23,8 +23,7 @@ bool Vocabulary::build(const uint8_t *data, uint32_t count) {
     const View piece = text_of(id);
     offset += sizeof(uint64_t) + piece.bytes;
     if (piece.bytes > longest_) longest_ = static_cast<uint32_t>(piece.bytes);
-    uint32_t hash = kHashStart;
-    for (size_t i = 0; i < piece.bytes; ++i) hash = hash_byte(hash, static_cast<uint8_t>(piece.data[i]));
+    const uint32_t hash = hash_of(id);
     uint32_t slot = hash_slot(hash, shift_), probes = 0;
     while (table_[slot] != kFree &&
            ((table_[slot] ^ hash) >> kIdBits || !(text_of(table_[slot] & kIdMask) == piece))) {

@@ -33,6 +33,13 @@ class Vocabulary {
   }
   int32_t find(View text) const;
   uint32_t longest() const { return longest_; }
+  // Hash of the bytes of a piece.
+  uint32_t hash_of(uint32_t id) const {
+    const View piece = text_of(id);
+    uint32_t hash = kHashStart;
+    for (size_t i = 0; i < piece.bytes; ++i) hash = hash_byte(hash, static_cast<uint8_t>(piece.data[i]));
+    return hash;
+  }
 
  private:
   static constexpr uint32_t kIdBits = 24, kIdMask = (1u << kIdBits) - 1, kFree = 0xffffffffu;

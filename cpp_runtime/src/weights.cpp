@@ -1,5 +1,6 @@
 #include "weights.h"
 
+#include "ngrams.h"
 #include "tensor_name.h"
 #include "weight_values.h"
 
@@ -21,7 +22,11 @@ class Weights {
     return damaged("values that no training gives (not finite, too large, wrong sums or padding) in", name);
   }
   slu_status linear(const Name &name, uint32_t in, uint32_t out, Linear *linear);
-  slu_status table(const Name &name, uint32_t rows, Table *table);
+  slu_status table(const Name &name, uint32_t rows, Table *table) {
+    return this->table(name, rows, info().hidden_size, table);
+  }
+  slu_status table(const Name &name, uint32_t rows, uint32_t columns, Table *table);
+  slu_status ngrams(Ngrams *ngrams);
   slu_status norm(const Name &name, Norm *norm);
   const float *floats(const Name &name, uint64_t count) {
     return reinterpret_cast<const float *>(gguf_.tensor(name.view(), TensorType::kFloat32, &count, 1));
@@ -33,8 +38,8 @@ class Weights {
   Message &message_;
 };
 
-slu_status Weights::table(const Name &name, uint32_t rows, Table *table) {
-  const uint64_t shape[] = {rows, info().hidden_size};
+slu_status Weights::table(const Name &name, uint32_t rows, uint32_t columns, Table *table) {
+  const uint64_t shape[] = {rows, columns};
   const Name weight = name.with(".weight"), scale = name.with(".scale");
   table->values =
       reinterpret_cast<const float *>(gguf_.tensor(weight.view(), TensorType::kFloat32, shape, 2));
@@ -98,12 +103,26 @@ slu_status Weights::linear(const Name &name, uint32_t in, uint32_t out, Linear *
   return good && floats_good(linear->bias, outputs, out) ? SLU_OK : wrong_values(name.view());
 }
 
+slu_status Weights::ngrams(Ngrams *ngrams) {
+  const Name keys("ngram.keys"), projection("ngram_proj");
+  const uint64_t count = ngrams->rows - 1;
+  ngrams->keys = reinterpret_cast<const uint32_t *>(gguf_.tensor(keys.view(), TensorType::kInt32, &count, 1));
+  if (!ngrams->keys) return damaged("missing or of wrong shape or type: the tensor", keys.view());
+  if (!ngram_keys_good(*ngrams)) return damaged("numbers that do not ascend in", keys.view());
+  slu_status status = table(Name("ngram_embd"), ngrams->rows, ngrams->width, &ngrams->table);
+  if (status == SLU_OK) status = linear(projection, ngrams->width, info().hidden_size, &ngrams->projection);
+  if (status == SLU_OK && ngrams->projection.quantised())
+    status = damaged("wrong shape or type of the linear layer", projection.view());
+  return status;
+}
+
 slu_status Weights::read() {
   const uint32_t hidden = info().hidden_size, inner = info().heads * info().head_size;
   slu_status status = table(Name("token_embd"), info().vocab_size, &model_->tokens);
   if (status == SLU_OK) status = table(Name("position_embd"), info().max_tokens, &model_->positions);
   if (status == SLU_OK && info().flag_count)
     status = table(Name("flag_embd"), info().flag_count, &model_->flags);
+  if (status == SLU_OK && model_->ngrams.rows) status = ngrams(&model_->ngrams);
   const Name constant("constant_embd.weight");
   model_->constant = floats(constant, model_->hidden_padded);
   if (status == SLU_OK && !model_->constant) status = damaged("missing or of wrong shape:", constant.view());

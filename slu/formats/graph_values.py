@@ -25,33 +25,33 @@ MOST_WORK = BATCH << 37
 class Value:
     """What a variable holds. ``shape``: with `BATCH` for the number of utterances. ``integers``: of a small constant.
 
-    ``is_ids``: whether it is the input of token ids, which alone may be looked up.
+    ``below``: of an input of rows of a table, such as the token ids, which alone may be looked up: what they are below.
     """
 
     precision: str
     shape: tuple[int, ...]
     integers: tuple[int, ...] | None = None
-    is_ids: bool = False
+    below: int = 0
 
 
 @dataclass(frozen=True)
 class Expected:
     """What a graph has to take and give.
 
-    ``inputs``: name to precision and shape without the number of utterances; the first is that of the token ids.
-    ``outputs``: name to shape, likewise, in float32. ``tokens``: ids are below it.
+    ``inputs``: name to precision and shape without the number of utterances. ``outputs``: name to shape, likewise, in
+    float32. ``below``: of each input of rows of a table, such as the token ids, what they are below.
     """
 
     inputs: Mapping[str, tuple[str, tuple[int, ...]]]
     outputs: Mapping[str, tuple[int, ...]]
-    tokens: int
+    below: Mapping[str, int]
 
     def input_value(self, name: str) -> Value:
         """The value of an input; raises `Damaged` for one that is not expected."""
         if name not in self.inputs:
             raise Damaged(f"it takes an input {name}; {', '.join(self.inputs)} expected")
         precision, shape = self.inputs[name]
-        return Value(precision, (BATCH, *shape), is_ids=name == next(iter(self.inputs)))
+        return Value(precision, (BATCH, *shape), below=self.below.get(name, 0))
 
     def check_outputs(self, found: Mapping[str, Value]) -> None:
         """Raise `Damaged` unless the outputs are those that are expected."""
@@ -151,8 +151,8 @@ def first_rows(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (shape[0], 1, shape[2])
 
 
-def looked_up(table: Value, ids: Value, tokens: int) -> tuple[int, ...]:
+def looked_up(table: Value, ids: Value) -> tuple[int, ...]:
     """The shape of the rows of a table for every token; ids must be below its number of rows."""
-    require(ids.is_ids, "something else than the token ids is looked up in a table")
-    require(len(table.shape) == 2 and table.shape[0] >= tokens, "a table has fewer rows than there are tokens")
+    require(ids.below > 0, "something else than the token ids is looked up in a table")
+    require(len(table.shape) == 2 and table.shape[0] >= ids.below, "a table has fewer rows than there are tokens")
     return (*ids.shape, table.shape[1])

@@ -76,7 +76,7 @@ def _check_graph(graph: Message, expected: Expected) -> None:
         count, known, rule = _RULES[kind]
         require(len(inputs) == count, f"its operator {kind} reads {len(inputs)} values instead of {count}")
         require(set(attributes) <= set(known), f"its operator {kind} has attributes that are not expected")
-        result = rule(given, attributes, expected.tokens)
+        result = rule(given, attributes)
         _define(values, outputs[0], result)
         work.add([result.shape], given[0].shape[-1] if kind == "MatMul" else 1)
     names = [port.text(1) for port in graph.messages(12, "output")]
@@ -130,7 +130,7 @@ def _constant(tensor: Message) -> Value:
     return Value(stored.precision, stored.shape, integers)
 
 
-Rule = Callable[[Sequence[Value], dict[str, Any], int], Value]
+Rule = Callable[[Sequence[Value], dict[str, Any]], Value]
 
 
 def _floats(*values: Value) -> None:
@@ -144,66 +144,66 @@ def _integers(value: Value) -> tuple[int, ...]:
     return value.integers
 
 
-def _same(given: Sequence[Value], attributes: dict[str, Any], tokens: int) -> Value:
+def _same(given: Sequence[Value], attributes: dict[str, Any]) -> Value:
     _floats(given[0])
     return Value("float32", given[0].shape)
 
 
-def _binary(given: Sequence[Value], attributes: dict[str, Any], tokens: int) -> Value:
+def _binary(given: Sequence[Value], attributes: dict[str, Any]) -> Value:
     _floats(*given)
     return Value("float32", broadcast(given[0].shape, given[1].shape))
 
 
-def _clip(given: Sequence[Value], attributes: dict[str, Any], tokens: int) -> Value:
+def _clip(given: Sequence[Value], attributes: dict[str, Any]) -> Value:
     _floats(*given)
     require(given[1].shape in ((), (1,)) and given[2].shape in ((), (1,)), "a limit is no number")
     return Value("float32", given[0].shape)
 
 
-def _cast(given: Sequence[Value], attributes: dict[str, Any], tokens: int) -> Value:
+def _cast(given: Sequence[Value], attributes: dict[str, Any]) -> Value:
     fits = attributes.get("to") == 1 and given[0].precision in ("int8", "int32", "float32")
     require(fits, "its operator Cast makes something else than float32")
     return Value("float32", given[0].shape)
 
 
-def _gather(given: Sequence[Value], attributes: dict[str, Any], tokens: int) -> Value:
+def _gather(given: Sequence[Value], attributes: dict[str, Any]) -> Value:
     require(given[0].precision in ("float32", "int8"), f"a table is {given[0].precision}")
-    return Value(given[0].precision, looked_up(given[0], given[1], tokens))
+    return Value(given[0].precision, looked_up(given[0], given[1]))
 
 
-def _matmul(given: Sequence[Value], attributes: dict[str, Any], tokens: int) -> Value:
+def _matmul(given: Sequence[Value], attributes: dict[str, Any]) -> Value:
     _floats(*given)
     return Value("float32", product(given[0].shape, given[1].shape))
 
 
-def _mean(given: Sequence[Value], attributes: dict[str, Any], tokens: int) -> Value:
+def _mean(given: Sequence[Value], attributes: dict[str, Any]) -> Value:
     _floats(given[0])
     fits = attributes.get("axes") == (-1,) and len(given[0].shape) > 1
     require(fits, "a mean over something else than the last axis")
     return Value("float32", (*given[0].shape[:-1], 1))
 
 
-def _softmax(given: Sequence[Value], attributes: dict[str, Any], tokens: int) -> Value:
+def _softmax(given: Sequence[Value], attributes: dict[str, Any]) -> Value:
     require(attributes.get("axis") == -1, "a softmax over something else than the last axis")
-    return _same(given, attributes, tokens)
+    return _same(given, attributes)
 
 
 def _shaped(function: Callable[[tuple[int, ...], tuple[int, ...]], tuple[int, ...]]) -> Rule:
     """The rule of an operator whose second input says what becomes of the shape of the first one."""
 
-    def rule(given: Sequence[Value], attributes: dict[str, Any], tokens: int) -> Value:
+    def rule(given: Sequence[Value], attributes: dict[str, Any]) -> Value:
         _floats(given[0])
         return Value("float32", function(given[0].shape, _integers(given[1])))
 
     return rule
 
 
-def _transpose(given: Sequence[Value], attributes: dict[str, Any], tokens: int) -> Value:
+def _transpose(given: Sequence[Value], attributes: dict[str, Any]) -> Value:
     _floats(given[0])
     return Value("float32", permuted(given[0].shape, attributes.get("perm", ())))
 
 
-def _slice(given: Sequence[Value], attributes: dict[str, Any], tokens: int) -> Value:
+def _slice(given: Sequence[Value], attributes: dict[str, Any]) -> Value:
     _floats(given[0])
     wanted = [(0,), (1,), (1,), (1,)]
     require([_integers(value) for value in given[1:]] == wanted, "its operator Slice takes more than the first token")
@@ -211,7 +211,7 @@ def _slice(given: Sequence[Value], attributes: dict[str, Any], tokens: int) -> V
 
 
 def _quantisation(source: str, result: str) -> Rule:
-    def rule(given: Sequence[Value], attributes: dict[str, Any], tokens: int) -> Value:
+    def rule(given: Sequence[Value], attributes: dict[str, Any]) -> Value:
         value, scale, zero = given
         integers = zero.precision
         require(integers in ("int8", "uint8") and scale.precision == "float32", "a scale or a zero point does not fit")

@@ -42,8 +42,8 @@ class Node:
 class _Node:
     """A node whose inputs are known, as the rules below want it."""
 
-    def __init__(self, node: Node, values: Mapping[str, Value], tokens: int):
-        self.type, self.attributes, self.tokens = node.type, node.attributes, tokens
+    def __init__(self, node: Node, values: Mapping[str, Value]):
+        self.type, self.attributes = node.type, node.attributes
         self._inputs = {name: values[given[0]] for name, given in node.inputs.items() if given}
 
     def value(self, name: str = "X") -> Value:
@@ -78,7 +78,7 @@ def _clip(node: _Node) -> Value:
 def _lookup(node: _Node) -> Value:
     table = node.value("W")
     require(table.precision in ("float32", "int8"), f"a table is {table.precision}")
-    return Value(table.precision, looked_up(table, node.value("Ids"), node.tokens))
+    return Value(table.precision, looked_up(table, node.value("Ids")))
 
 
 def _matmul(node: _Node) -> Value:
@@ -213,7 +213,7 @@ def check_graph(nodes: Sequence[Node], parameters: Mapping[str, Value], expected
         _check_attributes(node, rule)
         for name in _arguments(node, node.inputs, rule.inputs):
             require(name in values, f"its operator {node.type} reads {name}, which no earlier operator computes")
-        known = _Node(node, values, expected.tokens)
+        known = _Node(node, values)
         made = [name for name in (rule.output, *rule.others) if node.outputs.get(name)]
         require(made[:1] == [rule.output], f"its operator {node.type} has no output {rule.output}")
         names = _arguments(node, node.outputs, made)

@@ -160,7 +160,8 @@ class Head:
 
     ``measure``: all measures of answers to labelled utterances, in percent; ``measures``: the single numbers among
     them, in the order in which they are shown; ``chosen_by``: those that can choose the best model of a training.
-    ``right``: whether an answer is entirely right.
+    ``right``: whether an answer is entirely right. ``first_biases``: those of the layers of a new network that is to be
+    trained on these utterances; None for random ones.
     """
 
     name: str
@@ -178,6 +179,7 @@ class Head:
     measures: tuple[str, ...]
     chosen_by: tuple[str, ...]
     right: Callable[[Utterance, Any, Labels], bool]
+    first_biases: Callable[[Sequence[Utterance], Labels], dict[str, np.ndarray]] | None = None
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from slu.files import new_directory
 from slu.heads.head import Head
 from slu.inputs.flags import LEXICON, FlagColumns
 from slu.inputs.lexicon import CompiledLexicon
+from slu.inputs.ngrams import check_keys
 from slu.inputs.tokenizer import Tokenizer, read_vocab
 from slu.manifest import Manifest, read_json
 from slu.model.config import ModelConfig
@@ -35,13 +36,15 @@ CONFIG = "config.json"
 VOCAB = "vocab.txt"
 LABELS = "labels.json"
 LEXICONS = "lexicon.safetensors"
+NGRAMS = "ngrams.safetensors"
 
 
 @dataclass
 class Checkpoint:
     """A model in memory. ``tensors`` maps parameter names to arrays (shapes: see the head of this module).
 
-    ``lexicon``: the built-in lexicons of a model with the flags ``lexicon``; None stands for empty ones.
+    ``lexicon``: the built-in lexicons of a model with the flags ``lexicon``; None stands for empty ones. ``ngrams``:
+    the keys of the pairs that it knows (`slu.inputs.ngrams`), None for a model without.
     """
 
     config: ModelConfig
@@ -50,12 +53,15 @@ class Checkpoint:
     labels: Labels
     manifest: Manifest = field(default_factory=Manifest)
     lexicon: CompiledLexicon | None = None
+    ngrams: np.ndarray | None = None
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all parameters, which published tables call model size, and of the built-in lexicons."""
+        """Bytes of all parameters, which published tables call model size, of the built-in lexicons and of the keys of
+        n-grams."""
         lexicons = self.lexicon.nbytes if self.lexicon else 0
-        return sum(tensor.nbytes for tensor in self.tensors.values()) + lexicons
+        keys = 0 if self.ngrams is None else self.ngrams.nbytes
+        return sum(tensor.nbytes for tensor in self.tensors.values()) + lexicons + keys
 
     @property
     def quantised(self) -> bool:
@@ -72,6 +78,8 @@ class Checkpoint:
 
 
 FLAG_EMBEDDINGS = "ernie.embeddings.flag_embeddings.weight"
+NGRAM_EMBEDDINGS = "ernie.embeddings.ngram_embeddings"
+NGRAM_PROJECTION = "ernie.embeddings.ngram_projection.weight"
 
 
 def parameter_shapes(config: ModelConfig, labels: Labels) -> dict[str, tuple[int, ...]]:
@@ -95,6 +103,9 @@ def parameter_shapes(config: ModelConfig, labels: Labels) -> dict[str, tuple[int
         shapes[f"{embeddings}.task_type_embeddings.weight"] = (config.task_type_vocab_size, hidden)
     if config.flags:
         shapes[FLAG_EMBEDDINGS] = (FlagColumns.of(config.flags, labels).count, hidden)
+    if config.ngram_rows:
+        shapes[f"{NGRAM_EMBEDDINGS}.weight"] = (config.ngram_rows, config.ngram_width)
+        shapes[NGRAM_PROJECTION] = (config.ngram_width, hidden)
     norm(f"{embeddings}.layer_norm")
     for i in range(config.num_hidden_layers):
         layer = f"ernie.encoder.layers.{i}"
@@ -200,7 +211,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     labels = Labels.load(directory / LABELS)
     tensors = read_tensors(directory / WEIGHTS)
     check_tensors(tensors, config, labels, str(directory / WEIGHTS))
-    return Checkpoint(config, tensors, vocab, labels, manifest, load_lexicons(directory, config, labels))
+    lexicon, ngrams = load_lexicons(directory, config, labels), load_ngrams(directory, config)
+    return Checkpoint(config, tensors, vocab, labels, manifest, lexicon, ngrams)
 
 
 def load_lexicons(directory: Path, config: ModelConfig, labels: Labels) -> CompiledLexicon | None:
@@ -223,10 +235,33 @@ def save_lexicons(lexicon: CompiledLexicon | None, directory: Path) -> None:
         (directory / LEXICONS).write_bytes(save(lexicon.tensors()))
 
 
+def load_ngrams(directory: Path, config: ModelConfig) -> np.ndarray | None:
+    """The keys of the n-grams of a checkpoint or a bundle, None for a model without."""
+    path = directory / NGRAMS
+    if not config.ngram_rows:
+        if path.is_file():
+            raise CheckpointError(f"{path}: belongs to another model, as this one has no n-grams; remove the file")
+        return None
+    tensors = read_tensors(path)
+    if set(tensors) != {"keys"}:
+        raise CheckpointError(f"{path}: the keys of n-grams were expected; copy the model again")
+    return check_keys(tensors["keys"], config.ngram_rows, str(path))
+
+
+def save_ngrams(keys: np.ndarray | None, directory: Path) -> None:
+    """Inverse of `load_ngrams`."""
+    from safetensors.numpy import save
+
+    if keys is not None:
+        (directory / NGRAMS).write_bytes(save({"keys": np.ascontiguousarray(keys)}))
+
+
 def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
     """Write a checkpoint directory: it appears complete, under its name, or not at all."""
     check_tensors(checkpoint.tensors, checkpoint.config, checkpoint.labels, str(path))
     check_vocab(checkpoint.vocab, checkpoint.config, str(path))
+    if checkpoint.ngrams is not None or checkpoint.config.ngram_rows:
+        check_keys(np.asarray(checkpoint.ngrams), checkpoint.config.ngram_rows, str(path))
     with new_directory(path) as directory:
         write_checkpoint_files(checkpoint, directory)
 
@@ -241,4 +276,5 @@ def write_checkpoint_files(checkpoint: Checkpoint, directory: Path) -> None:
     (directory / VOCAB).write_text("\n".join(checkpoint.vocab) + "\n", encoding="utf-8")
     checkpoint.labels.save(directory / LABELS)
     save_lexicons(checkpoint.lexicon, directory)
+    save_ngrams(checkpoint.ngrams, directory)
     checkpoint.manifest.save(directory)

@@ -12,6 +12,8 @@ from slu.heads.table import DEFAULT, HEADS, head_of_architecture
 from slu.inputs.flags import KINDS
 from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
 
+PROBABILITIES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "ngram_dropout_prob")
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -21,6 +23,9 @@ class ModelConfig:
     ``max_seq_length``: tokens a text may have, [CLS] and [SEP] counted: as many positions as were trained.
     ``flags``: the kinds of flags that the network takes beside the ids, some of `slu.inputs.flags.KINDS`.
     ``normalisation``: what is done to a text before its tokens, one of `slu.inputs.normalisation.NORMALISATIONS`.
+    ``ngram_rows``: rows of the table of pairs of tokens (`slu.inputs.ngrams`), 0 for a model without; ``ngram_width``:
+    numbers of each, which a projection turns into ``hidden_size``; ``ngram_dropout_prob``: share of the pairs that
+    training leaves out.
     ``pairs``: whether it was trained with pairs of texts, so that a tab in a text separates the two.
     ``head``: a key of `slu.heads.table.HEADS`; ``config.json`` has its ``architectures`` instead.
     """
@@ -47,6 +52,9 @@ class ModelConfig:
     head: str = DEFAULT.name
     normalisation: str = PLAIN
     pairs: bool = False
+    ngram_rows: int = 0
+    ngram_width: int = 0
+    ngram_dropout_prob: float = 0.0
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], where: str) -> ModelConfig:
@@ -89,7 +97,12 @@ class ModelConfig:
         for name, bound in (("pad_token_id", config.vocab_size), ("task_id", config.task_type_vocab_size)):
             if getattr(config, name) >= bound and (name == "pad_token_id" or config.use_task_id):
                 raise CheckpointError(f"{where}: {name} is {getattr(config, name)}; it must be below {bound}")
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "layer_norm_eps", "initializer_range"):
+        if config.ngram_rows == 1 or (config.ngram_rows > 0) != (config.ngram_width > 0):
+            raise CheckpointError(
+                f"{where}: ngram_rows is {config.ngram_rows} and ngram_width {config.ngram_width}; n-grams need 2 rows "
+                "or more of 1 number or more, and both are 0 without"
+            )
+        for name in (*PROBABILITIES, "layer_norm_eps", "initializer_range"):
             if getattr(config, name) > 1:
                 raise CheckpointError(f"{where}: {name} is {getattr(config, name)}; it must be at most 1")
         if config.hidden_act != "gelu":
@@ -112,12 +125,14 @@ class ModelConfig:
         return min(self.max_seq_length or self.max_position_embeddings, self.max_position_embeddings)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields of ``config.json``; ``flags``, ``normalisation`` and ``pairs`` only where there are some."""
+        """The fields of ``config.json``; ``flags``, ``normalisation``, ``pairs`` and n-grams only where there are
+        some."""
         fields = dataclasses.asdict(self)
         flags, normalisation, pairs = list(fields.pop("flags")), fields.pop("normalisation"), fields.pop("pairs")
         del fields["head"]
         kind = {"model_type": "ernie", "architectures": [self.task.architecture]}
         extra = {"flags": flags, "normalisation": normalisation, "pairs": pairs}
+        extra |= {name: fields.pop(name) for name in ("ngram_rows", "ngram_width", "ngram_dropout_prob")}
         return {**kind, **fields, **{name: value for name, value in extra.items() if value}}
 
     def replace(self, **changes: Any) -> ModelConfig:

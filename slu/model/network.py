@@ -15,6 +15,7 @@ from paddle import nn
 
 from slu.corpus.labels import Labels
 from slu.inputs.flags import FlagColumns
+from slu.inputs.ngrams import Ngrams
 from slu.model.checkpoint import Checkpoint, check_tensors
 from slu.model.config import ModelConfig
 from slu.model.ernie import ErnieConfig, ErnieModel
@@ -42,6 +43,13 @@ class ErnieWithHead(nn.Layer):
         if config.flags:
             columns = FlagColumns.of(config.flags, labels).count
             self.ernie.embeddings.flag_embeddings = FlagEmbeddings(columns, config.hidden_size, init)
+        self.ngrams: Ngrams | None = None  # finds their rows; `load_model` sets it
+        if config.ngram_rows:
+            # So that the sum begins with values as large as those of the characters.
+            narrow = paddle.ParamAttr(initializer=nn.initializer.Normal(std=config.ngram_width**-0.5))
+            embeddings = self.ernie.embeddings
+            embeddings.ngram_embeddings = nn.Embedding(config.ngram_rows, config.ngram_width, weight_attr=init)
+            embeddings.ngram_projection = FlagEmbeddings(config.ngram_width, config.hidden_size, narrow)
 
     def forward(
         self, ids: paddle.Tensor, flags: paddle.Tensor | None = None, padded: bool = True
@@ -56,9 +64,13 @@ class ErnieWithHead(nn.Layer):
         length = ids.shape[1]
         zeros = paddle.zeros([1, length], "int64")
         embedded = None
+        embeddings = self.ernie.embeddings
+        if flags is not None or self.config.ngram_rows:
+            embedded = embeddings.word_embeddings(ids)
         if flags is not None:
-            embeddings = self.ernie.embeddings
-            embedded = embeddings.word_embeddings(ids) + embeddings.flag_embeddings(flags)
+            embedded = embedded + embeddings.flag_embeddings(flags)
+        if self.config.ngram_rows:
+            embedded = embedded + embeddings.ngram_projection(embeddings.ngram_embeddings(self._ngram_rows(ids)))
         outputs = self.ernie(
             ids if embedded is None else None,
             inputs_embeds=embedded,
@@ -76,6 +88,14 @@ class ErnieWithHead(nn.Layer):
         )
         return logits, states
 
+    def _ngram_rows(self, ids: paddle.Tensor) -> paddle.Tensor:
+        """Rows of the table of n-grams, int64 ``[n, length]``. Training reads some n-grams as unknown ones."""
+        assert self.ngrams is not None
+        rows = paddle.to_tensor(self.ngrams.rows(ids.numpy()))
+        if self.training and self.config.ngram_dropout_prob:
+            rows = rows * (paddle.rand(rows.shape) >= self.config.ngram_dropout_prob).astype("int64")
+        return rows
+
     def _mask(self, ids: paddle.Tensor) -> paddle.Tensor:
         """0 for tokens and `MASKED` for padding, ``[n, 1, 1, length]``.
 
@@ -86,7 +106,10 @@ class ErnieWithHead(nn.Layer):
 
 
 class FlagEmbeddings(nn.Layer):
-    """A row for each flag: the sum of the rows of those that are set. Not a linear layer: it is not to be quantised."""
+    """A row for each flag: the sum of the rows of those that are set. Not a linear layer: it is not to be quantised.
+
+    And the projection of n-grams, which is not to be either: few bytes, and the range of its inputs is wide.
+    """
 
     def __init__(self, columns: int, hidden: int, init: Any):
         super().__init__()
@@ -112,7 +135,8 @@ class QuantisedLinear(nn.Layer):
 
 
 def _encoder(config: ModelConfig) -> ErnieModel:
-    fields = {k: v for k, v in config.to_dict().items() if k not in ("model_type", "architectures", "flags", "pairs")}
+    ours = ("model_type", "architectures", "flags", "pairs", "ngram_rows", "ngram_width", "ngram_dropout_prob")
+    fields = {k: v for k, v in config.to_dict().items() if k not in ours}
     inner = config.num_attention_heads * config.attention_head_size
     # ErnieModel wants heads that divide the hidden size; the linear layers of cut heads are put in afterwards.
     heads = config.num_attention_heads if inner == config.hidden_size else 1
@@ -143,6 +167,8 @@ def load_model(checkpoint: Checkpoint) -> ErnieWithHead:
     INT8 embeddings are dequantised; quantised linear layers become `QuantisedLinear` (inference only).
     """
     model = ErnieWithHead(checkpoint.config, checkpoint.labels)
+    if checkpoint.ngrams is not None:
+        model.ngrams = Ngrams(checkpoint.ngrams, checkpoint.vocab)
     set_tensors(model, dequantise(checkpoint.tensors))
     for name in quantised_layers(checkpoint.tensors):
         parent, _, last = name.rpartition(".")
@@ -170,7 +196,7 @@ def to_checkpoint(model: ErnieWithHead, like: Checkpoint, config: ModelConfig | 
     config = config or like.config
     tensors = tensors_of(model)
     check_tensors(tensors, config, like.labels, "the trained model")
-    return Checkpoint(config, tensors, like.vocab, like.labels, lexicon=like.lexicon)
+    return Checkpoint(config, tensors, like.vocab, like.labels, lexicon=like.lexicon, ngrams=like.ngrams)
 
 
 __all__ = ["ErnieWithHead", "QuantisedLinear", "load_model", "new_model", "set_tensors", "tensors_of", "to_checkpoint"]

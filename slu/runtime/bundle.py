@@ -1,8 +1,9 @@
 """A bundle: one directory with a model as devices run it, in one format or several. What is in it, and opening it.
 
 ``vocab.txt``, ``labels.json``, ``config.json`` and ``manifest.json``, and the files of each format. All formats of a
-bundle compute the same: ``input_ids`` int32 ``[n, length]``, padded with the id of [PAD], and of a model that takes
-flags ``flags`` float32 ``[n, length, columns]``, to the float32 logits of the head's outputs (`slu.heads.head`).
+bundle compute the same: ``input_ids`` int32 ``[n, length]``, padded with the id of [PAD], of a model that takes flags
+``flags`` float32 ``[n, length, columns]``, and of one that reads n-grams ``ngrams`` int32 ``[n, length]``, their rows
+(`slu.inputs.ngrams`), to the float32 logits of the head's outputs (`slu.heads.head`).
 """
 
 from __future__ import annotations
@@ -14,16 +15,19 @@ from pathlib import Path
 from slu.corpus.labels import Labels
 from slu.errors import BundleError, CheckpointError, SluError
 from slu.files import MARK, sha256
+from slu.inputs.flags import FlagColumns
 from slu.inputs.lexicon import CompiledLexicon
+from slu.inputs.ngrams import Ngrams
 from slu.inputs.tokenizer import Tokenizer, read_vocab
 from slu.manifest import Manifest, read_json
-from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, VOCAB, WEIGHTS, load_lexicons
+from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, NGRAMS, VOCAB, WEIGHTS, load_lexicons, load_ngrams
 from slu.model.config import ModelConfig
 
 EXPORT_STAGE = "export"
 """The stage whose directories are bundles."""
 INPUT = "input_ids"
 FLAGS = "flags"
+NGRAM_ROWS = "ngrams"
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,12 @@ class GraphInput:
     shape: tuple[int, ...]
 
 
-def graph_inputs(length: int, columns: int = 0) -> tuple[GraphInput, ...]:
-    """What a graph takes, in its order, for utterances padded to ``length`` tokens. ``columns``: of the flags."""
-    ids = GraphInput(INPUT, "int32", (-1, length))
-    return (ids, GraphInput(FLAGS, "float32", (-1, length, columns))) if columns else (ids,)
+def graph_inputs(length: int, config: ModelConfig, labels: Labels) -> tuple[GraphInput, ...]:
+    """What a graph of a model takes, in its order, for utterances padded to ``length`` tokens."""
+    columns = FlagColumns.of(config.flags, labels).count
+    ids, flags = GraphInput(INPUT, "int32", (-1, length)), GraphInput(FLAGS, "float32", (-1, length, columns))
+    ngrams = GraphInput(NGRAM_ROWS, "int32", (-1, length))
+    return (ids, *([flags] if columns else []), *([ngrams] if config.ngram_rows else []))
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,12 @@ class ModelDirectory:
     def lexicon(self) -> CompiledLexicon | None:
         """Its built-in lexicons, None without any."""
         return load_lexicons(self.path, self.config, self.labels)
+
+    @cached_property
+    def ngrams(self) -> Ngrams | None:
+        """What finds the rows of its n-grams, None if it reads none."""
+        keys = load_ngrams(self.path, self.config)
+        return None if keys is None else Ngrams(keys, self.tokens.vocab)
 
     def require(self, *names: str) -> None:
         """Raise `BundleError` unless these files are there, as they were when the bundle was made."""
@@ -119,7 +131,7 @@ def open_directory(path: str | Path) -> ModelDirectory:
 def _check_copies(directory: Path, manifest: Manifest) -> None:
     """Raise `BundleError` unless what a bundle has beside its models are the checkpoint's files: of other labels, or of
     the same in another order, nothing else would tell."""
-    for name in (VOCAB, LABELS, CONFIG, LEXICONS):
+    for name in (VOCAB, LABELS, CONFIG, LEXICONS, NGRAMS):
         wanted = manifest.inputs.get(name)
         try:
             found = sha256(directory / name) if (directory / name).exists() else None

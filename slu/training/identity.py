@@ -9,7 +9,7 @@ from typing import Any
 
 from slu.errors import CheckpointError
 from slu.files import sha256
-from slu.model.checkpoint import LEXICONS, WEIGHTS
+from slu.model.checkpoint import LEXICONS, NGRAMS, WEIGHTS
 
 
 def canonical(identity: dict[str, Any]) -> str:
@@ -18,13 +18,13 @@ def canonical(identity: dict[str, Any]) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """Identity of an input: the hash of a file, of a checkpoint's weights and lexicons, or of all in a directory."""
+    """Identity of an input: the hash of a file, of a checkpoint's weights, lexicons and n-grams, or of all in a
+    directory."""
     source = path / WEIGHTS if (path / WEIGHTS).is_file() else path
     try:
         found = sha256(source)
-        if source != path and (path / LEXICONS).is_file():
-            return f"{found}+{sha256(path / LEXICONS)}"
-        return found
+        beside = [path / name for name in (LEXICONS, NGRAMS) if source != path and (path / name).is_file()]
+        return "+".join([found, *map(sha256, beside)])
     except OSError as error:
         raise CheckpointError(f"{source}: cannot be read ({error.strerror})") from error
 

@@ -17,7 +17,7 @@ from slu.platform import entry_points
 from slu.training.flag_dropout import Dropping
 from slu.training.identity import ADDED_LATER
 
-OWN_SECTIONS = ("data", "lexicon", "speech", "commands", "balance", "unclear", "model", "training")
+OWN_SECTIONS = ("data", "lexicon", "speech", "commands", "balance", "unclear", "model", "ngrams", "training")
 """The sections of training; entry points of the group ``slu.recipe`` name the others."""
 DIALOGUE_SECTIONS = ("lexicon", "speech", "commands", "balance", "unclear")
 """Those of `OWN_SECTIONS` that are for utterances with intents and slots only."""
@@ -55,7 +55,8 @@ class ModelSettings:
     ``init``: "scratch", a published name such as ernie-3.0-tiny-nano-v2-zh, or a local checkpoint directory.
     ``vocab``: file with the vocabulary of a model from scratch, "ideographs" for the generic one that needs no file, or
     "corpus" for a WordPiece vocabulary of at most ``vocab_size`` tokens that is trained from the training part.
-    The sizes are those of a model from scratch. ``max_length``: tokens a text may have, [CLS] and [SEP] counted.
+    The sizes are those of a model from scratch, and ``initializer_range`` is the standard deviation of its weights.
+    ``max_length``: tokens a text may have, [CLS] and [SEP] counted.
     ``normalisation``: what is done to a text before its tokens, one of `slu.inputs.normalisation.NORMALISATIONS`.
     """
 
@@ -72,12 +73,37 @@ class ModelSettings:
     normalisation: str = PLAIN
     vocab_size: int = dataclasses.field(default=4000, metadata=ADDED_LATER)
     task: str = dataclasses.field(default=DEFAULT.name, metadata=ADDED_LATER)
+    initializer_range: float = dataclasses.field(default=0.02, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if self.task not in HEADS:
             raise ConfigError(f"task is {self.task!r}; choose one of {', '.join(HEADS)}")
+        if not 0 < self.initializer_range <= 1:
+            raise ConfigError(f"initializer_range is {self.initializer_range}; it must be above 0 and at most 1")
         if self.normalisation not in NORMALISATIONS:
             raise ConfigError(f"normalisation is {self.normalisation!r}; it must be {SPEECH!r}, or {PLAIN!r} for none")
+
+
+@dataclass(frozen=True)
+class NgramSettings:
+    """Pairs of tokens as a further input of the network (`slu.inputs.ngrams`); off without the section.
+
+    ``rows``: most rows of their table. ``width``: numbers of each, which a projection turns into the hidden size.
+    ``min_count``: how often a pair must occur in the training part to have a row. ``drop``: share of the pairs that
+    training reads as unknown ones. A model to start from that has n-grams keeps them, with this ``drop``.
+    """
+
+    rows: int = 50000
+    width: int = 64
+    min_count: int = 2
+    drop: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name, least, most in (("rows", 2, 1 << 24), ("width", 1, 65536), ("min_count", 1, 1 << 30)):
+            if not least <= getattr(self, name) <= most:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be {least} to {most}")
+        if not 0 <= self.drop < 1:
+            raise ConfigError(f"drop is {self.drop}; it must be at least 0 and below 1")
 
 
 @dataclass(frozen=True)

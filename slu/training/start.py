@@ -7,7 +7,8 @@ when it is a checkpoint of this project with the same labels).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ from slu.files import MARK
 from slu.formats.pickled import read_pdparams
 from slu.heads.table import DEFAULT
 from slu.inputs.lexicon import CompiledLexicon
+from slu.inputs.ngrams import frequent_keys
 from slu.inputs.tokenizer import Tokenizer
 from slu.inputs.vocab import ideograph_vocab
 from slu.manifest import read_json
 from slu.model.checkpoint import (
     CONFIG,
     FLAG_EMBEDDINGS,
+    NGRAM_EMBEDDINGS,
+    NGRAM_PROJECTION,
     VOCAB,
     WEIGHTS,
     Checkpoint,
@@ -35,7 +39,7 @@ from slu.model.checkpoint import (
 )
 from slu.model.config import ModelConfig
 from slu.model.quantization import dequantise
-from slu.training.recipe import FROM_CORPUS, GENERIC, ModelSettings, Recipe
+from slu.training.recipe import FROM_CORPUS, GENERIC, ModelSettings, NgramSettings, Recipe
 from slu.training.vocabulary import train_vocab
 
 PUBLISHED = re.compile(r"ernie-3\.0-(tiny-)?(x?base|medium|mini|micro|nano|pico)(-v[12])?-zh")
@@ -47,13 +51,14 @@ def initial_checkpoint(
     vocab_path: Path | None,
     lexicon: CompiledLexicon | None = None,
     flags: tuple[str, ...] = (),
-    texts: Iterable[str] = (),
+    texts: Sequence[str] = (),
     pairs: bool = False,
+    ngrams: NgramSettings | None = None,
 ) -> Checkpoint:
     """The model to train. ``vocab_path``, ``texts``: see `scratch_tokenizer`. ``pairs``: whether it reads pairs.
 
     ``flags``: kinds of flags that it is to take. ``lexicon``: its lexicons. In a model that has not learned the flags
-    yet they change nothing at first.
+    yet they change nothing at first. ``ngrams``: how it reads pairs of tokens, which are those of ``texts``.
     """
     if settings.init == "scratch":
         checkpoint = _from_scratch(settings, labels, scratch_tokenizer(settings, vocab_path, texts))
@@ -78,6 +83,8 @@ def initial_checkpoint(
         normalisation=settings.normalisation,
         pairs=pairs,
     )
+    if ngrams:
+        _set_ngrams(checkpoint, ngrams, texts, settings.seed)
     return checkpoint
 
 
@@ -123,6 +130,24 @@ def _set_flags(checkpoint: Checkpoint, flags: tuple[str, ...]) -> None:
             checkpoint.tensors[FLAG_EMBEDDINGS] = np.zeros(shape, np.float32)
 
 
+def _set_ngrams(checkpoint: Checkpoint, settings: NgramSettings, texts: Sequence[str], seed: int) -> None:
+    """Let the model read pairs of tokens: those of ``texts``, or those that it knows already."""
+    config = checkpoint.config.replace(ngram_dropout_prob=settings.drop)
+    if checkpoint.ngrams is None:
+        tokenizer = checkpoint.tokenizer()
+        keys = frequent_keys(texts, tokenizer, config.max_length, settings.rows, settings.min_count)
+        if not len(keys):
+            raise ConfigError(f"[ngrams]: no pair of characters occurs {settings.min_count} times; lower min_count")
+        config = config.replace(ngram_rows=len(keys) + 1, ngram_width=settings.width)
+        # Only their tensors are needed, so the large matrices get a single row.
+        small = config.replace(vocab_size=1, max_position_embeddings=1, pad_token_id=0)
+        random = _random_tensors(small, checkpoint.labels, seed)
+        for name in (f"{NGRAM_EMBEDDINGS}.weight", NGRAM_PROJECTION):
+            checkpoint.tensors[name] = random[name]
+        checkpoint.ngrams = keys
+    checkpoint.config = config
+
+
 def load_pretrained(directory: Path, labels: Labels, seed: int, task: str = DEFAULT.name) -> Checkpoint:
     """A local checkpoint: ours, PaddleNLP's (``.pdparams`` or safetensors) or Hugging Face's (safetensors).
 
@@ -132,8 +157,9 @@ def load_pretrained(directory: Path, labels: Labels, seed: int, task: str = DEFA
         own = load_checkpoint(directory)
         tensors = dequantise(own.tensors)
         if own.labels == labels and own.config.head == task:
-            return Checkpoint(own.config, tensors, own.vocab, labels)
-        return _with_heads(own.config.replace(head=task), tensors, own.vocab, labels, seed, str(directory))
+            return Checkpoint(own.config, tensors, own.vocab, labels, ngrams=own.ngrams)
+        other = _with_heads(own.config.replace(head=task), tensors, own.vocab, labels, seed, str(directory))
+        return replace(other, ngrams=own.ngrams)
     names = [directory / name for name in (CONFIG, "model_config.json") if (directory / name).is_file()]
     if not names:
         raise CheckpointError(
@@ -172,6 +198,7 @@ def _from_scratch(settings: ModelSettings, labels: Labels, tokenizer: Tokenizer)
         max_position_embeddings=settings.max_position_embeddings,
         pad_token_id=tokenizer.pad_id,
         head=settings.task,
+        initializer_range=settings.initializer_range,
     )
     return Checkpoint(config, _random_tensors(config, labels, settings.seed), list(tokenizer.vocab), labels)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,8 +25,8 @@ from slu.training.added import Added
 from slu.training.batches import make_examples
 from slu.training.data import Data
 from slu.training.fit import Objective, TrainingSettings, fit, labelled_loss, loss_of
-from slu.training.identity import file_hash
-from slu.training.recipe import ModelSettings, Recipe
+from slu.training.identity import ADDED_LATER, file_hash
+from slu.training.recipe import ModelSettings, NgramSettings, Recipe
 from slu.training.stage import run_stage
 from slu.training.start import initial_checkpoint, vocab_path
 from slu.training.visualdl_log import DIRECTORY as VISUALDL
@@ -41,6 +41,7 @@ class TrainSettings:
 
     model: ModelSettings
     training: TrainingSettings
+    ngrams: NgramSettings | None = field(default=None, metadata=ADDED_LATER)
 
 
 Select = Callable[[Checkpoint], Checkpoint]
@@ -170,15 +171,19 @@ def train_stage(
     # The paths of the files are private and no reason to train again: their hashes identify them.
     named = replace(model, vocab=Path(model.vocab).name, init=Path(model.init).name)
     training = recipe.section("training", TrainingSettings)
-    settings = TrainSettings(named, replace(training, seed=training.seed + number))
+    ngrams = recipe.section("ngrams", NgramSettings) if recipe.has("ngrams") else None
+    settings = TrainSettings(named, replace(training, seed=training.seed + number), ngrams)
 
     def make(workspace: Path) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
         labels = data.labels
         lexicons = data.lexicons
         lexicon, flags = (lexicons.compile(labels, data.train), lexicons.flags) if lexicons else (None, ())
-        texts = (utterance.text for utterance in data.learned)
+        texts = [utterance.text for utterance in data.learned]
         pairs = any(PAIR in utterance.text for utterance in data.train)
-        initial = initial_checkpoint(model, labels, vocab, lexicon, flags, texts, pairs)
+        initial = initial_checkpoint(model, labels, vocab, lexicon, flags, texts, pairs, ngrams)
+        if model.init == "scratch" and data.head.first_biases:
+            first = data.head.first_biases(data.train, labels)
+            initial.tensors |= {f"{layer}.bias": bias for layer, bias in first.items()}
         if check:
             check(initial.config)
         covered = coverage(data.train, initial.tokenizer(), initial.config.max_length)

@@ -15,6 +15,7 @@ from native_api import Engine, kernel_names
 from export_lite.gguf import write_gguf
 from slu.corpus.labels import Labels
 from slu.inputs.flags import KINDS, FlagColumns
+from slu.inputs.ngrams import Ngrams
 from slu.inputs.tokenizer import SPECIAL_TOKENS
 from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint, parameter_shapes
@@ -37,6 +38,16 @@ SHAPES = {
         "quantised": "none",
         "flags": KINDS,
     },
+    "ngrams": {
+        "hidden_size": 50,
+        "heads": 3,
+        "head_size": 7,
+        "inner": 33,
+        "layers": 2,
+        "quantised": "encoder",
+        "flags": KINDS,
+        "ngrams": 37,
+    },
     "pruned nano": {"hidden_size": 312, "heads": 9, "head_size": 26, "inner": 936, "layers": 1, "quantised": "encoder"},
     "pico": {"hidden_size": 48, "heads": 4, "head_size": 12, "inner": 192, "layers": 2, "quantised": "encoder"},
     "base": {"hidden_size": 768, "heads": 12, "head_size": 64, "inner": 3072, "layers": 1, "quantised": "encoder"},
@@ -52,14 +63,21 @@ def make_checkpoint(
     quantised: str,
     slots: int = 4,
     flags: tuple[str, ...] = (),
+    ngrams: int = 0,
 ) -> Checkpoint:
-    """Random weights. ``quantised``: a part of the names of the linear layers that are; embeddings always are."""
+    """Random weights. ``ngrams``: numbers of a row of the table of n-grams. ``quantised``: a part of the names of the
+    linear layers that are; embeddings always are."""
     vocab = [*SPECIAL_TOKENS, *(chr(0x4E00 + i) for i in range(195))]
     names = tuple(f"slot{i}" for i in range(slots))
     labels = Labels(("a", "b", "c"), names, {"a": names, "b": names[:2], "c": ()})
     config = ModelConfig(
         len(vocab), hidden_size, layers, heads, head_size, inner, max_position_embeddings=40, flags=flags
     )
+    keys = None
+    if ngrams:
+        every = np.stack(np.meshgrid(np.arange(len(vocab)), np.arange(len(vocab))), -1).reshape(-1, 2)
+        keys = np.unique(Ngrams(np.zeros(0, np.uint32), vocab).keys_of(every))[::2].copy()  # half of all pairs
+        config = config.replace(ngram_rows=len(keys) + 1, ngram_width=ngrams)
     rng = np.random.default_rng(1)
     tensors: dict[str, np.ndarray] = {}
     for name, shape in parameter_shapes(config, labels).items():
@@ -70,7 +88,7 @@ def make_checkpoint(
             if not embedding:
                 tensors[f"{layer}.input_scale"] = np.array([0.03], np.float32)
         tensors[name] = values if values.dtype == np.int8 else values.astype(np.float32)
-    return Checkpoint(config, tensors, vocab, labels, Manifest(stage="test"))
+    return Checkpoint(config, tensors, vocab, labels, Manifest(stage="test"), ngrams=keys)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

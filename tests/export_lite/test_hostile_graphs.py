@@ -33,7 +33,7 @@ def graphs(exported: Exported) -> Path:
 @pytest.fixture
 def expected(vocab: list[str], labels: Labels) -> Expected:
     outputs = {"intent_logits": (len(labels.intents),), "slot_logits": (LENGTH, len(labels.tags))}
-    return Expected({"input_ids": ("int32", (LENGTH,))}, outputs, len(vocab))
+    return Expected({"input_ids": ("int32", (LENGTH,))}, outputs, {"input_ids": len(vocab)})
 
 
 def add_operator(block: Any, kind: str, inputs: dict[str, list[str]], outputs: dict[str, list[str]], **attributes: Any):
@@ -160,11 +160,11 @@ def test_onnx_models_that_the_exporter_does_not_write(
 
 
 def test_a_graph_of_other_labels_is_refused(graphs: Path, expected: Expected) -> None:
-    other = Expected(expected.inputs, {**expected.outputs, "intent_logits": (3,)}, expected.tokens)
+    other = Expected(expected.inputs, {**expected.outputs, "intent_logits": (3,)}, expected.below)
     with pytest.raises(BundleError, match="intent_logits has shape"):
         check_program(graphs / "model.pdmodel", graphs / "model.pdiparams", other)
     with pytest.raises(BundleError, match="a table has fewer rows than there are tokens"):
-        check_onnx(graphs / "model.onnx", Expected(expected.inputs, expected.outputs, 10**6))
+        check_onnx(graphs / "model.onnx", Expected(expected.inputs, expected.outputs, {"input_ids": 10**6}))
 
 
 def check_mutants(bundle: Path, backend: str, count: int, names: tuple[str, ...] = ()) -> None:

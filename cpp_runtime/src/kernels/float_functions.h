@@ -156,7 +156,8 @@ inline F16 add_flags(const Table &table, const uint64_t *flags, size_t words, ui
   return sums;
 }
 
-void float_embed(const slu_model &model, const int32_t *ids, const uint64_t *flags, size_t count, float *x) {
+void float_embed(const slu_model &model, const int32_t *ids, const uint64_t *flags, const float *ngrams,
+                 size_t count, float *x) {
   const uint32_t hidden = model.info.hidden_size;
   for (size_t t = 0; t < count; ++t, x += model.hidden_padded) {
     F16 sums[] = {splat(0.0f)};
@@ -169,6 +170,15 @@ void float_embed(const slu_model &model, const int32_t *ids, const uint64_t *fla
     if (flags) {
       sums[0] = add_flags(model.flags, flags, model.flag_words, hidden, x, sums[0]);
       flags += model.flag_words;
+    }
+    if (ngrams) {
+      sums[0] = splat(0.0f);
+      for (size_t i = 0; i < hidden; i += kLanes) {
+        const F16 value = load(x + i) + load(ngrams + i);
+        store(x + i, value);
+        sums[0] = sums[0] + value;
+      }
+      ngrams += model.hidden_padded;
     }
     normalise_rows(x, sums, hidden, model.embedding_norm, model.epsilon);
   }

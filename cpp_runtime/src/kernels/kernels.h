@@ -36,9 +36,11 @@ struct FloatKernels {
   // int8 = round_half_even(clip(x * inverse, -127, 127)) + offset; `columns` is rounded up to 16.
   void (*quantise)(const float *x, size_t stride, size_t rows, size_t columns, float inverse, uint8_t offset,
                    int8_t *y, size_t y_stride);
-  // x[token] = word + position + constant + the rows of its flags in ascending order, then layer norm.
-  // x: [count][hidden_padded], padding is 0. `flags`: bits [count][flag_words], or null for none.
-  void (*embed)(const slu_model &model, const int32_t *ids, const uint64_t *flags, size_t count, float *x);
+  // x[token] = word + position + constant + the rows of its flags in ascending order + its n-grams, then layer norm.
+  // x: [count][hidden_padded], padding is 0. `flags`: bits [count][flag_words], or null for none. `ngrams`: as x, or
+  // null for none.
+  void (*embed)(const slu_model &model, const int32_t *ids, const uint64_t *flags, const float *ngrams,
+                size_t count, float *x);
   // x = layer_norm(x + y); both [rows][hidden_padded], padding is 0.
   void (*add_norm)(float *x, const float *y, size_t rows, uint32_t hidden, const Norm &norm, float epsilon);
   void (*attention)(const Attention &attention);

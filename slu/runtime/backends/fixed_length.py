@@ -11,8 +11,7 @@ import numpy as np
 
 from slu.errors import BundleError, SluError
 from slu.formats.graph_values import Expected
-from slu.inputs.flags import FlagColumns
-from slu.runtime.bundle import ModelDirectory, graph_inputs
+from slu.runtime.bundle import FLAGS, INPUT, NGRAM_ROWS, ModelDirectory, graph_inputs
 
 
 class FixedLengthBackend:
@@ -30,15 +29,16 @@ class FixedLengthBackend:
                 f"{model.path}: is a checkpoint, and this backend runs bundles; run `slu export` on it first"
             )
         self.max_length = model.length
-        self.inputs = graph_inputs(model.length, FlagColumns.of(model.config.flags, model.labels).count)
+        self.inputs = graph_inputs(model.length, model.config, model.labels)
         self._pad = model.config.pad_token_id
         self.head = model.config.task
         self._shapes = self.head.logit_shapes(model.length, model.labels)
         self.expected = Expected(
             {given.name: (given.type, given.shape[1:]) for given in self.inputs},
             dict(zip(self.head.logits, self._shapes)),
-            model.config.vocab_size,
+            {INPUT: model.config.vocab_size, NGRAM_ROWS: model.config.ngram_rows},
         )
+        self._ngrams = model.ngrams
         self._path = model.path
 
     def infer(self, *inputs: np.ndarray) -> Sequence[np.ndarray]:
@@ -48,9 +48,10 @@ class FixedLengthBackend:
     def run(self, ids: np.ndarray, flags: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
         given = self._padding(len(ids))
         length = ids.shape[1]
-        for array, values in zip(given, (ids, flags)):
-            if values is not None:
-                array[:, :length] = values
+        values = {INPUT: ids, FLAGS: flags, NGRAM_ROWS: self._ngrams.rows(ids) if self._ngrams else None}
+        for array, name in zip(given, (one.name for one in self.inputs)):
+            if values[name] is not None:
+                array[:, :length] = values[name]
         return self.head.cut(self.infer(*given), length)
 
     def _padding(self, count: int) -> list[np.ndarray]:

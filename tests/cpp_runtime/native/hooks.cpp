@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../../../cpp_runtime/src/context.h"
+#include "../../../cpp_runtime/src/ngrams.h"
 #include "../../../cpp_runtime/src/utf8.h"
 
 #define HOOK extern "C" __attribute__((visibility("default")))
@@ -33,6 +34,11 @@ HOOK slu_status hook_states(slu_context *context, const int32_t *ids, const floa
   const slu_status status = slu_run(context, &input, &logits);
   context->encoder.observer = nullptr;
   return status;
+}
+
+// The row of the table of n-grams of each token.
+HOOK void hook_ngram_rows(const slu_context *context, const int32_t *ids, uint32_t count, uint32_t *rows) {
+  slu::ngram_rows(context->model, ids, count, rows);
 }
 
 // Integer products of packed weights, [rows][out_padded]. `x` is [rows][in_padded] without offset. False when the

@@ -76,3 +76,16 @@ def test_a_teacher_is_imitated_best_by_itself(name: str, loss: str, labels: Labe
     for seed in range(5):
         other = LOGITS + np.random.default_rng(seed).normal(0, 0.3, LOGITS.shape).astype(np.float32)
         assert float(of.of_teachers([paddle.to_tensor(other)], soft, batch)) > own
+
+
+@pytest.mark.parametrize("name", ["labels", "sequence"])
+def test_a_new_network_knows_how_often_each_label_is(name: str) -> None:
+    labels = LABELS if name == "labels" else ONE
+    one, two = labels.intents[0], labels.intents[1]
+    texts = [Utterance("x", "", (), "", (one,))] * 6 + [Utterance("y", "", (), "", (two,))] * 4
+    head = HEADS[name]
+    assert head.first_biases is not None and HEADS["joint"].first_biases is None
+    found = head.first_biases(texts, labels)
+    assert tuple(found) == head.layers
+    wanted = np.log([6.5 / 4.5, 4.5 / 6.5, 0.5 / 10.5, 0.5 / 10.5])
+    np.testing.assert_allclose(found[head.layers[0]], wanted, rtol=1e-6, atol=1e-7)
