@@ -38,13 +38,13 @@ class LabelDecoder:
 
     def __init__(self, labels: Labels):
         self.labels = labels
-        self._weights = weights_of(labels)
+        self.weights = weights_of(labels)
 
     def decode(self, *logits: np.ndarray) -> list[LabelDecision]:
         """See `slu.heads.head.Decoder`."""
         [own] = logits
-        chosen = self._weights.best(own)
-        log_sum, shares = self._weights.marginals(own)
+        chosen = self.weights.best(own)
+        log_sum, shares = self.weights.marginals(own)
         scores = np.exp(np.minimum((np.asarray(own, np.float64) * chosen).sum(1) - log_sum, 0))
         decisions = []
         for row, taken in enumerate(chosen):
