@@ -122,8 +122,10 @@ def main() -> None:
     result: dict[str, Any] = {
         "texts": len(train), "flipped": len(changed), "named": len(named), "seed": args.seed,
         "found": round(float(np.isin(changed, named).mean()), 4), "processor_seconds": round(seconds, 1),
-        "true": quick_f1(train, data, head, labels), "flipped_f1": quick_f1(flipped, data, head, labels),
-        "mended": quick_f1(mended, data, head, labels),
+        "quick_model": {
+            name: quick_f1(part, data, head, labels)
+            for name, part in (("true", train), ("flipped", flipped), ("mended", mended))
+        },
     }  # fmt: skip
     if args.model:
         prepare_paddle()

@@ -259,6 +259,9 @@ def _conflicts(found: Sequence[Conflict]) -> list[dict[str, Any]]:
     return [
         {
             "text": conflict.text,
+            "lines": conflict.lines,
+            "best": conflict.best,
+            "best_after": conflict.best_after,
             "explained": conflict.explained,
             "variants": [
                 {"labelled": name, "lines": [i + 1 for i in numbers], "previous": conflict.previous[name]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -77,41 +77,47 @@ def _tag_hint(held: HeldOut, found: Errors, utterance: Utterance, at: int, place
 class Conflict:
     """One text with several labels. ``variants``: of each, its labels in words and the numbers of its lines.
 
-    ``explained``: the same previous intent always comes with the same labels.
+    ``previous``: the previous intents that each came after. ``best``: how many lines have the most frequent labels of
+    the text, ``best_after``: of the text after the same previous intent. ``explained``: that is all of them.
     """
 
     text: str
     variants: dict[str, list[int]]
     previous: dict[str, list[str]]
-    explained: bool
+    best: int
+    best_after: int
 
     @property
     def lines(self) -> int:
         return sum(map(len, self.variants.values()))
 
+    @property
+    def explained(self) -> bool:
+        return self.best_after == self.lines
+
 
 def find_conflicts(utterances: Sequence[Utterance]) -> list[Conflict]:
     """Texts that are labelled in several ways, those of most lines first. Width, case and the like make no difference.
 
-    ``previous`` of a conflict: of each variant the previous intents that it came after.
+    Where texts have no dialogue, no previous intent explains anything.
     """
     alike: dict[str, list[int]] = defaultdict(list)
     for number, utterance in enumerate(utterances):
         alike[normalise(utterance.text, SPEECH) or utterance.text].append(number)
     before = previous_intents(utterances)
-    dialogues = any(utterance.intent for utterance in utterances)
     found = []
     for numbers in alike.values():
         variants: dict[str, list[int]] = defaultdict(list)
-        after: dict[str, set[str]] = defaultdict(set)
+        after: dict[str, Counter[str]] = defaultdict(Counter)
         for number in numbers:
             name = labelled_as(utterances[number])
             variants[name].append(number)
-            after[before[number]].add(name)
+            after[before[number]][name] += 1
         if len(variants) > 1:
-            explained = dialogues and all(len(names) == 1 for names in after.values())
             previous = {name: sorted({before[i] for i in of_name}) for name, of_name in variants.items()}
-            found.append(Conflict(utterances[numbers[0]].text, dict(variants), previous, explained))
+            best = max(map(len, variants.values()))
+            best_after = sum(max(counts.values()) for counts in after.values())
+            found.append(Conflict(utterances[numbers[0]].text, dict(variants), previous, best, best_after))
     return sorted(found, key=lambda conflict: -conflict.lines)
 
 

@@ -58,6 +58,7 @@ def test_conflicts_that_the_previous_intent_explains_are_told_from_others() -> N
     assert set(found) == {"取消", "你好"}
     assert found["取消"].explained and not found["你好"].explained
     assert found["取消"].previous == {"stop_navigation": ["navigate"], "stop_call": ["call"]}
+    assert (found["取消"].best, found["取消"].best_after, found["取消"].lines) == (1, 2, 2)
     assert found["你好"].variants == {"OTHERS": [4], "greet": [5]}
     assert not find_conflicts([labelled("一样", "a"), labelled("一样", "b")])[0].explained
 
