@@ -24,7 +24,7 @@ from slu.model.checkpoint import Checkpoint
 from slu.progress import Progress
 from slu.runtime.soft_labels import Question
 from slu.runtime.teachers import FileTeacher
-from slu.training.augmentation import Added
+from slu.training.added import Added
 from slu.training.batches import unlabelled_examples
 from slu.training.data import Data
 from slu.training.train import Select, training_examples, training_texts

@@ -121,6 +121,10 @@ class StaticErnie(nn.Layer):
         return constants
 
     def forward(self, ids: paddle.Tensor, flags: paddle.Tensor | None = None) -> tuple[paddle.Tensor, ...]:
+        return self._run(ids, flags)
+
+    @paddle.jit.not_to_static  # nothing in it depends on values, and translating its source takes seconds
+    def _run(self, ids: paddle.Tensor, flags: paddle.Tensor | None) -> tuple[paddle.Tensor, ...]:
         config = self.config
         mask = self._mask(ids)
         x = self._words(ids) + self._constant(POSITIONS)

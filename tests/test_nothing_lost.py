@@ -7,28 +7,16 @@ import json
 import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from warm import Starter, starter
 
-ROOT = Path(__file__).parent.parent
-SLU = Path(sys.executable).parent / "slu"
-STAGES = ("fp32", "vocab", "embeddings")
+STAGES = ("fp32", "student", "vocab", "width", "ptq", "qat", "embeddings", "calibration")
 KILLS = int(os.environ.get("SLU_KILLS", "50"))
-
-
-@pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory, sample_path: Path) -> Path:
-    """The smallest that has a training, two steps of compression and an export; a second or two of work."""
-    place = tmp_path_factory.mktemp("recipe")
-    lines = [line for line in sample_path.read_text(encoding="utf-8").splitlines() if line][:120]
-    (place / "corpus.txt").write_text("\n\n".join(lines) + "\n\n", encoding="utf-8")
-    (place / "tiny.toml").write_text(
-        """
+SMALL = """
 [data]
 corpus = "corpus.txt"
 split = "utterance"
@@ -48,33 +36,77 @@ learning_rate = 4e-3
 [vocab]
 positions = 16
 [embeddings]
+"""
+TWO_STEPS = """
 [export]
 formats = ["gguf"]
-""",
-        encoding="utf-8",
-    )
+"""
+EVERY_STEP = """
+[student]
+teachers = 1
+[student.augment]
+names = 1
+words = 0
+runs = 0
+[student.training]
+epochs = 1
+[width]
+ratio = "1/2"
+[width.training]
+epochs = 1
+[ptq]
+algorithms = ["abs_max"]
+utterances = [8]
+[qat]
+[qat.training]
+epochs = 1
+[calibration]
+[export]
+formats = ["gguf", "paddle"]
+"""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
+    with starter(tmp_path_factory.mktemp("output")) as ready:
+        yield ready
+
+
+def write_recipe(place: Path, sample: Path, steps: str) -> Path:
+    """The smallest that has a training, ``steps`` of compression and an export."""
+    lines = [line for line in sample.read_text(encoding="utf-8").splitlines() if line][:80]
+    (place / "corpus.txt").write_text("\n\n".join(lines) + "\n\n", encoding="utf-8")
+    (place / "tiny.toml").write_text(SMALL + steps, encoding="utf-8")
     return place / "tiny.toml"
 
 
-def start(recipe: Path, out: Path) -> subprocess.Popen[str]:
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
-    return subprocess.Popen([SLU, "run", recipe, "--out", out], **pipes)
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory, sample_path: Path) -> Path:
+    """With every step; a few seconds of work."""
+    return write_recipe(tmp_path_factory.mktemp("recipe"), sample_path, EVERY_STEP)
 
 
-def run(recipe: Path, out: Path) -> str:
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory, sample_path: Path) -> Path:
+    """With two steps."""
+    return write_recipe(tmp_path_factory.mktemp("short"), sample_path, TWO_STEPS)
+
+
+def run(runs: Starter, recipe: Path, out: Path) -> str:
     """What a run says that goes to its end."""
-    process = start(recipe, out)
-    said, errors = process.communicate(timeout=600)
-    assert process.returncode == 0, errors
-    return said
+    started = runs.start(["run", recipe, "--out", out])
+    assert started.wait() == 0, started.errors.read_text(encoding="utf-8")
+    return started.said.read_text(encoding="utf-8")
 
 
 def result_of(out: Path) -> dict[str, str]:
     """Hashes of what a run makes, but for the manifests and logs, which have times in them."""
-    names = [f"{stage}/{name}" for stage in STAGES for name in ("model.safetensors", "labels.json", "vocab.txt")]
+    stages = [stage for stage in STAGES if (out / stage).is_dir()]
+    assert {"fp32", "embeddings"} <= set(stages)
+    names = [f"{stage}/{name}" for stage in stages for name in ("model.safetensors", "labels.json", "vocab.txt")]
     found = {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in (*names, "dev.txt")}
     bundle = json.loads((out / "bundle/manifest.json").read_text())
-    assert bundle["inputs"]["model.safetensors"] == found[f"{STAGES[-1]}/model.safetensors"]
+    assert bundle["inputs"]["model.safetensors"] == found[f"{stages[-1]}/model.safetensors"]
     return found
 
 
@@ -84,61 +116,66 @@ def leftovers(out: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def made(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(runs: Starter, recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("made") / "run"
-    run(recipe, out)
+    run(runs, recipe, out)
     return out
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments(recipe: Path, made: Path, tmp_path: Path) -> None:
-    began = time.monotonic()
-    wanted = result_of(made)
-    run(recipe, tmp_path / "whole" / "run")
+def test_killed_at_random_moments(runs: Starter, recipe: Path, made: Path, tmp_path: Path) -> None:
+    wanted, began = result_of(made), time.monotonic()
+    run(runs, recipe, tmp_path / "whole" / "run")
     whole = time.monotonic() - began
     rng, out = random.Random(0), tmp_path / "killed" / "run"
     out.parent.mkdir()
+    reached = set()
     for _ in range(KILLS):
-        process = start(recipe, out)
+        started = runs.start(["run", recipe, "--out", out])
         time.sleep(rng.uniform(0, whole))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        started.kill()
+        reached.update(path.name for path in out.glob("*"))
         if rng.random() < 0.3:  # otherwise the next one continues what this one left
             shutil.rmtree(out, ignore_errors=True)
-    run(recipe, out)
+    run(runs, recipe, out)
     assert result_of(out) == wanted
     assert leftovers(out) == []
+    assert {*STAGES, "bundle"} <= reached or KILLS < 50
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["emptied", "cut", "flipped"])
-def test_each_file_damaged(recipe: Path, made: Path, tmp_path: Path, how: str) -> None:
+def test_each_file_damaged(runs: Starter, short: Path, tmp_path: Path, how: str) -> None:
+    run(runs, short, tmp_path / "run")
+    made = Path(shutil.copytree(tmp_path / "run", tmp_path / "made"))
     wanted = result_of(made)
     names = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
     assert len(names) > 20
     for name in names:
-        out = Path(shutil.copytree(made, tmp_path / "run"))
+        out = tmp_path / "run"
         data = (out / name).read_bytes()
         middle = len(data) // 2
         damaged = {"emptied": b"", "cut": data[:middle], "flipped": bytearray(data)}
         if how == "flipped" and data:
             damaged[how][middle] ^= 4  # type: ignore[index]
         (out / name).write_bytes(damaged[how])
-        said = run(recipe, out)
+        said = run(runs, short, out)
         assert result_of(out) == wanted, name
         if len(name.parts) > 1 and data:
             assert f"{out / name.parts[0]} is damaged (" in said and "it is made again" in said, name
         assert leftovers(out) == [], name
         shutil.rmtree(out)
+        shutil.copytree(made, out)
 
 
 @pytest.mark.slow
-def test_two_runs_into_one_directory_exclude_each_other(recipe: Path, made: Path, tmp_path: Path) -> None:
-    both = [start(recipe, tmp_path / "run") for _ in range(2)]
-    ended = [(process.communicate(timeout=600)[1], process.returncode) for process in both]
-    codes = sorted(code for _, code in ended)
-    assert codes in ([0, 2], [0, 0])  # the second one may find everything up to date
-    for errors, code in ended:
-        lines = [line for line in errors.splitlines() if line.startswith("slu: ")]
+def test_two_runs_into_one_directory_exclude_each_other(
+    runs: Starter, recipe: Path, made: Path, tmp_path: Path
+) -> None:
+    both = [runs.start(["run", recipe, "--out", tmp_path / "run"]) for _ in range(2)]
+    codes = [started.wait() for started in both]
+    assert sorted(codes) in ([0, 2], [0, 0])  # the second one may find everything up to date
+    for started, code in zip(both, codes):
+        lines = [line for line in started.errors.read_text(encoding="utf-8").splitlines() if line.startswith("slu: ")]
         assert (len(lines) == 1 and "another run is writing it" in lines[0]) if code else not lines
     assert result_of(tmp_path / "run") == result_of(made)

@@ -20,7 +20,7 @@ TINY = (
     "width.training.epochs=1", "width.training.learning_rate=2e-3", "width.training.average=0.9",
     "ptq.utterances=[16]", "ptq.algorithms=[\"avg\"]",
     "qat.training.epochs=1", "qat.training.learning_rate=1e-3", "qat.training.average=0.9",
-    "export.formats=[\"paddle\", \"lite-x86\"]",
+    "export.formats=[\"paddle\", \"lite-x86\"]", "speech.share=0.1",
 )  # fmt: skip
 
 

@@ -22,8 +22,8 @@ uint32_t count_bits(uint64_t word) {
 }
 
 uint32_t block_of(uint32_t code) {
-  const uint32_t index = code / kBlockSize;
-  return index < kBlockCount ? kBlockOf[index] : kLastBlock;
+  const uint32_t block = code / kBlockSize, group = block / kGroupSize;
+  return group < kGroupCount ? kBlockOf[kGroupOf[group] * kGroupSize + block % kGroupSize] : kLastBlock;
 }
 
 uint32_t class_of(uint32_t code) {

@@ -16,7 +16,8 @@ from pathlib import Path
 from slu.inputs.normalisation import normalise_character, simplified
 
 OUTPUT = Path(__file__).parent.parent / "src" / "unicode_tables.inc"
-BLOCK = 64
+BLOCK, GROUP = 64, 16
+"""Code points of a block, and blocks of a group."""
 HANGUL = range(0xAC00, 0xD7A4)
 """Syllables are decomposed by arithmetic (Unicode 3.12), not by table."""
 IDEOGRAPHS = range(0x3400, 0xA000)
@@ -52,15 +53,19 @@ def table() -> str:
     packed = [classes[i : i + BLOCK] for i in range(0, len(classes), BLOCK)]
     index = [blocks[i] if i in blocks else blocks.setdefault(bytes(b), len(blocks)) for i, b in enumerate(packed)]
     content = [packed[key] if isinstance(key, int) else key for key in blocks]
-    last = max(i for i, b in enumerate(index) if b != index[-1])
+    last = max(i for i, b in enumerate(index) if b != index[-1]) // GROUP
+    groups: dict[tuple[int, ...], int] = {}
+    group_of = [groups.setdefault(tuple(index[i : i + GROUP]), len(groups)) for i in range(0, len(index), GROUP)]
     values, pool = _replacements(replaced)
     parts = [
         "// Made by tools/make_unicode_tables.py from slu/inputs/normalisation.py (Unicode 13.0). Do not edit.",
-        f"// Class of code point c: four bits, (c % {BLOCK})-th of block kBlockOf[c / {BLOCK}]. Past it, kLastBlock.",
-        f"constexpr uint32_t kBlockSize = {BLOCK};",
-        f"constexpr uint32_t kBlockCount = {last + 1};",
+        f"// Class of code point c: four bits, (c % {BLOCK})-th of its block. With b = c / {BLOCK}, that is",
+        f"// kBlockOf[{GROUP} kGroupOf[b / {GROUP}] + b % {GROUP}]; past the last group, kLastBlock.",
+        f"constexpr uint32_t kBlockSize = {BLOCK}, kGroupSize = {GROUP};",
+        f"constexpr uint32_t kGroupCount = {last + 1};",
         f"constexpr uint16_t kLastBlock = {index[-1]};",
-        _array("uint16_t", "kBlockOf", index[: last + 1]),
+        _array("uint8_t", "kGroupOf", group_of[: last + 1]),
+        _array("uint16_t", "kBlockOf", [block for group in groups for block in group]),
         _array("uint64_t", "kClasses", [word for block in content for word in _words(block, 4)]),
         "// The first blocks have replaced code points, kReplacedBefore[i] of them before block i. The n-th of all is",
         "// replaced by the code point kReplacementHigh[n] << 8 | kReplacementLow[n], in plane 1 if it is in plane 1;",

@@ -12,13 +12,13 @@ from typing import Any, Union
 import numpy as np
 import paddle
 from paddle import nn
-from paddlenlp.transformers import ErnieConfig, ErnieModel
 
 from slu.corpus.labels import Labels
 from slu.inputs.flags import FlagColumns
 from slu.model.baselines import Baseline
 from slu.model.checkpoint import Checkpoint, check_tensors
 from slu.model.config import ERNIE, ModelConfig
+from slu.model.ernie import ErnieConfig, ErnieModel
 from slu.model.quantization import INPUT_SCALE, dequantise, quantised_layers
 
 MASKED = -1e4

@@ -4,8 +4,7 @@
 * ``[commands]``: everyday commands (`slu.corpus.everyday_commands`), the first copy as it stands, others with other
 names.
 * ``[balance]``: more copies of the utterances of rare intents, each after the turn that it had before it.
-* ``[unclear]``: two commands in one sentence, and commands with rubbish behind them. No answer is right for them, so
-  they are labelled with several wrong ones by chance: the model learns to be sure of none, and the score stays low.
+* ``[unclear]``: two commands in one sentence, and commands with rubbish behind them (`slu.training.unclear`).
 
 The same arguments give the same utterances.
 """
@@ -14,12 +13,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import isqrt
 from random import Random
 
 from slu.corpus.everyday_commands import read_commands
-from slu.corpus.labels import OTHERS, Labels
+from slu.corpus.labels import Labels
 from slu.corpus.phrase_files import CHECK, TRAINING, read_parts
 from slu.corpus.speech import (
     ANY,
@@ -28,34 +27,28 @@ from slu.corpus.speech import (
     filled,
     framed,
     grouped,
-    joined,
     known_names,
     one_of,
     punctuated,
     read_phrases,
-    shuffled,
     spaced,
     spoken_numbers,
     with_value,
 )
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
-from slu.heads.examples import EVERY_EPOCH
 from slu.inputs.entries import normalise
 from slu.inputs.normalisation import SPEECH
+from slu.training.added import NEXT_DRAW, Added, check_shares, turns
 from slu.training.identity import ADDED_LATER, canonical, file_hash, settings_identity
 from slu.training.lexicons import TrainingLexicons
 from slu.training.recipe import Recipe
+from slu.training.unclear import UnclearSettings, unclear_utterances
 
-NEXT_DRAW = 100
-"""Added to the seeds of one draw for those of the next."""
 OTHER_NAME = 0.75
 """Probability that a name of a command is replaced in a copy."""
 COMMA = 0.3
 """Probability of a comma between a phrase and the command, in copies with punctuation."""
-ANOTHER_ANSWER = 0.5
-"""Share of unclear utterances that are labelled with some intent by chance; the others with one that is half right."""
-SHORTEST_RUBBISH = 3
 OFTENER = 4
 """A phrase with a name that is drawn stands for many: it is used this many times as often as one without."""
 
@@ -80,7 +73,7 @@ class SpeechSettings:
     draws: int = field(default=1, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
-        _check_shares(self, "phrases", "draws")
+        check_shares(self, "phrases", "draws")
 
 
 @dataclass(frozen=True)
@@ -109,43 +102,6 @@ class BalanceSettings:
     def __post_init__(self) -> None:
         if self.below < 0 or self.copies < 0:
             raise ConfigError("below and copies must not be negative")
-
-
-@dataclass(frozen=True)
-class UnclearSettings:
-    """How many there are of two commands, and of commands with rubbish behind, for each utterance, in every epoch.
-
-    ``draws``: as in [speech]. A label that is wrong is learned by heart when it comes again.
-    """
-
-    two_commands: float = 0.05
-    rubbish: float = 0.05
-    draws: int = field(default=1, metadata=ADDED_LATER)
-
-    def __post_init__(self) -> None:
-        _check_shares(self, "draws")
-
-
-def _check_shares(settings: SpeechSettings | UnclearSettings, *others: str) -> None:
-    for name in (one.name for one in fields(settings)):
-        if name not in others and not 0 <= getattr(settings, name) <= 1:
-            raise ConfigError(f"{name} is {getattr(settings, name)}; it must be 0 to 1")
-    if settings.draws < 1:
-        raise ConfigError(f"draws is {settings.draws}; it must be at least 1")
-
-
-@dataclass(frozen=True)
-class Added:
-    """``source``: index of the utterance that it was made of, whose previous intent it has; None: it has none.
-
-    ``strange``: it has a name that was made of any characters at all: no reason to put them into a vocabulary.
-    ``turn``: the epochs that have it (see `slu.heads.examples.Example`).
-    """
-
-    utterance: Utterance
-    source: int | None
-    strange: bool = False
-    turn: tuple[int, int] = EVERY_EPOCH
 
 
 def added_utterances(
@@ -225,11 +181,6 @@ def more_unclear(recipe: Recipe, train: Sequence[Utterance], copies: int) -> lis
         for n in range(copies)
         for one in unclear_utterances(train, half, joiners, labels, 30 + n + NEXT_DRAW * turn[0], turn)
     ]
-
-
-def turns(draws: int) -> list[tuple[int, int]]:
-    """The turn of each draw: the epochs that have it."""
-    return [(number, draws) for number in range(draws)]
 
 
 def _spoken(
@@ -339,49 +290,6 @@ def spoken(
         comma = one_of(random, "，，， ,") if random.random() < (COMMA if not marks else 1 - COMMA) else ""
         utterance = framed(utterance, draw(one_of(random, phrases.frames[kind])), comma)
     return utterance
-
-
-def unclear_utterances(
-    train: Sequence[Utterance],
-    settings: UnclearSettings,
-    joiners: Sequence[str],
-    labels: Labels,
-    seed: int,
-    turn: tuple[int, int],
-) -> list[Added]:
-    """Two commands of different intents, or a command and rubbish, with labels that are not to be believed."""
-    random = Random(seed)
-    commands = [i for i, utterance in enumerate(train) if utterance.intent != OTHERS]
-    chatter = [u.text for u in train if u.intent == OTHERS and len(u.text) >= SHORTEST_RUBBISH]
-    longer = [u.text for u in train if len(u.text) > SHORTEST_RUBBISH]
-    found: list[Added] = []
-    if len({train[i].intent for i in commands}) > 1:
-        for _ in range(round(settings.two_commands * len(train))):
-            first, second = one_of(random, commands), one_of(random, commands)
-            if train[first].intent != train[second].intent:
-                joiner = one_of(random, joiners)
-                both = [joined(train[first], joiner, train[second]), _behind(train[first], joiner, train[second])]
-                found.append(Added(_mislabelled(random, both, labels), first, turn=turn))
-    if commands and longer:
-        for _ in range(round(settings.rubbish * len(train))):
-            first = one_of(random, commands)
-            source = one_of(random, chatter) if chatter and random.random() < 0.5 else ""
-            rubbish = source or shuffled(random, one_of(random, longer))
-            command = joined(train[first], "", replace(train[first], text=rubbish))
-            halves = [command, replace(command, intent=OTHERS, slots=())] if chatter else [command]
-            found.append(Added(_mislabelled(random, halves, labels), first, turn=turn))
-    return found
-
-
-def _mislabelled(random: Random, halves: Sequence[Utterance], labels: Labels) -> Utterance:
-    if random.random() < ANOTHER_ANSWER:
-        return replace(halves[0], intent=one_of(random, labels.intents), slots=())
-    return one_of(random, halves)
-
-
-def _behind(first: Utterance, joiner: str, second: Utterance) -> Utterance:
-    """Two utterances in one, with intent and slots of the second one."""
-    return framed(second, (first.text + joiner, ""))
 
 
 def _renamed(random: Random, utterance: Utterance, names: dict[str, list[str]]) -> Utterance:

@@ -15,7 +15,8 @@ from slu.errors import ConfigError, CorpusError
 from slu.files import sha256
 from slu.heads.head import Head
 from slu.heads.table import DEFAULT, HEADS
-from slu.training.augmentation import Added, added_utterances, texts_of
+from slu.training.added import Added
+from slu.training.augmentation import added_utterances, texts_of
 from slu.training.identity import canonical, file_hash, plain
 from slu.training.lexicons import TrainingLexicons, read_training_lexicons
 from slu.training.recipe import DIALOGUE_SECTIONS, DataSettings, LexiconSettings, ModelSettings, Recipe

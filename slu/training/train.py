@@ -21,7 +21,7 @@ from slu.model.checkpoint import Checkpoint
 from slu.model.config import ModelConfig
 from slu.model.embedding_rows import restore_rows, select_rows, select_used
 from slu.training import distributed
-from slu.training.augmentation import Added
+from slu.training.added import Added
 from slu.training.batches import make_examples
 from slu.training.data import Data
 from slu.training.fit import Answered, Objective, TrainingSettings, fit, labelled_loss, loss_of

@@ -24,6 +24,11 @@ def test_memory_does_not_grow(run_junit: Callable[..., str], host: Machine) -> N
     run_junit(host, "MemoryTest")
 
 
+def test_random_calls(run_junit: Callable[..., str], host: Machine) -> None:
+    run_junit(Machine([*host.java, "-Dslu.fuzz.calls=100000"], host.library), "FuzzTest")
+
+
+@pytest.mark.slow
 def test_a_million_random_calls(run_junit: Callable[..., str], host: Machine) -> None:
     run_junit(host, "FuzzTest")
 

@@ -120,6 +120,6 @@ def test_sample_corpus(
 ) -> None:
     machine = request.getfixturevalue(where)
     model = ROOT / "models/nlpcc2018-nano/model.gguf"
-    lines = corpus_script(sample)
-    assert sum(line[0] == "turn" for line in lines) == 1001
+    lines = corpus_script(sample if where == "host" else sample[:300])  # an emulator takes its time
+    assert sum(line[0] == "turn" for line in lines) == {"host": 1001, "arm64": 300}[where]
     compare(machine, [test_classes, classes], engine, model, lines, tmp_path / "script")

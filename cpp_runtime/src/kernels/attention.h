@@ -6,7 +6,11 @@
 namespace slu {
 namespace {
 
-constexpr size_t kQueries = 4;  // queries computed together
+#ifdef SLU_SMALL  // size counts, not time
+constexpr size_t kQueries = 1, kMostVectors = 1;
+#else
+constexpr size_t kQueries = 4, kMostVectors = 4;  // queries and vectors of values computed together
+#endif
 
 // scores[q][column .. column + kWidth) = queries[q] · keys[column ...]; see transpose_keys.
 template <size_t kRows>
@@ -114,11 +118,11 @@ inline void attend(const Attention &a, size_t row, size_t head, size_t stride, f
   float *output = a.output + row * a.output_stride + head * a.head_size;
   for (size_t d = 0; d < a.head_size;) {
     const size_t left = (a.head_size - d + kWidth - 1) / kWidth;
-    if (left >= 4) {
-      value_tile<kRows, 4>(a, values + d, a.scores, stride, weights, output + d);
+    if (kMostVectors >= 4 && left >= 4) {
+      value_tile<kRows, kMostVectors>(a, values + d, a.scores, stride, weights, output + d);
       d += 4 * kWidth;
-    } else if (left >= 2) {
-      value_tile<kRows, 2>(a, values + d, a.scores, stride, weights, output + d);
+    } else if (kMostVectors >= 2 && left >= 2) {
+      value_tile<kRows, kMostVectors >= 2 ? 2 : 1>(a, values + d, a.scores, stride, weights, output + d);
       d += 2 * kWidth;
     } else {
       value_tile<kRows, 1>(a, values + d, a.scores, stride, weights, output + d);

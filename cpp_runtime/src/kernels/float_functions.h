@@ -38,16 +38,21 @@ inline void float_rows(const Linear &linear, const float *x, size_t stride, floa
   for (; panel < panels; ++panel) float_tile<kRows, 1>(linear, panel, x, stride, y, y_stride);
 }
 
+#ifdef SLU_SMALL
+constexpr size_t kLinearRows = 1, kPanelsOfRows = 1, kPanelsOfRow = 1;
+#else
+// Sums enough to hide the latency of a fused multiply-add, and no more than there are registers.
+constexpr size_t kLinearRows = 4, kPanelsOfRows = kWidth == 16 ? 2 : 1, kPanelsOfRow = kWidth == 16 ? 8 : 4;
+#endif
+
 void float_linear(const Linear &linear, const Input &x, float *y, size_t y_stride) {
   const auto *from = static_cast<const float *>(x.data);
   size_t row = 0;
-  // Sums enough to hide the latency of a fused multiply-add, and no more than there are registers.
-  for (; row + 4 <= x.rows; row += 4)
-    float_rows<4, kWidth == 16 ? 2 : 1>(linear, from + row * x.stride, x.stride, y + row * y_stride,
-                                        y_stride);
+  for (; row + kLinearRows <= x.rows; row += kLinearRows)
+    float_rows<kLinearRows, kPanelsOfRows>(linear, from + row * x.stride, x.stride, y + row * y_stride,
+                                           y_stride);
   for (; row < x.rows; ++row)
-    float_rows<1, kWidth == 16 ? 8 : 4>(linear, from + row * x.stride, x.stride, y + row * y_stride,
-                                        y_stride);
+    float_rows<1, kPanelsOfRow>(linear, from + row * x.stride, x.stride, y + row * y_stride, y_stride);
 }
 
 void float_gelu(float *x, size_t count) {

@@ -16,7 +16,8 @@ from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError, SluError
 from slu.heads.examples import EVERY_EPOCH
 from slu.model.checkpoint import Checkpoint
-from slu.training.augmentation import Added, added_utterances, more_spoken, more_unclear
+from slu.training.added import Added
+from slu.training.augmentation import added_utterances, more_spoken, more_unclear
 from slu.training.data import Data
 from slu.training.recipe import Recipe
 from slu.training.train import training_examples
