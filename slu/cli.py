@@ -19,7 +19,21 @@ from slu.errors import SluError
 from slu.platform import entry_points, missing_extra, prepare_paddle
 from slu.tables import shown
 
-ORDER = ("data", "lexicon", "train", "compress", "export", "eval", "parse", "serve", "label", "run", "bench", "report")
+ORDER = (
+    "data",
+    "lexicon",
+    "train",
+    "compress",
+    "export",
+    "eval",
+    "analyze",
+    "parse",
+    "serve",
+    "label",
+    "run",
+    "bench",
+    "report",
+)
 """Commands as they are listed; others follow."""
 
 

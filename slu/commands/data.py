@@ -1,4 +1,4 @@
-"""``slu data check|split|sample|convert``: check, split or make a corpus, read and write those of other tools."""
+"""``slu data check|split|sample|convert|augment``: check, split, make or vary a corpus, read and write others'."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slu.commands.arguments import add_set_argument
+from slu.commands.augment import add_augment
 
 if TYPE_CHECKING:
     from slu.corpus.classified import LabelNames
@@ -62,7 +63,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     sample.add_argument("--seed", type=int, default=0)
     sample.add_argument("--lists", metavar="DIR", type=Path, help="write its lexicons there, SLOT.txt")
 
-    for action in (check, split, sample):
+    augment = add_augment(actions)
+    for action in (check, split, sample, augment):
         action.add_argument(
             "--task",
             metavar="TASK",
@@ -87,7 +89,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     convert.add_argument("--strict", action="store_true", help="write nothing if a text would be left out")
     convert.add_argument("--json", metavar="F", type=Path, help="write everything that was found there")
 
-    for action in (check, split, sample, convert):
+    for action in (check, split, sample, augment, convert):
         action.set_defaults(func=run)
 
 
@@ -95,7 +97,8 @@ def run(args: argparse.Namespace) -> int:
     """Do what ``args.action`` says; return the exit code. Raises `SluError`."""
     from slu.commands.convert import convert
 
-    return {"check": _check, "split": _split, "sample": _sample, "convert": convert}[args.action](args)
+    actions = {"check": _check, "split": _split, "sample": _sample, "augment": _augment, "convert": convert}
+    return actions[args.action](args)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -218,6 +221,16 @@ def _split(args: argparse.Namespace) -> int:
         ).save(directory)
     print(f"{args.out}: {len(train)} utterances in train.txt, {len(dev)} in dev.txt")
     return 0
+
+
+def _augment(args: argparse.Namespace) -> int:
+    from slu.commands.augment import augment
+    from slu.errors import ConfigError
+
+    head = _head(args)
+    if head.dialogues and args.labels:
+        raise ConfigError(f"--labels: names labels, and the task is {head.name}; add --task sequence or labels")
+    return augment(args, head, _label_names(args, head))
 
 
 def _sample(args: argparse.Namespace) -> int:

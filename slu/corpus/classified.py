@@ -125,6 +125,20 @@ def write_classified(utterances: Iterable[Utterance], path: str | Path) -> None:
     write_file(path, "".join(lines))
 
 
+def copy_lines(source: str | Path, numbers: Sequence[int], out: str | Path) -> None:
+    """Write lines of a corpus (1-based; the session of an utterance is its line) as they are, in the order of
+    ``numbers``; that with the names of the columns comes first, if the corpus is a table."""
+    wanted, lines, first = set(numbers), {}, b""
+    for number, raw in numbered_lines(source):
+        if not first and raw.strip():
+            first = raw.removeprefix(BOM)
+        if number in wanted:
+            lines[number] = raw.removeprefix(BOM)
+    titles = first.decode("utf-8", "replace").split("\t")
+    head = [first] if "text_a" in titles and "label" in titles else []
+    write_file(out, b"".join(line + b"\n" for line in (*head, *(lines[number] for number in numbers))))
+
+
 def names_of_corpus(utterances: Sequence[Utterance]) -> tuple[str, ...]:
     """The labels that occur, sorted, each after those above it."""
     return in_order(sorted({name for utterance in utterances for name in utterance.labels}))
@@ -269,6 +283,7 @@ __all__ = [
     "SEPARATOR",
     "LabelNames",
     "check_classified",
+    "copy_lines",
     "names_of_corpus",
     "read_classified",
     "read_label_names",

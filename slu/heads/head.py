@@ -22,6 +22,7 @@ from slu.corpus.classified import LabelNames
 from slu.corpus.labels import Labels
 from slu.corpus.tagged import Problem
 from slu.corpus.utterance import Slot, Utterance
+from slu.heads.reasons import Reason, reasons_of
 from slu.inputs.tokenizer import Encoding
 
 if TYPE_CHECKING:
@@ -160,8 +161,9 @@ class Head:
 
     ``measure``: all measures of answers to labelled utterances, in percent; ``measures``: the single numbers among
     them, in the order in which they are shown; ``chosen_by``: those that can choose the best model of a training.
-    ``right``: whether an answer is entirely right. ``first_biases``: those of the layers of a new network that is to be
-    trained on these utterances; None for random ones.
+    ``right``: whether an answer is entirely right. ``reasons``: what of an answer `slu analyze` explains, given which
+    outputs are per token. ``first_biases``: those of the layers of a new network that is to be trained on these
+    utterances; None for random ones.
     """
 
     name: str
@@ -179,7 +181,12 @@ class Head:
     measures: tuple[str, ...]
     chosen_by: tuple[str, ...]
     right: Callable[[Utterance, Any, Labels], bool]
+    reasons: Callable[[Sequence[bool], Utterance, Encoding, Labels], tuple[Reason, ...]] = reasons_of
     first_biases: Callable[[Sequence[Utterance], Labels], dict[str, np.ndarray]] | None = None
+
+    def explained(self, utterance: Utterance, encoding: Encoding, labels: Labels) -> tuple[Reason, ...]:
+        """The reasons of an answer, given as an utterance."""
+        return self.reasons([output.per_token for output in self.outputs], utterance, encoding, labels)
 
     @property
     def layers(self) -> tuple[str, ...]:

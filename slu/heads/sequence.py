@@ -11,7 +11,7 @@ from slu.corpus.utterance import Utterance
 from slu.heads.head import CorpusForm, Head, Loss, Output
 from slu.heads.label_decoding import LabelDecoder, LabelScorer
 from slu.heads.label_measures import ONE_LABEL, measure_one, right
-from slu.heads.label_targets import log_odds, no_target, one_target
+from slu.heads.label_targets import no_target, one_target
 
 LABELS = Output("classifier", "label_logits", "label", False, lambda labels: len(labels.intents))
 """The one output of heads that answer labels."""
@@ -49,5 +49,4 @@ SEQUENCE = Head(
     measures=ONE_LABEL,
     chosen_by=tuple(name for name in ONE_LABEL if name != "understood"),
     right=right,
-    first_biases=lambda utterances, labels: {LABELS.layer: log_odds(utterances, labels)},
 )

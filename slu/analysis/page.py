@@ -1,0 +1,61 @@
+"""One self-contained HTML page of an analysis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from slu.tables import shown
+
+MOST_ROWS = 200
+"""Rows of a list on the page; the JSON file has all of them."""
+
+
+def render(analysis: dict[str, Any], command: str) -> str:
+    """The page. ``analysis``: the facts; ``command``: what was typed to make it."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: shown(value) if type(value) is str else value,
+    )
+    environment.filters |= {
+        "percent": lambda x: f"{x:.2f}",
+        "share": lambda x: f"{100 * x:.1f} %",
+        "two": lambda x: f"{x:.2f}",
+        "signed": lambda x: f"{x:+.2f}".replace("-", "−"),
+        "count": lambda x: f"{x:,.0f}",
+    }
+    return environment.get_template("page.html.j2").render(
+        a=analysis, command=command, most=MOST_ROWS, cases=_cases(analysis), title=f"Analysis of {analysis['model']}"
+    )
+
+
+def _cases(analysis: dict[str, Any]) -> list[dict[str, Any]]:
+    """The explained answers: each with its coloured texts and the training texts behind it."""
+    by_number = {case["number"]: case for case in analysis["bad"]}
+    behind = {one["number"]: one for one in analysis.get("behind", {"texts": ()})["texts"]}
+    cases = []
+    for one in analysis["importance"]["texts"]:
+        case = by_number[one["number"]]
+        reasons = [{**reason, "pieces": coloured(case["text"], reason["units"])} for reason in one["reasons"]]
+        cases.append({**case, "reasons": reasons, "behind": behind.get(one["number"])})
+    return cases
+
+
+def coloured(text: str, units: list[list[Any]]) -> list[tuple[str, float, str]]:
+    """Pieces of a text: their characters, how strong their colour is, -1..1, and what to say of them."""
+    largest = max((abs(unit[2]) for unit in units), default=0.0) or 1.0
+    pieces, position = [], 0
+    for start, end, own, fall in units:
+        if start > position:
+            pieces.append((text[position:start], 0.0, ""))
+        pieces.append((text[start:end], own / largest, f"{own:+.2f}; left out: {fall:+.2f}"))
+        position = end
+    if position < len(text):
+        pieces.append((text[position:], 0.0, ""))
+    return pieces
