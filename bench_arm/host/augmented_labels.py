@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from random import Random
 
-from bench_arm.host.flipped_labels import quick_f1
+from bench_arm.host.quick_measures import quick_f1
 from slu.corpus.classified import read_label_names
 from slu.corpus.word_edits import EditSettings, edited_copies
 from slu.heads.table import HEADS
