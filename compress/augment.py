@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from slu.corpus.classified import PAIR
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.training.identity import ADDED_LATER
@@ -22,6 +23,11 @@ REPLACED = 0.15
 """Probability that a word is replaced."""
 LONGEST_RUN = 5
 """The most words of a run."""
+UNKNOWN = "\U0002a6d6"
+"""An ideograph that no vocabulary has, in the place of a masked word: so that every teacher, also one that is asked by
+texts, reads [UNK] there."""
+BETWEEN = "between"
+"""In the place of the part of speech of the tab between the two texts of a pair."""
 
 Cut = Callable[[str], list[tuple[str, str]]]
 """Cuts text into (word, part of speech)."""
@@ -30,10 +36,11 @@ Cut = Callable[[str], list[tuple[str, str]]]
 @dataclass(frozen=True)
 class AugmentSettings:
     """How many texts are made from each utterance of the training part: with another name, with other words, runs of
-    words; ``spoken``: copies with phrases around them, as the section [speech] makes them; ``unclear``: two commands in
-    one, or rubbish behind one, as the section [unclear] makes them.
+    words, with [UNK] in the place of words (``masked``); ``spoken``: copies with phrases around them, as the section
+    [speech] makes them; ``unclear``: two commands in one, or rubbish behind one, as the section [unclear] makes them.
 
-    Fewer are made from an utterance without a name, or with a single word.
+    ``replaced``: share of the words that are replaced, or masked. ``longest``: the most words of a run. Fewer are made
+    from an utterance without a name, or with a single word.
     """
 
     names: int = 1
@@ -41,10 +48,15 @@ class AugmentSettings:
     runs: int = 1
     spoken: int = 0
     unclear: int = field(default=0, metadata=ADDED_LATER)
+    masked: int = field(default=0, metadata=ADDED_LATER)
+    replaced: float = field(default=REPLACED, metadata=ADDED_LATER)
+    longest: int = field(default=LONGEST_RUN, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
-        if min(self.names, self.words, self.runs, self.spoken, self.unclear) < 0:
-            raise ConfigError("names, words, runs, spoken and unclear must not be negative")
+        if min(self.names, self.words, self.runs, self.spoken, self.unclear, self.masked) < 0:
+            raise ConfigError("names, words, runs, spoken, unclear and masked must not be negative")
+        if not 0 < self.replaced <= 1 or self.longest < 1:
+            raise ConfigError("replaced must be above 0 and at most 1, longest at least 1")
 
 
 def augment(
@@ -56,17 +68,21 @@ def augment(
     """
     random = Random(seed)
     made: list[tuple[int, str]] = []
-    if settings.words or settings.runs:
+    if settings.words or settings.runs or settings.masked:
         cut = word_cutter()
         words = [cut_between_slots(utterance, cut) for utterance in train]
         alike: defaultdict[str, list[str]] = defaultdict(list)
         for of_one in words:
             for word, part in of_one:
                 alike[part].append(word)
+        alike[BETWEEN] = [PAIR]
+        share = settings.replaced
         for _ in range(settings.words):
-            made += [(i, _with_other_words(random, of_one, alike)) for i, of_one in enumerate(words)]
+            made += [(i, _with_other_words(random, of_one, alike, share)) for i, of_one in enumerate(words)]
         for _ in range(settings.runs):
-            made += [(i, _run_of_words(random, of_one)) for i, of_one in enumerate(words) if len(of_one) > 1]
+            made += [(i, _runs(random, of_one, settings.longest)) for i, of_one in enumerate(words) if len(of_one) > 1]
+        for _ in range(settings.masked):
+            made += [(i, _with_unknown_words(random, of_one, share)) for i, of_one in enumerate(words)]
     for _ in range(settings.names):
         made += [(i, _with_other_name(random, utterance, names)) for i, utterance in enumerate(train)]
     return [(i, text) for i, text in made if text.strip() and text != train[i].text]
@@ -96,16 +112,36 @@ def word_cutter() -> Cut:
 
 def cut_between_slots(utterance: Utterance, cut: Cut) -> list[tuple[str, str]]:
     """The words of an utterance, each with its part of speech; none reaches over the end of a slot."""
-    limits = sorted({0, len(utterance.text), *(end for slot in utterance.slots for end in (slot.start, slot.end))})
-    return [pair for start, end in zip(limits, limits[1:]) for pair in cut(utterance.text[start:end])]
+    limits = {0, len(utterance.text), *(end for slot in utterance.slots for end in (slot.start, slot.end))}
+    between = utterance.text.find(PAIR) if not utterance.slots else -1
+    if between >= 0:
+        limits |= {between, between + 1}
+    found = []
+    for start, end in zip(sorted(limits), sorted(limits)[1:]):
+        found += [(PAIR, BETWEEN)] if start == between else cut(utterance.text[start:end])
+    return found
 
 
-def _with_other_words(random: Random, words: list[tuple[str, str]], alike: dict[str, list[str]]) -> str:
-    return "".join(_one(random, alike[part]) if random.random() < REPLACED else word for word, part in words)
+def _with_other_words(random: Random, words: list[tuple[str, str]], alike: dict[str, list[str]], share: float) -> str:
+    return "".join(_one(random, alike[part]) if random.random() < share else word for word, part in words)
 
 
-def _run_of_words(random: Random, words: list[tuple[str, str]]) -> str:
-    length = 1 + int(random.random() * min(LONGEST_RUN, len(words) - 1))
+def _with_unknown_words(random: Random, words: list[tuple[str, str]], share: float) -> str:
+    return "".join(UNKNOWN if random.random() < share and part != BETWEEN else word for word, part in words)
+
+
+def _runs(random: Random, words: list[tuple[str, str]], longest: int) -> str:
+    """A run of words, of a pair one of each text."""
+    at = next((i for i, (_, part) in enumerate(words) if part == BETWEEN), None)
+    if at is None:
+        return _run_of_words(random, words, longest)
+    return PAIR.join(_run_of_words(random, part, longest) for part in (words[:at], words[at + 1 :]))
+
+
+def _run_of_words(random: Random, words: list[tuple[str, str]], longest: int) -> str:
+    if len(words) < 2:
+        return "".join(word for word, _ in words)
+    length = 1 + int(random.random() * min(longest, len(words) - 1))
     first = int(random.random() * (len(words) - length + 1))
     return "".join(word for word, _ in words[first : first + length])
 

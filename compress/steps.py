@@ -27,7 +27,9 @@ class Step:
     matplotlib calls it. ``yields_to``: a step that makes the same of the same checkpoint in another way; if a
     recipe has both, this one is made for comparison only, and the following steps start from the other.
     ``quantises``: whether linear layers are INT8 after it. ``shape``: from the shape of the model before it and its
-    settings to that of the model after it, as ``module:name``; "" for the same.
+    settings to that of the model after it, as ``module:name``; "" for the same. ``identity``: from the recipe and the
+    settings to those that identify the result and to hashes of what these name, as ``module:name``; "" for the settings
+    alone. ``any_encoder``: whether it is for every encoder, and not only for ERNIE's.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Step:
     yields_to: str = ""
     quantises: bool = False
     shape: str = ""
+    identity: str = ""
+    any_encoder: bool = False
 
 
 STEPS: dict[str, Step] = {
@@ -48,13 +52,21 @@ STEPS: dict[str, Step] = {
             "compress.student:step",
             "*",
             shape="compress.student:shape_after",
+            identity="compress.student:identity",
+            any_encoder=True,
         ),
         Step("vocab", "compress.vocab:VocabSettings", "compress.vocab:step", "s", shape="compress.vocab:shape_after"),
         Step("width", "compress.width:WidthSettings", "compress.width:step", "^", shape="compress.width:shape_after"),
         Step("ptq", "compress.ptq:PtqSettings", "compress.ptq:step", "X", yields_to="qat", quantises=True),
         Step("qat", "compress.qat:QatSettings", "compress.qat:step", "D", quantises=True),
         Step("embeddings", "compress.embeddings:EmbeddingSettings", "compress.embeddings:step", "v"),
-        Step("calibration", "compress.calibration:CalibrationSettings", "compress.calibration:step", "P"),
+        Step(
+            "calibration",
+            "compress.calibration:CalibrationSettings",
+            "compress.calibration:step",
+            "P",
+            any_encoder=True,
+        ),
     )
 }
 """The steps by their names, in their order. See `chain` for which starts from which."""
@@ -63,7 +75,8 @@ STEPS: dict[str, Step] = {
 @dataclass(frozen=True)
 class Work:
     """What a step is given: the checkpoint ``before`` from the directory ``source``, its own settings, the recipe and
-    its data, and a ``workspace`` for the state from which it continues after an interruption. ``say`` prints a line."""
+    its data, and a ``workspace`` for the state from which it continues after an interruption. ``say`` prints a line.
+    ``shared``: what several runs of the step have in common, None for one alone."""
 
     before: Checkpoint
     source: Path
@@ -72,6 +85,7 @@ class Work:
     data: Data
     workspace: Path
     say: Callable[[str], None]
+    shared: Any = None
 
 
 Made = tuple["Checkpoint", dict[str, Any], Sequence[Path]]
@@ -93,14 +107,21 @@ def chain(recipe: Recipe) -> list[tuple[str, str | None]]:
 
 
 def run_step(
-    step: str, recipe: Recipe, data: Data, source: Path, out: Path, say: Callable[[str], None] = print
+    step: str,
+    recipe: Recipe,
+    data: Data,
+    source: Path,
+    out: Path,
+    say: Callable[[str], None] = print,
+    shared: Any = None,
 ) -> None:
     """Make ``out`` from the checkpoint ``source`` by one step, with the recipe's settings for it.
 
-    An interrupted step continues from its saved state.
+    An interrupted step continues from its saved state. ``shared``: see `Work`.
     """
     from slu.errors import ConfigError
     from slu.model.checkpoint import load_checkpoint
+    from slu.model.config import ERNIE
     from slu.training import distributed
     from slu.training.identity import file_hash
     from slu.training.stage import run_stage
@@ -111,13 +132,20 @@ def run_step(
     if out.resolve() == source.resolve():
         raise ConfigError(f"{step}: {out} is the input checkpoint itself; choose another --out")
     before = load_checkpoint(source)
+    if before.config.encoder != ERNIE and not STEPS[step].any_encoder:
+        raise ConfigError(f"{step}: {source} has the encoder {before.config.encoder!r}; this step is for {ERNIE!r}")
     settings = settings_of(step, recipe)
+    identity, inputs = settings, {"checkpoint": file_hash(source)}
+    if STEPS[step].identity:
+        identity, more = _resolve(STEPS[step].identity)(recipe, settings)
+        inputs |= more
 
     def make(workspace: Path) -> Made:
-        made: Made = _resolve(STEPS[step].function)(Work(before, source, settings, recipe, data, workspace, say))
+        work = Work(before, source, settings, recipe, data, workspace, say, shared)
+        made: Made = _resolve(STEPS[step].function)(work)
         return made
 
-    run_stage(step, out, settings, {"checkpoint": file_hash(source)}, data, make, before, say=say)
+    run_stage(step, out, identity, inputs, data, make, before, say=say)
 
 
 def shapes(recipe: Recipe, config: ModelConfig) -> ModelConfig:

@@ -12,35 +12,39 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from compress.augment import AugmentSettings, augment, names_by_slot
+from compress.ahead import Asker, open_any
+from compress.augment import AugmentSettings
 from compress.distillation import imitation_loss
+from compress.lessons import Shared, Texts, ahead, ask, lessons, read_texts, selected, write_questions
 from compress.steps import Made, Work
 from slu.errors import ConfigError
-from slu.heads.examples import EVERY_EPOCH, Example, collate
-from slu.heads.head import Loss
-from slu.inputs.flags import FlagColumns
+from slu.files import sha256
+from slu.heads.examples import Example
 from slu.model.checkpoint import Checkpoint
-from slu.model.config import ModelConfig
-from slu.progress import Progress
-from slu.training.added import Added
+from slu.model.config import ENCODERS, ERNIE, ModelConfig
+from slu.runtime.soft_labels import DESCRIPTION
+from slu.runtime.teachers import is_address
 from slu.training.augmentation import more_spoken, more_unclear
-from slu.training.batches import unlabelled_examples
 from slu.training.data import Data
-from slu.training.fit import Objective, TrainingSettings, loss_of
-from slu.training.train import Select, run_training, train_stage, training_examples
+from slu.training.fit import Answered, Objective, TrainingSettings, loss_of
+from slu.training.identity import ADDED_LATER, file_hash
+from slu.training.recipe import Recipe
+from slu.training.train import Select, run_training, train_stage
 
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-BATCH = 128
-"""Texts that the teachers answer in one batch."""
 
 
 @dataclass(frozen=True)
 class StudentSettings:
     """``teachers``: their number: the checkpoint, and others that are trained in the same way with other seeds.
 
-    The sizes are the student's; 0: as the teachers'. ``labels``: weight of the loss of the labels, where there are
+    ``ask``: teachers in the place of these: directories of models or of soft labels, or addresses of services, as in
+    ``http://127.0.0.1:8080/NAME``; of several students also the name of one before this one. They read the texts
+    themselves. ``token_file``: the token that services ask for. ``in_flight``: requests that a service is sent at a
+    time. ``unlabelled``: a file of texts, one a line, that the teachers are asked about as well.
+
+    ``name``: of one of several students. ``encoder``: one of `slu.model.config.ENCODERS`; "": that of the checkpoint.
+    The sizes are the student's; 0: as the checkpoint's. ``labels``: weight of the loss of the labels, where there are
     any; ``logits``: of that of the teachers' mean probabilities (see `slu.heads.joint_loss`).
     """
 
@@ -53,28 +57,86 @@ class StudentSettings:
     logits: float = 1.0
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    name: str = field(default="", metadata=ADDED_LATER)
+    encoder: str = field(default="", metadata=ADDED_LATER)
+    ask: tuple[str, ...] = field(default=(), metadata=ADDED_LATER)
+    token_file: str = field(default="", metadata=ADDED_LATER)
+    in_flight: int = field(default=4, metadata=ADDED_LATER)
+    unlabelled: str = field(default="", metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if self.teachers < 1:
             raise ConfigError(f"teachers is {self.teachers}; it must be at least 1")
+        if not 1 <= self.in_flight <= 64:
+            raise ConfigError(f"in_flight is {self.in_flight}; it must be 1 to 64")
+        if self.encoder and self.encoder not in ENCODERS:
+            raise ConfigError(f"encoder is {self.encoder!r}; choose one of {', '.join(ENCODERS)}")
         for name in SIZES:
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must not be negative")
 
 
 def step(work: Work) -> Made:
-    """See `train_student`; the teachers are the checkpoint, and others beside it where other students find them
-    again."""
+    """See `train_student`; the teachers are those that are asked or the checkpoint, and others beside it where other
+    students find them again."""
+    settings = work.settings
     # Made before the teachers are trained: sizes that do not fit must not wait for that.
-    student = new_student(work.before, work.settings)
-    others = [
-        train_stage(work.recipe, work.data, work.source.with_name(f"{work.source.name}-{n + 1}"), resume=True, number=n)
-        for n in range(1, work.settings.teachers)
-    ]
-    asked, data = work.settings.augment, work.data
-    more = more_spoken(work.recipe, data.train, data.lexicons, asked.spoken) if asked.spoken else []
-    more += more_unclear(work.recipe, data.train, asked.unclear) if asked.unclear else []
-    return train_student(student, [work.before, *others], data, work.settings, work.workspace, more)
+    student = new_student(work.before, settings)
+    texts = texts_of(work.recipe, work.data, settings)
+    teachers = [work.before]
+    if not settings.ask:
+        teachers += [
+            train_stage(
+                work.recipe, work.data, work.source.with_name(f"{work.source.name}-{n + 1}"), resume=True, number=n
+            )
+            for n in range(1, settings.teachers)
+        ]
+    shared = work.shared if isinstance(work.shared, Shared) else Shared()
+    askers = [_asker(work.recipe, settings, where, student, shared) for where in settings.ask]
+    try:
+        return train_student(student, teachers, work.data, settings, work.workspace, texts, askers, shared)
+    finally:
+        if shared is not work.shared:
+            shared.close()
+
+
+def identity(recipe: Recipe, settings: StudentSettings) -> tuple[StudentSettings, dict[str, str]]:
+    """What identifies a student: its settings without its name and without paths, and what is at these."""
+    inputs = {}
+    for number, where in enumerate(settings.ask, 1):
+        path = recipe.resolve(where)
+        if is_address(where):
+            inputs[f"teacher {number}"] = where
+        else:
+            inputs[f"teacher {number}"] = file_hash(path / DESCRIPTION if (path / DESCRIPTION).is_file() else path)
+    if settings.unlabelled:
+        path = recipe.resolve(settings.unlabelled)
+        read_texts(path)  # says what is wrong with it
+        inputs["unlabelled"] = sha256(path)
+    default = StudentSettings()
+    plain = {name: getattr(default, name) for name in ("name", "ask", "token_file", "in_flight", "unlabelled")}
+    return replace(settings, **plain), inputs
+
+
+def write_texts(before: Checkpoint, data: Data, students: Sequence[tuple[Recipe, StudentSettings]], path: Path) -> int:
+    """Write what the teachers of these students are asked to a file for ``slu label``; returns the number of lines."""
+    from slu.model.embedding_rows import select_used
+
+    asked = []
+    for recipe, settings in students:
+        texts = texts_of(recipe, data, settings)
+        small, _ = select_used(before, [*data.learned, *texts.own, *data.dev])
+        asked += lessons(small, data, texts)[2]
+    return write_questions(path, asked)
+
+
+def texts_of(recipe: Recipe, data: Data, settings: StudentSettings) -> Texts:
+    """The texts beside the training part that the settings ask for."""
+    asked = settings.augment
+    more = more_spoken(recipe, data.train, data.lexicons, asked.spoken) if asked.spoken else []
+    more += more_unclear(recipe, data.train, asked.unclear) if asked.unclear else []
+    own = read_texts(recipe.resolve(settings.unlabelled)) if settings.unlabelled else []
+    return Texts(own, more, asked)
 
 
 def train_student(
@@ -83,26 +145,33 @@ def train_student(
     data: Data,
     settings: StudentSettings,
     workspace: Path,
-    more: Sequence[Added] = (),
-) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
-    """Train ``student`` to imitate ``teachers``. Returns what `run_training` does.
+    texts: Texts | None = None,
+    askers: Sequence[Asker] = (),
+    shared: Shared | None = None,
+) -> Made:
+    """Train ``student`` to imitate ``teachers`` or, if there are some, those of ``askers``.
 
-    ``more``: texts made of the training part, of which the labels are not used (see `AugmentSettings`). Raises
-    `ConfigError` when not all teachers have the same vocabulary and the same labels.
+    ``texts``: those beside the training part; None: what the settings make of it. Raises `ConfigError` when not all
+    teachers have the same vocabulary and the same labels.
     """
-    if any(teacher.vocab != student.vocab or teacher.labels != student.labels for teacher in teachers):
+    texts, shared = texts or Texts(augment=settings.augment), shared or Shared()
+    if not askers and any(teacher.vocab != student.vocab or teacher.labels != student.labels for teacher in teachers):
         raise ConfigError("student: the teachers differ in vocabulary or labels; train them by the same recipe")
-    counts: dict[str, int] = {}
+    counts: dict[str, Any] = {}
 
-    def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example]]:
-        labelled = training_examples(small, data)
-        unlabelled = _new_examples(small, labelled, data, settings, more)
-        counts.update(labelled=len(labelled), unlabelled=len(unlabelled))
+    def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example] | Answered]:
         loss = loss_of(settings.training, small)
-        examples = ask([select(teacher) for teacher in teachers], [*labelled, *unlabelled], loss)
-        return imitation_loss(settings.labels, settings.logits, loss), examples
+        objective = imitation_loss(settings.labels, settings.logits, loss)
+        labelled, new, questions = lessons(small, data, texts)
+        counts.update(labelled=len(labelled), unlabelled=len(new))
+        if askers:
+            return objective, ahead(small, [*labelled, *new], questions, askers, loss)
+        training = settings.training
+        key = (settings.augment, settings.unlabelled, training.loss, training.label_smoothing, settings.teachers)
+        make = lambda: ask(selected(teachers, select), [*labelled, *new], loss)  # noqa: E731
+        return objective, shared.asked(key, make)
 
-    trained, report, keep = run_training(student, data, settings.training, plan, workspace, "student")
+    trained, report, keep = run_training(student, data, settings.training, plan, workspace, "student", more=texts.own)
     return trained, {**report, **counts}, keep
 
 
@@ -120,51 +189,22 @@ def new_student(teacher: Checkpoint, settings: StudentSettings) -> Checkpoint:
 
 def shape_after(config: ModelConfig, settings: StudentSettings) -> ModelConfig:
     """The student's shape; raise `ConfigError` for sizes that do not fit."""
+    encoder = settings.encoder or config.encoder
     sizes = {name: getattr(settings, name) or getattr(config, name) for name in SIZES}
+    if encoder != ERNIE:
+        sizes["num_attention_heads"] = 1
     hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]
     if hidden % heads:
         raise ConfigError(f"[student] hidden_size {hidden} is not a multiple of {heads} attention heads")
-    return config.replace(**sizes, attention_head_size=hidden // heads)
+    shape = config.replace(**sizes, attention_head_size=hidden // heads, encoder=encoder)
+    if shape.encoder_problem:
+        raise ConfigError(f"[student] {shape.encoder_problem}")
+    return shape
 
 
-def ask(teachers: Sequence[Checkpoint], examples: Sequence[Example], loss: Loss) -> list[Example]:
-    """The examples with the mean probabilities of ``teachers`` for them, of the unchanged texts with all their
-    flags."""
-    import paddle
-
-    from slu.model.network import load_model
-    from slu.training.fit import inputs
-
-    first = teachers[0]
-    pad, columns = first.tokenizer().pad_id, FlagColumns.of(first.config.flags, first.labels)
-    models = [load_model(teacher) for teacher in teachers]
-    asked = list(examples)
-    order = np.argsort([len(example.ids) for example in examples], kind="stable")
-    with Progress("ask the teachers", len(order), unit="text") as progress, paddle.no_grad():
-        for at in range(0, len(order), BATCH):
-            group = order[at : at + BATCH]
-            batch = collate([examples[i] for i in group], pad, columns=columns)
-            answers = [loss.probabilities(model(*inputs(batch)), batch) for model in models]
-            means = [np.mean(of_one, 0) for of_one in zip(*answers)]
-            for row, i in enumerate(group):
-                end = len(examples[i].ids) - 1
-                soft = (mean[row, 1:end] if mean.ndim == 3 else mean[row] for mean in means)
-                asked[i] = replace(examples[i], soft=tuple(array.copy() for array in soft))
-            progress.advance(count=len(group))
-    return asked
-
-
-def _new_examples(
-    checkpoint: Checkpoint,
-    examples: Sequence[Example],
-    data: Data,
-    settings: StudentSettings,
-    more: Sequence[Added],
-) -> list[Example]:
-    """Texts without labels; the previous intent is that of the utterance that a text was made from."""
-    names = names_by_slot(data.train, data.lexicons.files if data.lexicons else {})
-    made = augment(data.train, names, settings.augment)
-    texts = [(i, text, EVERY_EPOCH) for i, text in made]
-    texts += [(one.source, one.utterance.text, one.turn) for one in more if one.source is not None]
-    found = unlabelled_examples([text for _, text, _ in texts], checkpoint)
-    return [replace(example, previous=examples[i].previous, turn=turn) for (i, _, turn), example in zip(texts, found)]
+def _asker(recipe: Recipe, settings: StudentSettings, where: str, student: Checkpoint, shared: Shared) -> Asker:
+    path = where if is_address(where) else str(recipe.resolve(where))
+    token = recipe.resolve(settings.token_file) if settings.token_file else None
+    asker = shared.asker(path, lambda: Asker(open_any(path, settings.in_flight, token)))
+    asker.teacher.check(student.head, student.labels)
+    return asker

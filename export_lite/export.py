@@ -20,6 +20,7 @@ from slu.inputs.flags import FlagColumns
 from slu.lock import only_writer
 from slu.manifest import Manifest, check_replaceable, library_versions
 from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, VOCAB, WEIGHTS, Checkpoint, load_checkpoint
+from slu.model.config import ERNIE
 from slu.runtime.bundle import EXPORT_STAGE, graph_inputs, open_directory
 from slu.runtime.formats import BACKENDS, FORMATS, INT8, Format, resolve
 
@@ -163,6 +164,12 @@ def check_formats(formats: Sequence[str]) -> None:
 def _checked(formats: Sequence[str], length: int | None, checkpoint: Checkpoint) -> int:
     """Raise `ConfigError` for an impossible format or length; returns the length to use."""
     check_formats(formats)
+    encoder = checkpoint.config.encoder
+    if encoder != ERNIE:
+        raise ConfigError(
+            f"the encoder of this model is {encoder!r}, a baseline for comparisons that Paddle alone runs; "
+            f"models of the encoder {ERNIE!r} can be exported"
+        )
     for name in formats:
         why = _why_not(name, checkpoint.quantised)
         if why:

@@ -32,40 +32,45 @@ class ExportSettings:
 def run_recipe(recipe: Recipe, out: Path, say: Callable[[str], None] = print) -> list[dict[str, Any]]:
     """Make every stage of ``recipe`` in ``out`` that is not up to date; returns the rows of ``results.json``.
 
-    Also writes ``dev.txt``, ``evaluation.json`` of the last stage and, if the recipe has commands, ``commands.json``.
+    Also writes ``dev.txt``, ``evaluation.json`` of the last stage and, if the recipe has commands, ``commands.json``;
+    these are in the directory of each of several students.
     """
-    from compress.steps import chain, run_step, settings_of, shapes
+    from compress.steps import chain, settings_of, shapes
+    from compress.students import run_steps, variants
     from export_lite.export import check_formats, check_length, export_up_to_date
     from slu.training.data import load_data
     from slu.training.train import train_stage
 
     data = load_data(recipe)
-    steps = chain(recipe)
-    stages = ["fp32", *(step for step, _ in steps)]
+    students = variants(recipe, out)
     export = recipe.section("export", ExportSettings)
     check_formats(export.formats)
-    for step in stages[1:]:
-        settings_of(step, recipe)  # so that a wrong setting of the last step is reported before the training
+    for one in students:
+        for step, _ in chain(one.recipe):
+            settings_of(step, one.recipe)  # so that a wrong setting of the last step is reported before the training
 
     def check(config: ModelConfig) -> None:
         """Before the training, what the steps and the export after it would stop at."""
-        check_length(export.length or None, shapes(recipe, config).max_length)
+        for one in students:
+            check_length(export.length or None, shapes(one.recipe, config).max_length)
 
     train_stage(recipe, data, out / "fp32", resume=True, check=check)
     data.head.corpus.write(data.dev, out / "dev.txt")
-    for step, before in steps:
-        run_step(step, recipe, data, out / (before or "fp32"), out / step)
-    if recipe.has("export"):
-        export_up_to_date(out / stages[-1], out / "bundle", export.formats, export.length or None)
-    rows = write_results(out, stages)
-    _copy_evaluation(out, stages[-1])
-    if recipe.has("commands"):
-        say("\n" + "\n".join(_answer_commands(recipe, out, stages[-1])))
-    return rows
+    stages = ["fp32"]
+    for one, steps in run_steps(recipe, data, out / "fp32", out, say):
+        own = [f"{one.name}/{step}" if one.name else step for step in steps]
+        stages += own
+        last = own[-1] if own else "fp32"
+        if recipe.has("export"):
+            export_up_to_date(out / last, one.directory(out) / "bundle", export.formats, export.length or None)
+        _copy_evaluation(out, last, one.directory(out))
+        if recipe.has("commands"):
+            say("\n" + "\n".join(_answer_commands(recipe, out, last, one.directory(out))))
+    return write_results(out, stages)
 
 
-def _answer_commands(recipe: Recipe, out: Path, stage: str) -> list[str]:
-    """Give the recipe's commands to the last stage, and list those that it gets wrong."""
+def _answer_commands(recipe: Recipe, out: Path, stage: str, to: Path) -> list[str]:
+    """Give the recipe's commands to the last stage, and list those that it gets wrong; all of it goes to ``to``."""
     from slu.evaluation.command_check import answer_commands, command_lines, command_shares
     from slu.files import write_file
     from slu.runtime.loading import load
@@ -73,12 +78,12 @@ def _answer_commands(recipe: Recipe, out: Path, stage: str) -> list[str]:
 
     directory = recipe.resolve(recipe.section("commands", CommandSettings).phrases)
     answered = answer_commands(load(out / stage), directory)
-    write_file(out / "commands.json", json.dumps(command_shares(answered), ensure_ascii=False, indent=1) + "\n")
+    write_file(to / "commands.json", json.dumps(command_shares(answered), ensure_ascii=False, indent=1) + "\n")
     return command_lines(answered, only_wrong=True)
 
 
-def _copy_evaluation(out: Path, stage: str) -> None:
-    """The last stage's evaluation, with the paths of this run."""
+def _copy_evaluation(out: Path, stage: str, to: Path) -> None:
+    """The last stage's evaluation, with the paths of this run, into ``to``."""
     from slu.errors import CheckpointError
     from slu.files import write_file
     from slu.manifest import read_json
@@ -86,7 +91,7 @@ def _copy_evaluation(out: Path, stage: str) -> None:
 
     found = read_json(out / stage / EVALUATION, CheckpointError)
     found |= {"model": str(out / stage), "data": str(out / "dev.txt")}
-    write_file(out / EVALUATION, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+    write_file(to / EVALUATION, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
 
 
 def write_results(out: Path, stages: list[str]) -> list[dict[str, Any]]:

@@ -36,6 +36,7 @@ EXTRAS = {
     "noise": ("pypinyin", "opencc"),
     "device": ("adb_shell", "usb1"),
     "serve": ("fastapi", "uvicorn", "httptools", "uvloop", "prometheus_client"),
+    "ray": ("ray",),
 }
 """The modules that an extra of the package brings: ``pip install "slu[train]"``."""
 TRAINING_PYTHON = (3, 10)
@@ -138,7 +139,7 @@ def missing_extra(module: str) -> str | None:
     for extra, modules in EXTRAS.items():
         if module.partition(".")[0] in modules:
             message = f'{module.partition(".")[0]} is not installed; pip install "slu[{extra}]" brings it'
-            if sys.version_info[:2] == TRAINING_PYTHON or extra in ("noise", "device", "serve"):
+            if sys.version_info[:2] == TRAINING_PYTHON or extra in ("noise", "device", "serve", "ray"):
                 return message
             return f"{message}, for Python 3.10 only (this is {sys.version_info[0]}.{sys.version_info[1]})"
     return None

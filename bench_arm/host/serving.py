@@ -83,8 +83,8 @@ def _read(pid: int, name: str) -> bytes:
 
 @contextlib.contextmanager
 def running(arguments: list[str]) -> Iterator[Served]:
-    """``slu serve`` with these arguments on a free port, until the block ends."""
-    command = [sys.executable, "-m", "slu.cli", "serve", *arguments, "--port", "0"]
+    """``slu serve`` with these arguments, on a free port unless they say another one, until the block ends."""
+    command = [sys.executable, "-m", "slu.cli", "serve", "--port", "0", *arguments]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     assert process.stderr is not None
     try:

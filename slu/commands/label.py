@@ -22,6 +22,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--workers", metavar="N", type=int, default=1, help="processes (default: %(default)s)")
     parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="the Ray cluster that computes instead, as in HOST:6379, or auto for the one of this machine",
+    )
+    parser.add_argument(
         "--shard", metavar="LINES", type=int, default=20_000, help="lines of a shard (default: %(default)s)"
     )
     parser.set_defaults(func=run)
@@ -30,6 +35,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     from slu.runtime.labelling import label
 
-    done = label(args.model, args.file, args.out, args.backend, args.workers, args.shard)
+    cluster = None
+    if args.ray is not None:
+        from slu.runtime.ray_labelling import RayCluster
+
+        cluster = RayCluster(args.ray)
+    done = label(args.model, args.file, args.out, args.backend, args.workers, args.shard, cluster)
     print(f"label: {done['shards']} shards in {args.out}")
     return 0

@@ -27,7 +27,7 @@ from slu.inputs.flags import LEXICON, FlagColumns
 from slu.inputs.lexicon import CompiledLexicon
 from slu.inputs.tokenizer import Tokenizer, read_vocab
 from slu.manifest import Manifest, read_json
-from slu.model.config import ModelConfig
+from slu.model.config import BOW, ERNIE, LSTM, ModelConfig
 from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE
 
 WEIGHTS = "model.safetensors"
@@ -76,6 +76,8 @@ FLAG_EMBEDDINGS = "ernie.embeddings.flag_embeddings.weight"
 
 def parameter_shapes(config: ModelConfig, labels: Labels) -> dict[str, tuple[int, ...]]:
     """Every float parameter of the model and its shape, in the order of computation."""
+    if config.encoder != ERNIE:
+        return _baseline_shapes(config) | config.task.parameter_shapes(config.hidden_size, labels)
     hidden, inner = config.hidden_size, config.num_attention_heads * config.attention_head_size
     shapes: dict[str, tuple[int, ...]] = {}
 
@@ -107,6 +109,22 @@ def parameter_shapes(config: ModelConfig, labels: Labels) -> dict[str, tuple[int
         norm(f"{layer}.norm2")
     linear("ernie.pooler.dense", hidden, hidden)
     return shapes | config.task.parameter_shapes(hidden, labels)
+
+
+def _baseline_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Those of `slu.model.baselines`. The embedding is named as that of the other encoder, as all that chooses rows
+    of a vocabulary goes by this name."""
+    hidden = config.hidden_size
+    shapes: dict[str, tuple[int, ...]] = {"ernie.embeddings.word_embeddings.weight": (config.vocab_size, hidden)}
+    if config.encoder == LSTM:
+        half = hidden // 2
+        for layer in range(config.num_hidden_layers):
+            for direction in ("", "_reverse"):
+                shapes[f"lstm.weight_ih_l{layer}{direction}"] = (4 * half, hidden)
+                shapes[f"lstm.weight_hh_l{layer}{direction}"] = (4 * half, half)
+                shapes[f"lstm.bias_ih_l{layer}{direction}"] = shapes[f"lstm.bias_hh_l{layer}{direction}"] = (4 * half,)
+    dense = {LSTM: "lstm_dense", BOW: "bow_dense"}[config.encoder]
+    return shapes | {f"{dense}.weight": (hidden, hidden), f"{dense}.bias": (hidden,)}
 
 
 def check_tensors(tensors: dict[str, np.ndarray], config: ModelConfig, labels: Labels, where: str) -> None:

@@ -12,6 +12,10 @@ from slu.heads.table import DEFAULT, HEADS, head_of_architecture
 from slu.inputs.flags import KINDS
 from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
 
+ENCODERS = ERNIE, BOW, LSTM = ("ernie", "bow", "lstm")
+"""What reads the tokens: the encoder that is compressed and runs on devices; and the baselines of published tables, a
+bag of tokens and a bidirectional LSTM (`slu.model.baselines`), which Paddle alone runs, for labels of whole texts."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -23,6 +27,8 @@ class ModelConfig:
     ``normalisation``: what is done to a text before its tokens, one of `slu.inputs.normalisation.NORMALISATIONS`.
     ``pairs``: whether it was trained with pairs of texts, so that a tab in a text separates the two.
     ``head``: a key of `slu.heads.table.HEADS`; ``config.json`` has its ``architectures`` instead.
+    ``encoder``: one of `ENCODERS`. Of the sizes, a bag of tokens has ``hidden_size`` only, an LSTM also
+    ``num_hidden_layers``.
     """
 
     vocab_size: int
@@ -47,6 +53,7 @@ class ModelConfig:
     head: str = DEFAULT.name
     normalisation: str = PLAIN
     pairs: bool = False
+    encoder: str = ERNIE
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], where: str) -> ModelConfig:
@@ -94,6 +101,13 @@ class ModelConfig:
                 raise CheckpointError(f"{where}: {name} is {getattr(config, name)}; it must be at most 1")
         if config.hidden_act != "gelu":
             raise CheckpointError(f"{where}: hidden_act {config.hidden_act!r} is not supported; only gelu is")
+        if config.encoder not in ENCODERS:
+            raise CheckpointError(
+                f"{where}: encoder is {config.encoder!r}; this version of slu has {', '.join(ENCODERS)}"
+            )
+        why = config.encoder_problem
+        if why:
+            raise CheckpointError(f"{where}: {why}")
         if config.normalisation not in NORMALISATIONS:
             raise CheckpointError(
                 f"{where}: normalisation is {config.normalisation!r}; this version of slu has {SPEECH} only, "
@@ -107,17 +121,31 @@ class ModelConfig:
         return HEADS[self.head]
 
     @property
+    def encoder_problem(self) -> str:
+        """Why this encoder cannot be the one of this head and these sizes, empty if it can."""
+        if self.encoder == ERNIE:
+            return ""
+        if self.flags or any(output.per_token for output in self.task.outputs):
+            return f"encoder {self.encoder!r} answers labels of whole texts; task {self.head} needs {ERNIE!r}"
+        if self.encoder == LSTM and self.hidden_size % 2:
+            return f"encoder {LSTM!r} has half of hidden_size in each direction; {self.hidden_size} is odd"
+        return ""
+
+    @property
     def max_length(self) -> int:
         """Tokens that a text may have: ``max_seq_length``, or every position there is when it is 0."""
         return min(self.max_seq_length or self.max_position_embeddings, self.max_position_embeddings)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields of ``config.json``; ``flags``, ``normalisation`` and ``pairs`` only where there are some."""
+        """The fields of ``config.json``; ``flags``, ``normalisation``, ``pairs`` and ``encoder`` only where they say
+        something else than without them."""
         fields = dataclasses.asdict(self)
         flags, normalisation, pairs = list(fields.pop("flags")), fields.pop("normalisation"), fields.pop("pairs")
+        encoder = fields.pop("encoder")
         del fields["head"]
         kind = {"model_type": "ernie", "architectures": [self.task.architecture]}
-        extra = {"flags": flags, "normalisation": normalisation, "pairs": pairs}
+        other = "" if encoder == ERNIE else encoder
+        extra = {"flags": flags, "normalisation": normalisation, "pairs": pairs, "encoder": other}
         return {**kind, **fields, **{name: value for name, value in extra.items() if value}}
 
     def replace(self, **changes: Any) -> ModelConfig:

@@ -47,6 +47,8 @@ def restore_rows(selected: Checkpoint, whole: Checkpoint, rows: Sequence[int]) -
     """Inverse of `select_rows`: ``whole`` with what ``selected`` has learned; rows left out are as they were."""
     tensors = dict(selected.tensors)
     for name, chosen in ((WORDS, np.asarray(rows)), (POSITIONS, np.arange(selected.config.max_position_embeddings))):
+        if f"{name}.weight" not in tensors:
+            continue  # a baseline has no positions
         full = whole.tensors[f"{name}.weight"].copy()
         full[chosen] = tensors[f"{name}.weight"]
         tensors[f"{name}.weight"] = full

@@ -7,7 +7,7 @@ passed in explicitly, which trains faster and exports to graphs that Paddle Lite
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 import paddle
@@ -15,8 +15,9 @@ from paddle import nn
 
 from slu.corpus.labels import Labels
 from slu.inputs.flags import FlagColumns
+from slu.model.baselines import Baseline
 from slu.model.checkpoint import Checkpoint, check_tensors
-from slu.model.config import ModelConfig
+from slu.model.config import ERNIE, ModelConfig
 from slu.model.ernie import ErnieConfig, ErnieModel
 from slu.model.quantization import INPUT_SCALE, dequantise, quantised_layers
 
@@ -96,6 +97,9 @@ class FlagEmbeddings(nn.Layer):
         return paddle.matmul(flags, self.weight)
 
 
+Network = Union[ErnieWithHead, Baseline]
+
+
 class QuantisedLinear(nn.Layer):
     """A linear layer that computes what INT8 hardware does, in floats: rounded input, dequantised weights."""
 
@@ -111,8 +115,11 @@ class QuantisedLinear(nn.Layer):
         return paddle.matmul(steps * self.scale, self.weight) + self.bias
 
 
+_NOT_ERNIE = ("model_type", "architectures", "flags", "pairs", "encoder")
+
+
 def _encoder(config: ModelConfig) -> ErnieModel:
-    fields = {k: v for k, v in config.to_dict().items() if k not in ("model_type", "architectures", "flags", "pairs")}
+    fields = {k: v for k, v in config.to_dict().items() if k not in _NOT_ERNIE}
     inner = config.num_attention_heads * config.attention_head_size
     # ErnieModel wants heads that divide the hidden size; the linear layers of cut heads are put in afterwards.
     heads = config.num_attention_heads if inner == config.hidden_size else 1
@@ -131,18 +138,22 @@ def _encoder(config: ModelConfig) -> ErnieModel:
     return encoder
 
 
-def new_model(config: ModelConfig, labels: Labels, seed: int) -> ErnieWithHead:
+def _network(config: ModelConfig, labels: Labels) -> Network:
+    return ErnieWithHead(config, labels) if config.encoder == ERNIE else Baseline(config, labels)
+
+
+def new_model(config: ModelConfig, labels: Labels, seed: int) -> Network:
     """A model with random weights that depend on ``seed`` alone."""
     paddle.seed(seed)
-    return ErnieWithHead(config, labels)
+    return _network(config, labels)
 
 
-def load_model(checkpoint: Checkpoint) -> ErnieWithHead:
+def load_model(checkpoint: Checkpoint) -> Network:
     """Build the network of a checkpoint, in evaluation mode.
 
     INT8 embeddings are dequantised; quantised linear layers become `QuantisedLinear` (inference only).
     """
-    model = ErnieWithHead(checkpoint.config, checkpoint.labels)
+    model = _network(checkpoint.config, checkpoint.labels)
     set_tensors(model, dequantise(checkpoint.tensors))
     for name in quantised_layers(checkpoint.tensors):
         parent, _, last = name.rpartition(".")
@@ -165,7 +176,7 @@ def set_tensors(model: nn.Layer, tensors: dict[str, np.ndarray]) -> None:
         parameter.set_value(tensors[name])
 
 
-def to_checkpoint(model: ErnieWithHead, like: Checkpoint, config: ModelConfig | None = None) -> Checkpoint:
+def to_checkpoint(model: Network, like: Checkpoint, config: ModelConfig | None = None) -> Checkpoint:
     """A float checkpoint of ``model`` with the vocabulary, the labels and the lexicons of ``like``."""
     config = config or like.config
     tensors = tensors_of(model)
@@ -173,4 +184,13 @@ def to_checkpoint(model: ErnieWithHead, like: Checkpoint, config: ModelConfig | 
     return Checkpoint(config, tensors, like.vocab, like.labels, lexicon=like.lexicon)
 
 
-__all__ = ["ErnieWithHead", "QuantisedLinear", "load_model", "new_model", "set_tensors", "tensors_of", "to_checkpoint"]
+__all__ = [
+    "ErnieWithHead",
+    "Network",
+    "QuantisedLinear",
+    "load_model",
+    "new_model",
+    "set_tensors",
+    "tensors_of",
+    "to_checkpoint",
+]

@@ -21,17 +21,28 @@ import numpy as np
 
 from slu.errors import BundleError, ConfigError, CorpusError, OutputError, SluError
 from slu.files import sha256, write_file
+from slu.inputs.flags import FIRST_TURN
 from slu.lock import only_writer
 from slu.progress import Progress
 from slu.runtime.bundle import open_directory
 from slu.runtime.loading import load, python_parser_of
 from slu.runtime.python_parser import PythonParser
-from slu.runtime.soft_labels import DESCRIPTION, HASHES, description_of, logit_tensors, shard_name, text_hash
+from slu.runtime.soft_labels import (
+    DESCRIPTION,
+    HASHES,
+    Question,
+    description_of,
+    logit_tensors,
+    shard_name,
+    text_hash,
+)
 
 SHARD = 20_000
 """Lines of a shard."""
 TRIES = 3
 """How often a shard may end the process that computes it."""
+JSON_LINES = ".jsonl"
+"""Ending of files that say more than a text a line."""
 _META = "slu"
 
 
@@ -44,18 +55,31 @@ class Part:
     end: int
 
 
+Make = Callable[[Path, Path, dict[str, Any], list[Part]], Iterator[int]]
+"""From the labelled file, the directory, its description and shards to their numbers, as they are written."""
+
+
 def label(
-    model: Path, file: Path, out: Path, backend: str | None = None, workers: int = 1, lines: int = SHARD
+    model: Path,
+    file: Path,
+    out: Path,
+    backend: str | None = None,
+    workers: int = 1,
+    lines: int = SHARD,
+    cluster: Callable[[Path, str], Make] | None = None,
 ) -> dict[str, Any]:
     """Write the soft labels of the lines of ``file`` to the directory ``out``; returns its description.
 
-    ``workers``: processes; the files do not depend on it. Raises `ConfigError` for a directory that has the labels of
-    another model or file, and `SluError` for a shard that cannot be computed.
+    ``workers``: processes; ``cluster``: what makes the shards instead of them, from the model and its backend. The
+    files do not depend on either. Raises `ConfigError` for a directory that has the labels of another model or file,
+    and `SluError` for a shard that cannot be computed.
     """
     if workers < 1 or lines < 1:
         raise ConfigError(f"--workers {workers} --shard {lines}: both must be at least 1")
     parser = open_teacher(model, backend)
     parts = list(parts_of(file, lines))
+    if file.suffix == JSON_LINES:
+        _check_asked(parser, file, parts)
     wanted: dict[str, Any] = {
         "model": sha256(model), "backend": parser.backend.name, "file": sha256(file), "lines": lines,
         "shards": len(parts), "outputs": {output.logits: output.per_token for output in parser.head.outputs},
@@ -68,12 +92,31 @@ def label(
         _begin(out, wanted)
         missing = [part for part in parts if not is_whole(out / shard_name(part.number), wanted)]
         with Progress("label", len(parts), initial=len(parts) - len(missing), unit="shard") as progress:
-            make = _alone(parser) if workers == 1 else _in_processes(model, wanted["backend"], workers)
+            if cluster is not None:
+                make = cluster(model, wanted["backend"])
+            else:
+                make = _alone(parser) if workers == 1 else _in_processes(model, wanted["backend"], workers)
             for _ in make(file, out, wanted, missing):
                 progress.advance()
-        done = {**wanted, "complete": True}
+        labels = {"intents": list(parser.labels.intents), "slots": list(parser.labels.slots)}
+        done = {**wanted, **labels, "complete": True}
         write_file(out / DESCRIPTION, json.dumps(done, indent=1) + "\n")
     return done
+
+
+def _check_asked(parser: PythonParser, file: Path, parts: list[Part]) -> None:
+    """Raise `CorpusError` for what the model does not have, before anything is computed."""
+    intents, slots = (
+        {None, FIRST_TURN, *parser.labels.intents},
+        set(parser.labels.slots if parser.columns.slots else ()),
+    )
+    for part in parts:
+        for one in asked_of(file, part):
+            unknown = next((slot for slot, _ in one.entries if slot not in slots), None)
+            if one.previous not in intents:
+                raise CorpusError(f"{file}: {one.text!r}: the model has no intent {one.previous!r}")
+            if unknown is not None:
+                raise CorpusError(f"{file}: {one.text!r}: the model has no lexicon {unknown!r}")
 
 
 def open_teacher(model: Path, backend: str | None) -> PythonParser:
@@ -101,14 +144,19 @@ def parts_of(file: Path, lines: int) -> Iterator[Part]:
 
 def make_shard(parser: PythonParser, file: Path, out: Path, wanted: dict[str, Any], part: Part) -> int:
     """Compute one shard and write it; returns its number."""
+    write_file(out / shard_name(part.number), shard_data(parser, asked_of(file, part), wanted))
+    return part.number
+
+
+def shard_data(parser: PythonParser, asked: list[Question], wanted: dict[str, Any]) -> bytes:
+    """The file of a shard."""
     from safetensors.numpy import save
 
-    texts = _texts(file, part)
-    tensors = {HASHES: np.array([text_hash(text) for text in texts], np.uint64), **logit_tensors(parser, texts)}
+    texts, previous, added = zip(*((one.text, one.previous, one.lexicons) for one in asked))
+    hashes = np.array([text_hash(one) for one in asked], np.uint64)
+    tensors = {HASHES: hashes, **logit_tensors(parser, texts, previous, added=added)}
     # One entry: the order of several is not always the same.
-    data = save(tensors, {_META: _identity(wanted)})
-    write_file(out / shard_name(part.number), bytes(data))
-    return part.number
+    return bytes(save(tensors, {_META: _identity(wanted)}))
 
 
 def is_whole(path: Path, wanted: dict[str, Any]) -> bool:
@@ -152,7 +200,20 @@ def _texts(file: Path, part: Part) -> list[str]:
     return texts
 
 
-Make = Callable[[Path, Path, dict[str, Any], list[Part]], Iterator[int]]
+def asked_of(file: Path, part: Part) -> list[Question]:
+    """What a shard asks, a line each: a text, or in a file of JSON Lines also what is known beside it."""
+    lines = _texts(file, part)
+    if file.suffix != JSON_LINES:
+        return [Question(line) for line in lines]
+    asked = []
+    for number, line in enumerate(lines):
+        try:
+            asked.append(Question.from_json(line))
+        except (ValueError, RecursionError) as error:
+            place = f"line {number + 1} after byte {part.start}"
+            form = '{"text": "取消", "previous_intent": "music.play", "lexicons": {"song": ["花心"]}}'
+            raise CorpusError(f"{file}: {place}: is not as in {form}") from error
+    return asked
 
 
 def _alone(parser: PythonParser) -> Make:

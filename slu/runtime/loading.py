@@ -14,7 +14,7 @@ from slu.runtime.parser import Backend, Parser
 from slu.runtime.python_parser import PythonParser
 
 if TYPE_CHECKING:
-    from slu.model.network import ErnieWithHead
+    from slu.model.network import Network
 
 
 def load(path: str | Path, backend: str | None = None, threads: int = 1) -> Parser:
@@ -71,7 +71,7 @@ def open_backend(model: ModelDirectory, name: str, threads: int = 1) -> Backend:
     return opened
 
 
-def checkpoint_parser(checkpoint: Checkpoint, network: ErnieWithHead | None = None) -> PythonParser:
+def checkpoint_parser(checkpoint: Checkpoint, network: Network | None = None) -> PythonParser:
     """A parser that runs a checkpoint by Paddle, with its built-in lexicons.
 
     ``network``: made of the checkpoint already, and perhaps being trained; its parameters of the moment are used.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import RLock
 from typing import NoReturn, Protocol
 
@@ -20,6 +20,8 @@ from slu.runtime.parser import Backend, ParseResult, intent_number, not_pickled,
 
 BATCH = 128
 """Utterances computed at once; more would only take more memory."""
+TOGETHER = 16
+"""Texts in every run of a network whose logits are wanted: the same text then has the same bits in any company."""
 
 
 class Model(Protocol):
@@ -107,7 +109,7 @@ class PythonParser:
     ) -> list[ParseResult]:
         encodings = [self.tokenizer.encode(text, self.backend.max_length) for text in texts]
         results: list[ParseResult | None] = [None] * len(texts)
-        for group, logits in self._run(lexicon, texts, encodings, previous_intents):
+        for group, logits in self._run([lexicon] * len(texts), texts, encodings, previous_intents):
             for i, decision in zip(group, self.decoder.decode(*self.head.without_specials(logits))):
                 intent, slots, names = self.decoder.answer(decision, texts[i], encodings[i])
                 understood, truncated = decision.score >= self.threshold, encodings[i].truncated
@@ -119,32 +121,42 @@ class PythonParser:
         texts: Sequence[str],
         previous_intents: Sequence[str | None] | None = None,
         lexicon: Entries | None = None,
+        added: Sequence[Mapping[str, Sequence[str]]] | None = None,
     ) -> list[tuple[np.ndarray, ...]]:
         """What the network says of each text, an array an output of the head, with [CLS] and [SEP].
 
-        ``lexicon``: what texts are matched with, None for the parser's own. Pinned phrases do not count.
+        ``lexicon``: what texts are matched with, None for the parser's own. ``added``: entries by slot that are added
+        to it for one text each. Pinned phrases do not count. A text has the same bits whichever others are asked with
+        it: matrix products of other sizes would be added up in another order.
         """
+        together = 0 if self.backend.name == "native" else TOGETHER  # the engine computes one text at a time
         encodings = [self.tokenizer.encode(text, self.backend.max_length) for text in texts]
         found: dict[int, tuple[np.ndarray, ...]] = {}
         with self._lock:
-            for group, logits in self._run(lexicon or self._lexicon, texts, encodings, previous_intents):
+            lexicons = _with_added(lexicon or self._lexicon, added or [{}] * len(texts))
+            for group, logits in self._run(lexicons, texts, encodings, previous_intents, together):
                 found.update((i, tuple(output[row] for output in logits)) for row, i in enumerate(group))
         return [found[i] for i in range(len(texts))]
 
     def _run(
         self,
-        lexicon: Entries | None,
+        lexicons: Sequence[Entries | None],
         texts: Sequence[str],
         encodings: Sequence[Encoding],
         previous_intents: Sequence[str | None] | None,
+        together: int = 0,
     ) -> Iterator[tuple[list[int], tuple[np.ndarray, ...]]]:
-        """Numbers of texts of the same number of tokens, and their logits."""
+        """Numbers of texts of the same number of tokens, and their logits.
+
+        ``together``: the size of every run, which is filled up with the last of its texts; 0 for any size.
+        """
         previous = [intent_number(name, self.columns, self.labels) for name in previous_intents or [None] * len(texts)]
-        matches = [find_matches(lexicon, t, e) for t, e in zip(texts, encodings)] if lexicon else [[] for _ in texts]
-        for group in _batches_of_equal_length(encodings):
-            ids = np.stack([encodings[i].ids for i in group])
+        matches = [find_matches(of_one, t, e) if of_one else [] for of_one, t, e in zip(lexicons, texts, encodings)]
+        for group in _batches_of_equal_length(encodings, together or BATCH):
+            filled = group + group[-1:] * (together - len(group))
+            ids = np.stack([encodings[i].ids for i in filled])
             if self.columns.count:
-                given = [matches[i] for i in group], [previous[i] for i in group]
+                given = [matches[i] for i in filled], [previous[i] for i in filled]
                 yield group, self.backend.run(ids, self.columns.of_texts(ids.shape[1], *given))
             else:
                 yield group, self.backend.run(ids)
@@ -180,9 +192,22 @@ def _pinned(pins: Pins | None, text: str) -> ParseResult | None:
     return None if found is None else ParseResult(text, found[0], 1.0, True, found[1], pinned=True)
 
 
-def _batches_of_equal_length(encodings: Sequence[Encoding]) -> list[list[int]]:
+def _with_added(lexicon: Entries | None, added: Sequence[Mapping[str, Sequence[str]]]) -> Sequence[Entries | None]:
+    """The lexicons of each text."""
+    found: list[Entries | None] = []
+    for entries in added:
+        own = lexicon
+        if entries:
+            own = Lexicon(required(lexicon))
+            for slot, names in entries.items():
+                own.add(slot, names)
+        found.append(own)
+    return found
+
+
+def _batches_of_equal_length(encodings: Sequence[Encoding], size: int) -> list[list[int]]:
     by_length: dict[int, list[int]] = defaultdict(list)
     for i, encoding in enumerate(encodings):
         by_length[len(encoding.ids)].append(i)
     groups = (by_length[length] for length in sorted(by_length))
-    return [group[i : i + BATCH] for group in groups for i in range(0, len(group), BATCH)]
+    return [group[i : i + size] for group in groups for i in range(0, len(group), size)]

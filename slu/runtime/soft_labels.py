@@ -2,7 +2,7 @@
 
 A directory of `DESCRIPTION` and shards, safetensors files of so many lines of the labelled file each, with the tensors
 
-* ``hashes``: uint64 ``[n]``, `text_hash` of each text;
+* ``hashes``: uint64 ``[n]``, `text_hash` of each text and of what was asked with it;
 * ``tokens``: int64 ``[n]``, the number of tokens of each text, [CLS] and [SEP] counted;
 * for each output of the head its name: float32 ``[n, width]``, or ``[sum of tokens, width]`` for one row a token.
 """
@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,9 +31,56 @@ def shard_name(number: int) -> str:
     return f"soft-labels-{number:05}.safetensors"
 
 
-def text_hash(text: str) -> int:
-    """64 bits by which the labels of a text are found: BLAKE2b of its UTF-8, little endian."""
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+class Question(NamedTuple):
+    """What a teacher is asked about: a ``text``; the intent before it, ``previous``, empty for the first utterance of a
+    session, None if it is not known; and entries (slot, name) that its lexicons have for this text only."""
+
+    text: str
+    previous: str | None = None
+    entries: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def lexicons(self) -> dict[str, list[str]]:
+        """The entries by slot."""
+        found: dict[str, list[str]] = {}
+        for slot, name in self.entries:
+            found.setdefault(slot, []).append(name)
+        return found
+
+    def to_json(self) -> str:
+        """As a line of a file for ``slu label``."""
+        whole = {"text": self.text, "previous_intent": self.previous, "lexicons": self.lexicons}
+        return json.dumps({name: value for name, value in whole.items() if value not in (None, {})}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> Question:
+        """Inverse of `to_json`; raise `ValueError` for anything else."""
+        found = json.loads(line)
+        try:
+            text, previous, lexicons = found["text"], found.get("previous_intent"), found.get("lexicons", {})
+            entries = tuple((slot, name) for slot, names in lexicons.items() for name in names)
+            if set(found) - {"text", "previous_intent", "lexicons"} or isinstance(lexicons, str):
+                raise ValueError
+            if not all(isinstance(one, str) for one in (text, *(name for _, name in entries))):
+                raise ValueError
+            if not isinstance(previous, (str, type(None))) or any(isinstance(n, str) for n in lexicons.values()):
+                raise ValueError
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError from error
+        return cls(text, previous, entries)
+
+
+def text_hash(question: Question | str) -> int:
+    """64 bits by which the labels of a text are found: BLAKE2b of its UTF-8, little endian.
+
+    If more is asked than a text, it is the hash of the line of JSON that asks it (`Question.to_json`).
+    """
+    if isinstance(question, str):
+        question = Question(question)
+    more = question.previous is not None or question.entries
+    data = (question.to_json() if more else question.text).encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(data, digest_size=8, person=b"question" if more else b"").digest()
+    return int.from_bytes(digest, "little")
 
 
 def logit_tensors(
@@ -41,9 +88,10 @@ def logit_tensors(
     texts: Sequence[str],
     previous_intents: Sequence[str | None] | None = None,
     lexicon: Entries | None = None,
+    added: Sequence[Mapping[str, Sequence[str]]] | None = None,
 ) -> dict[str, np.ndarray]:
-    """`TOKENS` and the outputs, as above. ``lexicon``: what texts are matched with, None for the parser's own."""
-    found = parser.logits(texts, previous_intents, lexicon)
+    """`TOKENS` and the outputs, as above; arguments as those of `PythonParser.logits`."""
+    found = parser.logits(texts, previous_intents, lexicon, added)
     lengths = [len(parser.tokenizer.encode(text, parser.backend.max_length).ids) for text in texts]
     tensors = {TOKENS: np.array(lengths, np.int64)}
     for number, output in enumerate(parser.head.outputs):
@@ -80,12 +128,12 @@ class SoftLabels:
     def __len__(self) -> int:
         return len(self._places)
 
-    def __contains__(self, text: str) -> bool:
-        return text_hash(text) in self._places
+    def __contains__(self, question: Question | str) -> bool:
+        return text_hash(question) in self._places
 
-    def logits(self, text: str) -> dict[str, np.ndarray]:
+    def logits(self, question: Question | str) -> dict[str, np.ndarray]:
         """The logits of a text by the names of the outputs; raise `KeyError` for one that was not labelled."""
-        number, row, start = self._places[text_hash(text)]
+        number, row, start = self._places[text_hash(question)]
         shard = self._shards[number]
         count = int(shard.get_slice(TOKENS)[row : row + 1][0])
         found = {}

@@ -27,9 +27,9 @@ def check(model: Model, request: Request) -> None:
     for name in request.previous:
         if name and name not in labels.intents:
             raise Unfit(f"the model has no intent {name[:50]!r}", "previous_intent")
-    if request.lexicons and not model.parser.columns.slots:
+    if request.slots and not model.parser.columns.slots:
         raise Unfit("this model takes no lexicons", "lexicons")
-    for slot in request.lexicons:
+    for slot in request.slots if request.added else request.lexicons:
         if slot not in labels.slots:
             raise Unfit(f"the model has no slot {slot[:50]!r}", f"lexicons.{slot[:50]}")
 

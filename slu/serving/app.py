@@ -102,7 +102,11 @@ def _add_texts(app: FastAPI, service: Service) -> None:
             previous = [body.previous_intent] * len(texts)
         elif len(previous) != len(texts) or body.previous_intent is not None:
             raise Refused(422, f"previous_intents: give one a text ({len(texts)})", "previous_intents")
-        answer = await service.answer(body.model, Request(texts, previous, None, body.lexicons or {}, logits=True))
+        added = body.lexicons_of_texts
+        if added is not None and len(added) != len(texts):
+            raise Refused(422, f"lexicons_of_texts: give one a text ({len(texts)})", "lexicons_of_texts")
+        asked = Request(texts, previous, None, body.lexicons or {}, logits=True, added=added)
+        answer = await service.answer(body.model, asked)
         return Reply(answer, kind=SAFETENSORS)
 
     file = {"schema": {"type": "string", "format": "binary"}}

@@ -23,5 +23,5 @@ def logits_answer(model: Model, request: Request) -> bytes:
         lexicon = Lexicon(parser.lexicon)
         for slot, entries in request.lexicons.items():
             lexicon.add(slot, entries)
-    tensors = logit_tensors(parser, request.texts, request.previous, lexicon)
+    tensors = logit_tensors(parser, request.texts, request.previous, lexicon, request.added)
     return bytes(save(tensors, {"model": model.name, "version": model.version}))

@@ -18,10 +18,19 @@ class Unfit(SluError):
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a model. ``previous``: the intent before each text. ``logits``: whether these are wanted."""
+    """What is asked of a model. ``previous``: the intent before each text. ``logits``: whether these are wanted.
+
+    ``lexicons``: entries by slot; ``added``: further ones of each text alone, for logits, None for none.
+    """
 
     texts: Sequence[str]
     previous: Sequence[str | None]
     session: str | None = None
     lexicons: dict[str, list[str]] = field(default_factory=dict)
     logits: bool = False
+    added: Sequence[dict[str, list[str]]] | None = None
+
+    @property
+    def slots(self) -> set[str]:
+        """Those that entries are given for."""
+        return {slot for entries in (self.lexicons, *(self.added or ())) for slot in entries}

@@ -51,6 +51,9 @@ class LogitsRequest(_Request):
     previous_intents: Optional[list[Optional[str]]] = Field(
         None, description="The same, one a text; null where it is not known."
     )
+    lexicons_of_texts: Optional[list[dict[str, list[str]]]] = Field(
+        None, description="Entries by slot for each text alone, on top of lexicons."
+    )
 
 
 class SlotAnswer(BaseModel):

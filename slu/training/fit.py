@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import paddle
@@ -34,6 +34,24 @@ from slu.training.visualdl_log import VisualDlLog
 
 Objective = Callable[[nn.Layer, Batch], paddle.Tensor]
 """The loss of one shard: a sum over its utterances and tokens, divided by the counts of the global batch."""
+
+
+class Answered(Protocol):
+    """Examples of which what teachers say becomes known batch by batch."""
+
+    @property
+    def examples(self) -> Sequence[Example]:
+        """All of them, without it."""
+        ...
+
+    def expect(self, batches: Sequence[np.ndarray]) -> None:
+        """Is told which batches come, as indices of examples, in their order."""
+        ...
+
+    def answered(self, batch: np.ndarray) -> list[Example]:
+        """The examples of a batch with it."""
+        ...
+
 
 _DROPPING = 1
 """Part of the seed of the flag dropout, so that it is independent of the other random numbers of a step."""
@@ -116,7 +134,7 @@ def labelled_loss(loss: Loss) -> Objective:
 
 def fit(
     model: nn.Layer,
-    examples: Sequence[Example],
+    examples: Sequence[Example] | Answered,
     settings: TrainingSettings,
     objective: Objective,
     evaluate: Callable[[], dict[str, float]],
@@ -136,6 +154,8 @@ def fit(
     the flags that the model takes; ``dropping`` leaves out some of them.
     """
     world, rank = distributed.world(), distributed.rank()
+    answered = None if isinstance(examples, Sequence) else examples
+    examples = examples if isinstance(examples, Sequence) else examples.examples
     if settings.shards % world:
         raise ConfigError(f"shards is {settings.shards}; it must be a multiple of the number of processes, {world}")
     epochs = Epochs.of(examples, settings.epochs)
@@ -161,7 +181,12 @@ def fit(
             epoch, in_this = divmod(state.step, in_epoch)
             if not order or in_this == 0:
                 order = epochs.order(settings.batch_size, settings.seed, epoch)
-            shards = make_shards(examples, order[in_this], pad_id, settings.shards, columns)
+                if answered:
+                    answered.expect(order[in_this:])
+            chosen, members = examples, order[in_this]
+            if answered:
+                chosen, members = answered.answered(members), np.arange(len(members))
+            shards = make_shards(chosen, members, pad_id, settings.shards, columns)
             loss = 0.0
             for shard in range(rank, settings.shards, world):
                 if len(shards[shard].ids):

@@ -13,6 +13,7 @@ from slu.files import read_bytes
 from slu.heads.table import DEFAULT, HEADS
 from slu.inputs.flags import LEXICON, PREVIOUS_INTENT
 from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
+from slu.model.config import ENCODERS, ERNIE
 from slu.platform import entry_points
 from slu.training.flag_dropout import Dropping
 from slu.training.identity import ADDED_LATER
@@ -25,7 +26,10 @@ GENERIC = "ideographs"
 """In place of the path of a vocabulary: the generic one that needs no file (`slu.inputs.vocab.ideograph_vocab`)."""
 FROM_CORPUS = "corpus"
 """In place of the path of a vocabulary: one that is trained from the corpus (`slu.training.vocabulary`)."""
-PATHS = ("data.corpus", "data.dev", "data.labels", "model.vocab", "lexicon.lists", "speech.phrases", "commands.phrases")
+PATHS = (
+    "data.corpus", "data.dev", "data.labels", "model.vocab", "lexicon.lists", "speech.phrases", "commands.phrases",
+    "student.unlabelled", "student.token_file",
+)  # fmt: skip
 """Settings that are paths."""
 T = TypeVar("T")
 
@@ -57,6 +61,7 @@ class ModelSettings:
     "corpus" for a WordPiece vocabulary of at most ``vocab_size`` tokens that is trained from the training part.
     The sizes are those of a model from scratch. ``max_length``: tokens a text may have, [CLS] and [SEP] counted.
     ``normalisation``: what is done to a text before its tokens, one of `slu.inputs.normalisation.NORMALISATIONS`.
+    ``encoder``: one of `slu.model.config.ENCODERS`, of a model from scratch.
     """
 
     init: str = "scratch"
@@ -72,10 +77,13 @@ class ModelSettings:
     normalisation: str = PLAIN
     vocab_size: int = dataclasses.field(default=4000, metadata=ADDED_LATER)
     task: str = dataclasses.field(default=DEFAULT.name, metadata=ADDED_LATER)
+    encoder: str = dataclasses.field(default=ERNIE, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if self.task not in HEADS:
             raise ConfigError(f"task is {self.task!r}; choose one of {', '.join(HEADS)}")
+        if self.encoder not in ENCODERS:
+            raise ConfigError(f"encoder is {self.encoder!r}; choose one of {', '.join(ENCODERS)}")
         if self.normalisation not in NORMALISATIONS:
             raise ConfigError(f"normalisation is {self.normalisation!r}; it must be {SPEECH!r}, or {PLAIN!r} for none")
 
@@ -196,12 +204,15 @@ def _override(raw: dict[str, Any], text: str) -> None:
         parsed = tomli.loads(f"x = {value}")["x"]
     except tomli.TOMLDecodeError:
         parsed = value
-    table = raw
+    tables = [raw]
     for part in parts[:-1]:
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
+        inner = [table.setdefault(part, {}) for table in tables]
+        # A section that stands there several times is changed in each.
+        tables = [one for table in inner for one in (table if isinstance(table, list) else [table])]
+        if not all(isinstance(table, dict) for table in tables):
             raise ConfigError(f"--set {text}: {part} is not a section")
     if name.strip() in PATHS and parsed and (name.strip() != "model.vocab" or parsed not in (GENERIC, FROM_CORPUS)):
         # A path on the command line is relative to where the command runs, not to the recipe.
         parsed = str(Path(str(parsed)).absolute())
-    table[parts[-1]] = parsed
+    for table in tables:
+        table[parts[-1]] = parsed

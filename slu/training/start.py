@@ -33,7 +33,7 @@ from slu.model.checkpoint import (
     parameter_shapes,
     read_tensors,
 )
-from slu.model.config import ModelConfig
+from slu.model.config import ERNIE, ModelConfig
 from slu.model.quantization import dequantise
 from slu.training.recipe import FROM_CORPUS, GENERIC, ModelSettings, Recipe
 from slu.training.vocabulary import train_vocab
@@ -55,6 +55,8 @@ def initial_checkpoint(
     ``flags``: kinds of flags that it is to take. ``lexicon``: its lexicons. In a model that has not learned the flags
     yet they change nothing at first.
     """
+    if settings.encoder != ERNIE and settings.init != "scratch":
+        raise ConfigError(f"encoder {settings.encoder!r} is trained from scratch; remove init {settings.init!r}")
     if settings.init == "scratch":
         checkpoint = _from_scratch(settings, labels, scratch_tokenizer(settings, vocab_path, texts))
     elif Path(settings.init).is_dir():
@@ -159,7 +161,7 @@ def load_pretrained(directory: Path, labels: Labels, seed: int, task: str = DEFA
 
 
 def _from_scratch(settings: ModelSettings, labels: Labels, tokenizer: Tokenizer) -> Checkpoint:
-    hidden, heads = settings.hidden_size, settings.num_attention_heads
+    hidden, heads = settings.hidden_size, settings.num_attention_heads if settings.encoder == ERNIE else 1
     if heads < 1 or hidden % heads:
         raise ConfigError(f"hidden_size {hidden} is not a multiple of {heads} attention heads")
     config = ModelConfig(
@@ -172,7 +174,10 @@ def _from_scratch(settings: ModelSettings, labels: Labels, tokenizer: Tokenizer)
         max_position_embeddings=settings.max_position_embeddings,
         pad_token_id=tokenizer.pad_id,
         head=settings.task,
+        encoder=settings.encoder,
     )
+    if config.encoder_problem:
+        raise ConfigError(config.encoder_problem)
     return Checkpoint(config, _random_tensors(config, labels, settings.seed), list(tokenizer.vocab), labels)
 
 

@@ -24,7 +24,7 @@ from slu.training import distributed
 from slu.training.added import Added
 from slu.training.batches import make_examples
 from slu.training.data import Data
-from slu.training.fit import Objective, TrainingSettings, fit, labelled_loss, loss_of
+from slu.training.fit import Answered, Objective, TrainingSettings, fit, labelled_loss, loss_of
 from slu.training.identity import file_hash
 from slu.training.recipe import ModelSettings, Recipe
 from slu.training.stage import run_stage
@@ -45,7 +45,7 @@ class TrainSettings:
 
 Select = Callable[[Checkpoint], Checkpoint]
 """A checkpoint of the same vocabulary, with those rows of the embeddings only that are trained."""
-Plan = Callable[[Checkpoint, Select], tuple[Objective, Sequence[Example]]]
+Plan = Callable[[Checkpoint, Select], "tuple[Objective, Sequence[Example] | Answered]"]
 """From the checkpoint that is trained, its rows selected, to what is minimised over which examples."""
 
 
@@ -69,12 +69,13 @@ def run_training(
     title: str,
     prepare: Callable[[Any], Any] = lambda model: model,
     finish: Callable[[Any, Checkpoint], Checkpoint] | None = None,
+    more: Sequence[Utterance] = (),
 ) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
     """Train a checkpoint with any objective. Returns the best result, a report, and files to keep with it.
 
-    Only the rows of the embeddings that the corpus uses are trained (`slu.model.embedding_rows.select_used`); the
-    others come back as they were. ``prepare`` may change the network before training (quantisation), ``finish`` turns
-    the trained network into a checkpoint.
+    Only the rows of the embeddings that the corpus and ``more`` use are trained
+    (`slu.model.embedding_rows.select_used`); the others come back as they were. ``prepare`` may change the
+    network before training (quantisation), ``finish`` turns the trained network into a checkpoint.
     """
     from slu.model.network import load_model, to_checkpoint
 
@@ -83,7 +84,7 @@ def run_training(
         raise ConfigError(
             f"the model takes the flags {', '.join(config.flags) or 'none'}; change [lexicon] of the recipe accordingly"
         )
-    small, rows = select_used(start, [*data.learned, *data.dev])
+    small, rows = select_used(start, [*data.learned, *more, *data.dev])
     positions, tokenizer = small.config.max_position_embeddings, small.tokenizer()
     objective, examples = plan(small, lambda checkpoint: select_rows(checkpoint, rows, positions))
     model = prepare(load_model(small))
@@ -99,6 +100,17 @@ def run_training(
     report = {"epochs": round(log[-1]["epoch"], 2) if log else 0.0, "training_seconds": round(seconds, 1)}
     trained = (finish or to_checkpoint)(model, small)
     return restore_rows(trained, start, rows), report, [workspace / LOG, workspace / VISUALDL]
+
+
+def training_texts(data: Data) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+    """The texts of `training_examples`, each with the entries (slot, name) that a copy with a new name has beside the
+    model's lexicons."""
+    lexicons = data.lexicons
+    copies = [copy for _, copy in lexicons.with_new_names(data.train)] if lexicons else []
+    new = [tuple((s.name, s.value) for s in copy.slots if lexicons and s.name in lexicons.new_names) for copy in copies]
+    texts: list[tuple[str, tuple[tuple[str, str], ...]]] = [(one.text, ()) for one in data.train]
+    texts += [(copy.text, names) for copy, names in zip(copies, new)]
+    return texts + [(one.utterance.text, ()) for one in data.added]
 
 
 def training_examples(checkpoint: Checkpoint, data: Data) -> list[Example]:

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compress.augment import AugmentSettings, augment, cut_between_slots, word_cutter
+from compress.augment import UNKNOWN, AugmentSettings, augment, cut_between_slots, word_cutter
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError
+from slu.inputs.tokenizer import Tokenizer
+from slu.inputs.vocab import ideograph_vocab
 from slu.training.data import Data
 
 NAMES = {"song": ["候鸟不说话"], "singer": ["慕容青川", "上官雪"]}
@@ -62,6 +64,26 @@ def test_runs_are_parts_and_other_words_are_of_the_corpus(data: Data) -> None:
     assert {text for _, text in other} - {utterance.text for utterance in train}
 
 
+def test_words_that_are_masked_are_unknown_to_every_vocabulary(data: Data, vocab: list[str]) -> None:
+    masked = augment(data.train[:60], {}, AugmentSettings(names=0, words=0, runs=0, masked=2, replaced=0.5))
+    assert len(masked) > 60
+    for tokens in (vocab, ideograph_vocab()):
+        tokenizer = Tokenizer(tokens, normalisation="speech-1")
+        for i, text in masked:
+            known = set(data.train[i].text)
+            assert set(text) <= known | {UNKNOWN} and UNKNOWN in text
+            assert tokenizer.tokens(text).count("[UNK]") >= text.count(UNKNOWN)
+
+
+def test_a_pair_stays_a_pair() -> None:
+    pair = Utterance("请问哪里可以修车\t附近的汽车修理店在哪里", "", (), "1", ("1",))
+    made = augment([pair, pair], {}, AugmentSettings(names=3, words=9, runs=9, masked=9, replaced=0.9, longest=2))
+    assert len(made) > 40 and all(text.count("\t") == 1 for _, text in made)
+    assert all(not text.startswith("\t") and not text.endswith("\t") for _, text in made)
+
+
 def test_numbers_below_zero_are_refused() -> None:
     with pytest.raises(ConfigError, match="must not be negative"):
         AugmentSettings(words=-1)
+    with pytest.raises(ConfigError, match="replaced must be above 0"):
+        AugmentSettings(replaced=0.0)

@@ -11,15 +11,15 @@ from slu.platform import native_output_on_stderr, prepare_paddle
 from slu.runtime.bundle import ModelDirectory
 
 if TYPE_CHECKING:
-    from slu.model.network import ErnieWithHead
+    from slu.model.network import Network
 
 
 class DygraphBackend:
-    """Wraps a `ErnieWithHead`; puts it into evaluation mode for the duration of a call."""
+    """Wraps a network; puts it into evaluation mode for the duration of a call."""
 
     name = "dygraph"
 
-    def __init__(self, model: ErnieWithHead):
+    def __init__(self, model: Network):
         self.model = model
         self.max_length = model.config.max_length
 
