@@ -17,7 +17,19 @@ CPUINFO = Path("/proc/cpuinfo")
 SLOTS: dict[str, bool] = {"slots": True} if sys.version_info >= (3, 10) else {}
 """For `dataclass`: objects of which there are many take half of the memory. Python 3.9 cannot."""
 EXTRAS = {
-    "train": ("paddle", "paddlenlp", "paddleslim", "jieba", "visualdl", "matplotlib", "jinja2", "gguf", "tokenizers"),
+    "train": (
+        "paddle",
+        "paddlenlp",
+        "paddleslim",
+        "jieba",
+        "visualdl",
+        "matplotlib",
+        "jinja2",
+        "gguf",
+        "tokenizers",
+        "sklearn",
+        "scipy",
+    ),
     "onnx": ("onnx", "onnxruntime", "paddle2onnx"),
     "lite": ("paddlelite",),
     "fastdeploy": ("fastdeploy",),

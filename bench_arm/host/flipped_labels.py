@@ -21,18 +21,17 @@ from typing import Any
 
 import numpy as np
 
+from bench_arm.host.quick_measures import quick_f1
 from slu.analysis.dirty import errors_of, find_dirty
 from slu.analysis.examples import class_table
-from slu.analysis.quick import HeldOut, QuickModel, folds
+from slu.analysis.quick import HeldOut, folds
 from slu.corpus.classified import read_label_names
 from slu.corpus.label_sets import in_order, with_parents
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
-from slu.heads.head import Head, ScoredLabel
 from slu.heads.table import HEADS
 from slu.model.checkpoint import Checkpoint, load_checkpoint
 from slu.platform import prepare_paddle
-from slu.runtime.parser import ParseResult
 
 
 def flip(
@@ -51,21 +50,6 @@ def flip(
         kept = [name for name in own if name != lost]
         flipped[i] = replace(train[i], labels=with_parents(in_order([*kept, new]), places))
     return flipped, chosen
-
-
-def quick_f1(train: Sequence[Utterance], data: Sequence[Utterance], head: Head, labels: Labels) -> dict[str, float]:
-    """What a quick model that is trained on ``train`` makes of ``data``."""
-    given = class_table(train, labels.intents)
-    model = QuickModel([u.text for u in train], [""] * len(train), given)
-    shares = model.shares([u.text for u in data], [""] * len(data))
-    single = bool((given.sum(1) == 1).all())
-    answers = []
-    for utterance, row in zip(data, shares):
-        found = [int(row.argmax())] if single else np.flatnonzero(row >= 0.5).tolist()
-        names = in_order(labels.intents[i] for i in found)
-        answers.append(ParseResult(utterance.text, "", 1.0, True, (), labels=tuple(ScoredLabel(n, 1.0) for n in names)))
-    measured = head.measure(data, answers, labels)
-    return {name: round(measured[name], 2) for name in ("exact", "micro_f1", "macro_f1") if name in measured}
 
 
 def by_features(checkpoint: Checkpoint, train: Sequence[Utterance], labels: Labels, seed: int) -> np.ndarray:
