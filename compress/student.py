@@ -30,7 +30,7 @@ from slu.training.data import Data
 from slu.training.fit import Answered, Objective, TrainingSettings, loss_of
 from slu.training.identity import ADDED_LATER, file_hash
 from slu.training.recipe import Recipe
-from slu.training.train import Select, run_training, train_stage
+from slu.training.train import Select, run_training, set_first_biases, train_stage
 
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 
@@ -83,6 +83,7 @@ def step(work: Work) -> Made:
     settings = work.settings
     # Made before the teachers are trained: sizes that do not fit must not wait for that.
     student = new_student(work.before, settings)
+    set_first_biases(student, work.data)
     texts = texts_of(work.recipe, work.data, settings)
     teachers = [work.before]
     if not settings.ask:

@@ -72,9 +72,7 @@ def explain(path: Path, encoding: Encoding, units: Sequence[Span], reasons: Sequ
         points *= 2
     of_unit = [tokens_of(unit, encoding) for unit in units]
     kept = [i for i, inside in enumerate(of_unit) if len(inside)]
-    without = np.repeat(path.end[None], len(kept), 0)
-    for row, i in enumerate(kept):
-        without[row, of_unit[i]] = path.start[of_unit[i]]
+    without = np.stack([path.without(of_unit[i]) for i in kept]) if kept else path.end[None]
     falls = ends[:, 1:] - path.scores(without, reasons) if kept else np.zeros((len(reasons), 0))
     spans = tuple(units[i] for i in kept)
     sums = np.array([[row[of_unit[i]].sum() for i in kept] for row in tokens])

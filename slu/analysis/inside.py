@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import paddle
 
+from slu.errors import ConfigError
 from slu.heads.head import Head
 from slu.heads.reasons import Reason
 from slu.model.checkpoint import Checkpoint
-from slu.model.network import ErnieWithHead, set_tensors
+from slu.model.config import ERNIE
+from slu.model.network import ErnieWithHead, load_model
 from slu.model.quantization import dequantise
 from slu.runtime.backends.dygraph import DygraphBackend
 from slu.runtime.python_parser import PythonParser
@@ -27,10 +30,17 @@ ROWS = 32
 
 
 def float_network(checkpoint: Checkpoint) -> ErnieWithHead:
-    """The network in floats, without the rounding of inputs that INT8 layers simulate, whose gradient is zero."""
-    network = ErnieWithHead(checkpoint.config, checkpoint.labels)
-    set_tensors(network, dequantise(checkpoint.tensors))
-    network.eval()
+    """The network in floats, without the rounding of inputs that INT8 layers simulate, whose gradient is zero.
+
+    Raises `ConfigError` for an encoder that is not ERNIE's.
+    """
+    if checkpoint.config.encoder != ERNIE:
+        raise ConfigError(
+            f"slu analyze looks into models with the encoder {ERNIE!r}; this one has {checkpoint.config.encoder!r}; "
+            "analyse a model that was trained without model.encoder"
+        )
+    network = load_model(replace(checkpoint, tensors=dequantise(checkpoint.tensors)))
+    assert isinstance(network, ErnieWithHead)
     for layer in network.sublayers():
         if isinstance(layer, paddle.nn.LayerNorm):
             layer.forward = partial(_normalise, layer)
@@ -85,7 +95,21 @@ class Path:
         unknown = np.where((ids == tokenizer.cls_id) | (ids == tokenizer.sep_id), ids, tokenizer.unk_id)
         taken.run(unknown)
         self.end, self.start = taken.sums
-        self._ids = ids
+        self._ids, self._unknown = ids, tokenizer.unk_id
+
+    def without(self, places: np.ndarray) -> np.ndarray:
+        """``end`` of the text with unknown tokens at ``places``; with n-grams, those beside them change as well."""
+        changed = self.end.copy()
+        if self._network.ngrams is not None:
+            taken = _Sums(self._network)
+            ids = self._ids.copy()
+            taken.run(ids)
+            ids[0, places] = self._unknown
+            taken.run(ids)
+            before, after = taken.sums
+            changed += after - before
+        changed[places] = self.start[places]
+        return changed
 
     def scores(self, points: np.ndarray, reasons: Sequence[Reason]) -> np.ndarray:
         """The score of each reason at each point ``[points, tokens, hidden]``; ``[reasons, points]``."""

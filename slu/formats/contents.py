@@ -30,7 +30,7 @@ BYTES_OF = {
 KINDS = {
     "lexicon flags": r"flag|lexicon",
     "norms": r"norm",
-    "embeddings": r"embd|embedding",
+    "embeddings": r"embd|embedding|ngram",
     "attention": r"attn",
     "feed-forward": r"ffn|\blinear[12]\b",
     "heads": "pooler|" + "|".join(rf"^({o.layer}|{o.gguf})\." for head in HEADS.values() for o in head.outputs),

@@ -37,8 +37,8 @@ def no_targets(tokens: int, labels: Labels) -> tuple[np.ndarray, ...]:
 def log_odds(utterances: Sequence[Utterance], labels: Labels) -> np.ndarray:
     """The logarithm of the odds of each label, float32 ``[labels]``.
 
-    As the first bias of a network it says how often each label is. Without it, a training on many labels learns their
-    frequencies first, and nothing of the texts for many hundreds of steps.
+    As the first bias of a network it says about how often each label is. Without it, a training on many labels learns
+    their frequencies first, and nothing of the texts for many hundreds of steps.
     """
     counts = np.full(len(labels.intents), 0.5)  # a label that never occurs has odds as well
     for utterance in utterances:

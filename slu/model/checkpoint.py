@@ -154,7 +154,7 @@ def check_tensors(tensors: dict[str, np.ndarray], config: ModelConfig, labels: L
             raise CheckpointError(
                 f"{where}: {name} has shape {list(tensor.shape)}, {CONFIG} requires {list(shape)}; copy both again"
             )
-        if tensor.dtype == np.int8 and len(shape) == 2:
+        if tensor.dtype == np.int8 and len(shape) == 2 and name != NGRAM_PROJECTION:
             layer = name.removesuffix(".weight")
             scales = {f"{layer}.{WEIGHT_SCALE}": shape[1], f"{layer}.{INPUT_SCALE}": 1}
             if layer.endswith("_embeddings"):

@@ -137,6 +137,8 @@ class ModelConfig:
         """Why this encoder cannot be the one of this head and these sizes, empty if it can."""
         if self.encoder == ERNIE:
             return ""
+        if self.ngram_rows:
+            return f"encoder {self.encoder!r} reads no n-grams; leave out [ngrams], or use {ERNIE!r}"
         if self.flags or any(output.per_token for output in self.task.outputs):
             return f"encoder {self.encoder!r} answers labels of whole texts; task {self.head} needs {ERNIE!r}"
         if self.encoder == LSTM and self.hidden_size % 2:

@@ -85,8 +85,8 @@ def initial_checkpoint(
         normalisation=settings.normalisation,
         pairs=pairs,
     )
-    if ngrams and settings.encoder != ERNIE:
-        raise ConfigError(f"[ngrams] is for the encoder {ERNIE!r}; remove it for {settings.encoder!r}")
+    if ngrams and checkpoint.config.encoder != ERNIE:
+        raise ConfigError(f"[ngrams] is for the encoder {ERNIE!r}; remove it for {checkpoint.config.encoder!r}")
     if ngrams:
         _set_ngrams(checkpoint, ngrams, texts, settings.seed)
     return checkpoint

@@ -157,6 +157,13 @@ def _evaluator(model: Any, checkpoint: Checkpoint, dev: Sequence[Utterance]) -> 
     return evaluate
 
 
+def set_first_biases(new: Checkpoint, data: Data) -> None:
+    """Let the head's layers of a new model begin where the labels of ``data`` say, for heads that do so."""
+    if data.head.first_biases:
+        first = data.head.first_biases(data.train, new.labels)
+        new.tensors |= {f"{layer}.bias": bias for layer, bias in first.items()}
+
+
 def train_stage(
     recipe: Recipe,
     data: Data,
@@ -193,9 +200,8 @@ def train_stage(
         texts = [utterance.text for utterance in data.learned]
         pairs = any(PAIR in utterance.text for utterance in data.train)
         initial = initial_checkpoint(model, labels, vocab, lexicon, flags, texts, pairs, ngrams)
-        if model.init == "scratch" and data.head.first_biases:
-            first = data.head.first_biases(data.train, labels)
-            initial.tensors |= {f"{layer}.bias": bias for layer, bias in first.items()}
+        if model.init == "scratch":
+            set_first_biases(initial, data)
         if check:
             check(initial.config)
         covered = coverage(data.train, initial.tokenizer(), initial.config.max_length)

@@ -17,8 +17,10 @@ from slu.corpus.classified import read_classified
 from slu.corpus.tagged import read_corpus
 from slu.corpus.utterance import Slot, Utterance
 from slu.corpus.words import characters, words
+from slu.errors import ConfigError
 from slu.heads.table import HEADS
 from slu.inputs.lexicon import compile_lexicon
+from slu.inputs.ngrams import frequent_keys
 from slu.model.checkpoint import Checkpoint, parameter_shapes, save_checkpoint
 from slu.model.config import ModelConfig
 
@@ -66,6 +68,32 @@ def test_contributions_are_complete_and_gradients_are_those_of_differences(
         assert "".join(text[a:b] for a, b in one.units) == text
     alone = explain(path, encoding, characters(text), reasons)[0]
     assert sum(len(tokens_of(unit, encoding)) for unit in alone.units) == len(encoding.ids) - 2
+
+
+def test_with_ngrams_a_character_that_is_left_out_is_unknown_to_its_neighbour_too(
+    vocab: list[str], sample: list[Utterance]
+) -> None:
+    checkpoint = tiny("joint", vocab, sample[:300])
+    keys = frequent_keys([one.text for one in sample[:300]], checkpoint.tokenizer(), 64, 200, 1)
+    config = checkpoint.config.replace(ngram_rows=len(keys) + 1, ngram_width=8)
+    shapes = parameter_shapes(config, checkpoint.labels)
+    random = np.random.default_rng(4)
+    more = {
+        name: random.standard_normal(shapes[name]).astype(np.float32) for name in set(shapes) - set(checkpoint.tensors)
+    }
+    checkpoint = replace(checkpoint, config=config, tensors=checkpoint.tensors | more, ngrams=keys)
+    network = float_network(checkpoint)
+    whole, left_out = (
+        Between(network, checkpoint, text) for text in ("来一首周华健的花心", "来一首\U0001f3b5华健的花心")
+    )
+    assert np.abs(whole.end[5] - left_out.end[5]).max() > 0.01, "the pair of the next character"
+    np.testing.assert_allclose(whole.without(np.array([4])), left_out.end, atol=1e-5)
+
+
+def test_a_baseline_cannot_be_looked_into(vocab: list[str], sample: list[Utterance]) -> None:
+    checkpoint = tiny("joint", vocab, sample[:300])
+    with pytest.raises(ConfigError, match="encoder 'ernie'; this one has 'bow'"):
+        float_network(replace(checkpoint, config=checkpoint.config.replace(encoder="bow")))
 
 
 def test_features_are_what_the_head_reads(vocab: list[str], sample: list[Utterance]) -> None:
