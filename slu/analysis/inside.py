@@ -61,7 +61,7 @@ def features(
     tokens, the mean of those of the tokens."""
     parser = PythonParser(_Features(network), checkpoint)
     found = parser.logits(texts, previous)
-    return np.stack([row for (row,) in found]).astype(np.float32)
+    return np.stack([row for (row,) in found]).astype(np.float32, copy=False)
 
 
 class _Features(DygraphBackend):
@@ -100,6 +100,7 @@ class Path:
     def without(self, places: np.ndarray) -> np.ndarray:
         """``end`` of the text with unknown tokens at ``places``; with n-grams, those beside them change as well."""
         changed = self.end.copy()
+        changed[places] = self.start[places]
         if self._network.ngrams is not None:
             taken = _Sums(self._network)
             ids = self._ids.copy()
@@ -107,8 +108,8 @@ class Path:
             ids[0, places] = self._unknown
             taken.run(ids)
             before, after = taken.sums
-            changed += after - before
-        changed[places] = self.start[places]
+            changed = self.end + after - before
+            changed[places] = after[places]
         return changed
 
     def scores(self, points: np.ndarray, reasons: Sequence[Reason]) -> np.ndarray:

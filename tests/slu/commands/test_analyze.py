@@ -74,7 +74,10 @@ def test_with_ngrams_a_character_that_is_left_out_is_unknown_to_its_neighbour_to
     vocab: list[str], sample: list[Utterance]
 ) -> None:
     checkpoint = tiny("joint", vocab, sample[:300])
-    keys = frequent_keys([one.text for one in sample[:300]], checkpoint.tokenizer(), 64, 200, 1)
+    texts = ("来一首周华健的花心", "来一首\U0002a6d6华健的花心", "来一首\U0002a6d6\U0002a6d6健的花心")
+    tokenizer = checkpoint.tokenizer()
+    assert (tokenizer.encode(texts[2], 64).ids[[4, 5]] == tokenizer.unk_id).all()
+    keys = frequent_keys(texts, tokenizer, 64, 200, 1)  # all pairs have rows, those of unknown characters too
     config = checkpoint.config.replace(ngram_rows=len(keys) + 1, ngram_width=8)
     shapes = parameter_shapes(config, checkpoint.labels)
     random = np.random.default_rng(4)
@@ -83,11 +86,10 @@ def test_with_ngrams_a_character_that_is_left_out_is_unknown_to_its_neighbour_to
     }
     checkpoint = replace(checkpoint, config=config, tensors=checkpoint.tensors | more, ngrams=keys)
     network = float_network(checkpoint)
-    whole, left_out = (
-        Between(network, checkpoint, text) for text in ("来一首周华健的花心", "来一首\U0001f3b5华健的花心")
-    )
-    assert np.abs(whole.end[5] - left_out.end[5]).max() > 0.01, "the pair of the next character"
-    np.testing.assert_allclose(whole.without(np.array([4])), left_out.end, atol=1e-5)
+    whole, one, two = (Between(network, checkpoint, text) for text in texts)
+    assert np.abs(whole.end[5] - one.end[5]).max() > 0.01, "the pair of the next character"
+    np.testing.assert_allclose(whole.without(np.array([4])), one.end, atol=1e-5)
+    np.testing.assert_allclose(whole.without(np.array([4, 5])), two.end, atol=1e-5)
 
 
 def test_a_baseline_cannot_be_looked_into(vocab: list[str], sample: list[Utterance]) -> None:
