@@ -43,11 +43,11 @@ def augment(args: argparse.Namespace, head: Head, names: LabelNames | None) -> i
     from slu.corpus.word_edits import EditSettings, edited_copies
     from slu.errors import ConfigError
 
-    if args.out.resolve() == args.file.resolve():
-        raise ConfigError(f"--out {args.out}: is the corpus itself; choose another name")
+    if args.out.resolve() in [path.resolve() for path in (args.file, args.labels) if path]:
+        raise ConfigError(f"--out {args.out}: is read by this command; choose another name")
     settings = EditSettings(tuple(name.strip() for name in args.edits.split(",")), args.share, args.count)
     utterances = head.corpus.read(args.file, names)
     found = edited_copies(utterances, settings, args.seed)
-    head.corpus.write(found, args.out)
+    head.corpus.write_new(found, args.out)
     print(f"{args.out}: {len(utterances)} utterances and {len(found) - len(utterances)} edited copies")
     return 0

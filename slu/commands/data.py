@@ -234,8 +234,6 @@ def _augment(args: argparse.Namespace) -> int:
 
 
 def _sample(args: argparse.Namespace) -> int:
-    import tempfile
-
     from slu.corpus.sample import generate_lexicons, generate_sample
     from slu.corpus.sample.labelled import with_domains, with_label_trees
     from slu.errors import ConfigError
@@ -249,10 +247,7 @@ def _sample(args: argparse.Namespace) -> int:
         utterances = with_domains(utterances)
     elif head.name == "labels":
         utterances = with_label_trees(utterances, args.count, args.seed)
-    with tempfile.TemporaryDirectory() as temporary:
-        made = Path(temporary) / "corpus.txt"
-        head.corpus.write(utterances, made)
-        write_new(args.out, made.read_bytes())
+    head.corpus.write_new(utterances, args.out)
     print(f"{args.out}: {args.count} utterances")
     if args.lists:
         for slot, names in generate_lexicons(utterances, args.seed).items():

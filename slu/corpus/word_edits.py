@@ -2,19 +2,22 @@
 
 Words of a slot, and the tab of a pair, stay as they are, and nothing comes between the words of a slot. What is put in
 comes from the texts themselves: a word that stood between the same words, or else after the same word, or else any. A
-text of one word or slot stays as it is, and so does one that would become another text of the corpus.
+text of one word or slot stays as it is, and so does one that would become another text or copy, or in which a letter or
+digit would come to stand at one of a slot.
 
-The same arguments give the same copies.
+The same arguments give the same copies on every platform: of Python's generator only ``random()`` is used.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 from slu.corpus.classified import PAIR
+from slu.corpus.speech import one_of
 from slu.corpus.tagged import utterance_problem
 from slu.corpus.utterance import Slot, Utterance
 from slu.corpus.words import Span, words
@@ -22,6 +25,7 @@ from slu.errors import ConfigError
 
 EDITS = ("replace", "insert", "swap", "delete")
 _EDGE = ""
+_GLUED = re.compile(r"[0-9A-Za-z]{2}")
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ class _Store:
         for words_ in (self._between.get((before, behind), ()), self._after.get(before, ()), self._all):
             others = [word for word in words_ if word != but] if len(words_) < 1000 else words_
             if others:
-                return random.choice(others)
+                return one_of(random, others)
         return None
 
 
@@ -152,14 +156,15 @@ def _edited(
     session: str,
     texts: set[str],
 ) -> Utterance:
-    """``utterance`` with some words edited, in ``session``; as it was where that makes no text of its own."""
+    """``utterance`` with some words edited, in ``session``; as it was where that makes no text of its own. ``texts``:
+    those that there are; a new one is added."""
     as_it_was = replace(utterance, session=session)
     if sum(not piece.text.isspace() for piece in pieces) < 2:
         return as_it_was
     own = list(pieces)
     count = sum(piece.word for piece in own)
     for _ in range(max(1, round(settings.share * count))):
-        _EDIT_BY_NAME[random.choice(settings.edits)](own, store, random)
+        _EDIT_BY_NAME[one_of(random, settings.edits)](own, store, random)
     text, slots = "", []
     for piece in own:
         slots += [replace(slot, start=slot.start + len(text), end=slot.end + len(text)) for slot in piece.slots]
@@ -167,7 +172,16 @@ def _edited(
     result = replace(utterance, text=text, slots=tuple(slots), session=session)
     parts = text.split(PAIR)
     unusable = text in texts or not all(part and part == part.strip() for part in parts)
-    return as_it_was if unusable or (utterance.intent and utterance_problem(result)) else result
+    if unusable or _is_glued(result) or (utterance.intent and utterance_problem(result)):
+        return as_it_was
+    texts.add(text)
+    return result
+
+
+def _is_glued(utterance: Utterance) -> bool:
+    """Whether ASCII letters or digits stand on both sides of a border of a slot, which then cannot be told."""
+    borders = {border for slot in utterance.slots for border in (slot.start, slot.end) if border}
+    return any(_GLUED.fullmatch(utterance.text[border - 1 : border + 1]) for border in borders)
 
 
 def _places(pieces: Sequence[_Piece]) -> list[int]:
@@ -181,14 +195,14 @@ def _around(pieces: Sequence[_Piece], before: int, behind: int) -> tuple[str, st
 
 def _replace(pieces: list[_Piece], store: _Store, random: Random) -> None:
     if places := _places(pieces):
-        at = random.choice(places)
+        at = one_of(random, places)
         word = store.draw(random, *_around(pieces, at - 1, at + 1), pieces[at].text)
         if word:
             pieces[at] = _Piece(word, True)
 
 
 def _insert(pieces: list[_Piece], store: _Store, random: Random) -> None:
-    at = random.randrange(len(pieces) + 1)
+    at = one_of(random, range(len(pieces) + 1))
     word = store.draw(random, *_around(pieces, at - 1, at), "")
     if word:
         pieces.insert(at, _Piece(word, True))
@@ -197,7 +211,7 @@ def _insert(pieces: list[_Piece], store: _Store, random: Random) -> None:
 def _swap(pieces: list[_Piece], store: _Store, random: Random) -> None:
     places = _places(pieces)
     if len(places) > 1:
-        first = random.randrange(len(places) - 1)
+        first = one_of(random, range(len(places) - 1))
         a, b = places[first], places[first + 1]
         pieces[a], pieces[b] = pieces[b], pieces[a]
 
@@ -205,7 +219,7 @@ def _swap(pieces: list[_Piece], store: _Store, random: Random) -> None:
 def _delete(pieces: list[_Piece], store: _Store, random: Random) -> None:
     places = _places(pieces)
     if places and len(pieces) > 1:
-        del pieces[random.choice(places)]
+        del pieces[one_of(random, places)]
 
 
 _EDIT_BY_NAME: dict[str, Callable[[list[_Piece], _Store, Random], None]] = dict(

@@ -11,6 +11,7 @@ without a batch axis: an int of shape ``[]`` (one label of a text), ints ``[toke
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from slu.corpus.classified import LabelNames
 from slu.corpus.labels import Labels
 from slu.corpus.tagged import Problem
 from slu.corpus.utterance import Slot, Utterance
+from slu.files import write_new
 from slu.heads.reasons import Reason, reasons_of
 from slu.inputs.tokenizer import Encoding
 
@@ -143,6 +145,13 @@ class CorpusForm:
     check: Callable[[Path, LabelNames | None, Labels | None], list[Problem]]
     write: Callable[[Iterable[Utterance], Path], None]
     labels: Callable[[Sequence[Utterance], LabelNames | None], Labels]
+
+    def write_new(self, utterances: Iterable[Utterance], path: Path) -> None:
+        """As ``write``, where nothing is but the same corpus; otherwise `OutputError`."""
+        with tempfile.TemporaryDirectory() as temporary:
+            made = Path(temporary) / "corpus.txt"
+            self.write(utterances, made)
+            write_new(path, made.read_bytes())
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -53,6 +54,33 @@ def test_pairs_short_texts_and_other_texts_stay_whole() -> None:
         assert len({utterance.session for utterance in found}) == len(found)
 
 
+def test_copies_of_different_texts_are_no_same_text() -> None:
+    corpus = [Utterance("打开灯", "", (), "1", ("on",)), Utterance("关闭灯", "", (), "2", ("off",))]
+    for seed in range(10):
+        texts = [utterance.text for utterance in edited_copies(corpus, EditSettings(("delete",), copies=3), seed)]
+        assert len(texts) > 2 and len(set(texts)) == len(texts)
+
+
+def test_nothing_is_glued_to_a_slot() -> None:
+    slot = Slot("number", "10086", 2, 7)
+    corpus = [Utterance("拨打10086", "call", (slot,), "1"), Utterance("拨3打a", "call", (), "2")]
+    for seed in range(40):
+        for copy in edited_copies(corpus, EditSettings(("swap", "insert", "replace"), share=1), seed):
+            for own in copy.slots:
+                around = copy.text[: own.start][-1:] + copy.text[own.end :][:1]
+                assert not any(char.isascii() and char.isalnum() for char in around), copy.text
+
+
+def test_of_the_generator_only_random_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Guaranteed(Random):
+        def getrandbits(self, bits: int, /) -> int:
+            raise AssertionError("what it gives may change between versions of Python")
+
+    monkeypatch.setattr("slu.corpus.word_edits.Random", Guaranteed)
+    corpus = [Utterance("我 想 听 歌", "", (), "1", ("a",)), Utterance("给 我 导 航", "", (), "2", ("b",))]
+    assert len(edited_copies(corpus, EditSettings(share=1, copies=9))) > 2
+
+
 def test_settings_that_cannot_work_are_refused() -> None:
     for wrong in ({"edits": ("shout",)}, {"edits": ()}, {"share": 0}, {"share": 1.5}, {"copies": 0}):
         with pytest.raises(ConfigError):
@@ -75,7 +103,14 @@ def test_the_command_writes_a_corpus_of_either_kind(
     sets = {utterance.labels for utterance in read_classified(out, False)}
     assert sets == {("music", "music##play"), ("navigation",)}
     capsys.readouterr()
-    assert main(["data", "augment", str(part), "--out", str(part)]) == 2
-    assert "choose another name" in capsys.readouterr().err
+    names = tmp_path / "label.txt"
+    names.write_text("music\nmusic##play\nnavigation\n", encoding="utf-8")
+    arguments = ["data", "augment", str(labelled), "--task", "labels", "--labels", str(names)]
+    for path in (labelled, names):
+        assert main([*arguments, "--out", str(path)]) == 2
+        assert "is read by this command; choose another name" in capsys.readouterr().err
+    assert names.read_text(encoding="utf-8").startswith("music\n")
+    assert main(["data", "augment", str(part), "--out", str(out)]) == 2
+    assert "exists already" in capsys.readouterr().err and len(read_classified(out, False)) > 2
     assert main(["data", "augment", str(part), "--out", str(out), "--edits", "replace,shout"]) == 2
     assert "shout" in capsys.readouterr().err
