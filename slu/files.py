@@ -202,9 +202,39 @@ def write_result(path: str | Path, data: str) -> None:
     the same head. Otherwise `OutputError`.
     """
     target = Path(path)
+    _check_like(target, data)
+    write_file(target, data)
+
+
+def check_result(path: str | Path, like: str) -> None:
+    """Raise `OutputError` at once where `write_result` would for data of this kind (see there)."""
+    _check_place(Path(path))
+    _check_like(Path(path), like)
+
+
+def check_new(path: str | Path) -> None:
+    """Raise `OutputError` where a file is that is not empty, or none can be."""
+    target = Path(path)
+    _check_place(target)
+    if target.is_file() and target.stat().st_size:
+        raise OutputError(f"{target}: exists already; choose another name, or remove it")
+
+
+def _check_like(target: Path, data: str) -> None:
     if target.is_file() and not _is_like(target, data):
         raise OutputError(f"{target}: holds something else than this command writes; choose another file, or remove it")
-    write_file(target, data)
+
+
+def _check_place(target: Path) -> None:
+    """Raise `OutputError` where no file can be: a directory, or below what is no directory or may not be changed."""
+    try:
+        parent = next(parent for parent in target.absolute().parents if parent.exists())
+        if target.is_dir():
+            raise OutputError(f"{target}: is a directory; choose another name")
+        if not target.exists() and not (parent.is_dir() and os.access(parent, os.W_OK)):
+            raise OutputError(f"{target}: no file can be made in {parent}; choose another name")
+    except OSError as error:
+        raise _output_error(target, error) from error
 
 
 def write_new(path: str | Path, data: bytes) -> None:

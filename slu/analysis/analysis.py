@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slu.analysis.classes import class_tables, level_tables
 from slu.analysis.dirty import Conflict, Dirty, find_conflicts, find_dirty, labelled_as
-from slu.analysis.examples import Representers, class_table, classes_of, nearest, representers
+from slu.analysis.examples import Representers, class_names, class_table, classes_of, nearest, representers
 from slu.analysis.importance import COMPLETE, Importance, explain
 from slu.analysis.quick import previous_intents
 from slu.analysis.sparse import label_next, support
@@ -70,13 +70,14 @@ def analyse(
     from slu.analysis.inside import features, float_network
 
     started = time.monotonic()
+    network = float_network(checkpoint)
     parser = checkpoint_parser(checkpoint)
     say(f"analyze: {len(dev)} texts are answered")
     result, answers = evaluate(parser, dev)
-    network = float_network(checkpoint)
     tables = class_tables(result["classes"], dev, [answered(a, u) for a, u in zip(answers, dev)], train)
     facts: dict[str, Any] = {
         "task": checkpoint.head.name,
+        "question": asdict(question),
         "measures": summary(result),
         "classes": tables,
         "levels": level_tables(tables.get("labels", []), result.get("levels", ())),
@@ -200,7 +201,7 @@ def _behind(
     shown: Sequence[int],
 ) -> dict[str, Any]:
     """Nearest training texts and, of heads with classes, representer points of the explained answers."""
-    names = list(checkpoint.labels.intents)
+    names = class_names(train, checkpoint.labels.intents)
     table = class_table(train, names)
     fitted: Representers | None = None
     facts: dict[str, Any] = {"texts": []}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from slu.analysis.confident import Errors, several_errors, single_errors
+from slu.analysis.examples import class_names
 from slu.analysis.quick import HeldOut, held_out_classes, held_out_tags, previous_intents
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
@@ -29,19 +30,21 @@ class Dirty:
 
 
 def find_dirty(train: Sequence[Utterance], labels: Labels, seed: int = 0) -> Dirty:
-    """Confident learning over folds of the training part: of its classes and, where it has slots, of its tags.
+    """Confident learning over folds of the training part, two texts at least: of its classes and, where it has slots,
+    of its tags. Classes and slots that the model (``labels``) lacks are judged as well.
 
     A line is as bad as the worse of both.
     """
     count = len(train)
     ranks, confident, hints = np.full(count, np.inf), np.zeros(count, bool), [""] * count
     if any(utterance.labels or utterance.intent for utterance in train):
-        held = held_out_classes(train, labels.intents, seed)
+        held = held_out_classes(train, class_names(train, labels.intents), seed)
         found = errors_of(held)
         ranks, confident = found.ranks.copy(), found.confident.copy()
         hints = [_class_hint(held, found, row) for row in range(count)]
     if any(utterance.slots for utterance in train):
-        owners, held = held_out_tags(train, labels.slots, seed)
+        others = {slot.name for utterance in train for slot in utterance.slots} - set(labels.slots)
+        owners, held = held_out_tags(train, [*labels.slots, *sorted(others)], seed)
         found = errors_of(held)
         confident[np.unique(owners[found.confident])] = True
         for at in found.order[::-1]:  # the worst character of a text comes last
@@ -103,7 +106,7 @@ def find_conflicts(utterances: Sequence[Utterance]) -> list[Conflict]:
     """
     alike: dict[str, list[int]] = defaultdict(list)
     for number, utterance in enumerate(utterances):
-        alike[normalise(utterance.text, SPEECH) or utterance.text].append(number)
+        alike[plain(utterance.text)].append(number)
     before = previous_intents(utterances)
     found = []
     for numbers in alike.values():
@@ -119,6 +122,11 @@ def find_conflicts(utterances: Sequence[Utterance]) -> list[Conflict]:
             best_after = sum(max(counts.values()) for counts in after.values())
             found.append(Conflict(utterances[numbers[0]].text, dict(variants), previous, best, best_after))
     return sorted(found, key=lambda conflict: -conflict.lines)
+
+
+def plain(text: str) -> str:
+    """A text without differences of width, case and the like: the same for texts that are the same to a reader."""
+    return normalise(text, SPEECH) or text
 
 
 def labelled_as(utterance: Utterance) -> str:

@@ -31,7 +31,7 @@ class Similar:
 
 
 def unit(features: np.ndarray) -> np.ndarray:
-    """Features of length 1, less nothing: the cosine of two texts is their product."""
+    """Features divided by their length, so that the product of two texts is their cosine; zeros stay zeros."""
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
 
@@ -58,6 +58,13 @@ def class_table(utterances: Sequence[Utterance], names: Sequence[str]) -> np.nda
             if name in places:
                 table[row, places[name]] = 1
     return table
+
+
+def class_names(utterances: Sequence[Utterance], names: Sequence[str]) -> tuple[str, ...]:
+    """``names``, and behind them the other classes that the texts have, sorted: then no text is without its classes in
+    `class_table`."""
+    others = {name for utterance in utterances for name in classes_of(utterance)} - set(names)
+    return (*names, *sorted(others))
 
 
 def classes_of(utterance: Utterance) -> tuple[str, ...]:

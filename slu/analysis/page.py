@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slu.tables import shown
 
+if TYPE_CHECKING:
+    import jinja2
+
+TEMPLATE = "page.html.j2"
 MOST_ROWS = 200
 """Rows of a list on the page; the JSON file has all of them."""
 
 
 def render(analysis: dict[str, Any], command: str) -> str:
     """The page. ``analysis``: the facts; ``command``: what was typed to make it."""
+    return (
+        _environment()
+        .get_template(TEMPLATE)
+        .render(
+            a=analysis, command=command, most=MOST_ROWS, cases=_cases(analysis),
+            title=f"Analysis of {analysis['model']}",
+        )
+    )  # fmt: skip
+
+
+def beginning() -> str:
+    """What every page begins with, up to its title: the mark of a page of this command."""
+    source = (Path(__file__).parent / TEMPLATE).read_text(encoding="utf-8")
+    start, mark, _ = source.partition("<title>")
+    return _environment().from_string(start + mark).render()
+
+
+def _environment() -> jinja2.Environment:
     import jinja2
 
     environment = jinja2.Environment(
@@ -30,9 +52,7 @@ def render(analysis: dict[str, Any], command: str) -> str:
         "signed": lambda x: f"{x:+.2f}".replace("-", "−"),
         "count": lambda x: f"{x:,.0f}",
     }
-    return environment.get_template("page.html.j2").render(
-        a=analysis, command=command, most=MOST_ROWS, cases=_cases(analysis), title=f"Analysis of {analysis['model']}"
-    )
+    return environment
 
 
 def _cases(analysis: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slu.analysis.examples import classes_of, nearest, unit
+from slu.analysis.examples import classes_of, nearest
 from slu.corpus.utterance import Utterance
 
 NEIGHBOURS = 5
 """How many training texts support one."""
+PART = 1 << 14
+"""Unlabelled texts that are compared at once."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,21 @@ def label_next(thin: Sequence[int], own: np.ndarray, unlabelled: np.ndarray, cou
     nearest that is left. ``own``, ``unlabelled``: features of the labelled and of the unlabelled texts."""
     if not len(thin) or not len(unlabelled):
         return []
-    alike = unit(own[np.array(thin)]) @ unit(unlabelled).T
+    count = min(count, len(unlabelled))
+    texts = own[np.array(thin)]
+    # A thin text never takes a line behind its `count` nearest: so these are kept, and the others read part by part.
+    lines, cosines = np.zeros((len(thin), 0), int), np.zeros((len(thin), 0))
+    for first in range(0, len(unlabelled), PART):
+        part = nearest(texts, unlabelled[first : first + PART], count)
+        lines, cosines = np.hstack([lines, part.indices + first]), np.hstack([cosines, part.cosines])
+        order = np.argsort(-cosines, 1, kind="stable")[:, :count]
+        lines, cosines = np.take_along_axis(lines, order, 1), np.take_along_axis(cosines, order, 1)
+    left = [zip(*row) for row in zip(lines.tolist(), cosines.tolist())]
     found: list[Wanted] = []
-    while len(found) < min(count, len(unlabelled)):
-        for row, number in enumerate(thin):
-            line = int(alike[row].argmax())
-            if len(found) == count or alike[row, line] == -np.inf:
-                return found
-            found.append(Wanted(line, number, float(alike[row, line])))
-            alike[:, line] = -np.inf
+    taken: set[int] = set()
+    while len(found) < count:
+        for row, number in list(enumerate(thin))[: count - len(found)]:
+            line, cosine = next(pair for pair in left[row] if pair[0] not in taken)
+            taken.add(line)
+            found.append(Wanted(line, number, cosine))
     return found

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from slu.heads.head import Head
 
 
+_DEFAULTS = {"examples": 20, "share": 0.1, "count": 100, "seed": 0}
+_NAMES = (
+    "model", "data", "train", "task_has_dialogues", "task", "question", "measures", "classes", "levels", "texts", "bad",
+    "importance", "conflicts", "behind", "dirty", "sparse", "next", "seconds",
+)  # fmt: skip
+"""The names in the JSON file when everything is asked, by which one of this command is told."""
+
+
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``analyze`` to the commands."""
     parser = subparsers.add_parser(
@@ -41,16 +49,28 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--next", metavar="FILE", type=Path, help="write the unlabelled lines to label next there")
     parser.add_argument(
-        "--examples", metavar="N", type=int, default=20, help="wrong answers to explain (default: %(default)s)"
+        "--examples",
+        metavar="N",
+        type=int,
+        default=_DEFAULTS["examples"],
+        help="wrong answers to explain (default: %(default)s)",
     )
     parser.add_argument(
-        "--share", metavar="X", type=float, default=0.1, help="of the training lines to name (default: %(default)s)"
+        "--share",
+        metavar="X",
+        type=float,
+        default=_DEFAULTS["share"],
+        help="of the training lines to name (default: %(default)s)",
     )
     parser.add_argument(
-        "--count", metavar="N", type=int, default=100, help="unlabelled lines to choose (default: %(default)s)"
+        "--count",
+        metavar="N",
+        type=int,
+        default=_DEFAULTS["count"],
+        help="unlabelled lines to choose (default: %(default)s)",
     )
     parser.add_argument("--characters", action="store_true", help="explain characters, not words")
-    parser.add_argument("--seed", type=int, default=0, help="of the folds (default: 0)")
+    parser.add_argument("--seed", type=int, default=_DEFAULTS["seed"], help="of the folds (default: %(default)s)")
     parser.set_defaults(func=run)
 
 
@@ -58,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     from slu.analysis.analysis import Question, analyse
     from slu.analysis.page import render
     from slu.corpus.classified import read_label_names
-    from slu.errors import ConfigError
+    from slu.errors import ConfigError, CorpusError
     from slu.evaluation.evaluate import check_labels
     from slu.files import write_file, write_result
     from slu.model.checkpoint import load_checkpoint
@@ -74,7 +94,9 @@ def run(args: argparse.Namespace) -> int:
     train = head.corpus.read(args.train, names) if args.train else None
     if train:
         check_labels(train, checkpoint.labels, args.train)
-    unlabelled = _texts(args.unlabelled) if args.unlabelled else []
+        if len(train) < 2:
+            raise CorpusError(f"{args.train}: one text; two texts at least are needed to judge the labels of each")
+    unlabelled = _new_texts(_texts(args.unlabelled), train or ()) if args.unlabelled else []
     question = Question(args.examples, args.share, next=args.count, by_words=not args.characters, seed=args.seed)
     analysis = analyse(
         checkpoint, dev, train, [text for _, text in unlabelled], question, lambda text: print(text, file=sys.stderr)
@@ -93,19 +115,26 @@ def run(args: argparse.Namespace) -> int:
     if args.bad and analysis.bad:
         _write(head, args.data, dev, sorted(analysis.bad), args.bad)
         lines.append(f"{len(analysis.bad)} texts that were answered wrongly: {args.bad}")
-    if args.suspects and train and analysis.dirty:
+    elif args.bad:
+        lines.append(f"no text was answered wrongly: {args.bad} is not written")
+    if args.suspects and train:
         order = sorted(analysis.dirty) if head.dialogues else analysis.dirty
         _write(head, args.train, train, order, args.suspects)
         lines.append(f"{len(analysis.dirty)} training lines that are probably labelled wrong: {args.suspects}")
     if args.next and analysis.next:
         write_file(args.next, "".join(f"{unlabelled[i][1]}\n" for i in analysis.next))
         lines.append(f"{len(analysis.next)} lines to label next: {args.next}")
+    elif args.next:
+        lines.append(f"all lines of {args.unlabelled} are in {args.train}: {args.next} is not written")
     print("\n".join([*_summary(facts), *lines]))
     return 0
 
 
 def _check(args: argparse.Namespace) -> None:
+    """Refuse before the work what cannot be done or written."""
+    from slu.analysis.page import beginning
     from slu.errors import ConfigError
+    from slu.files import check_new, check_result
 
     if not args.out and not args.json:
         raise ConfigError("nothing would be written: give --out PAGE, --json F, or both")
@@ -123,6 +152,13 @@ def _check(args: argparse.Namespace) -> None:
     for i, path in enumerate(written):
         if path.resolve() in [other.resolve() for other in (*read, *written[:i])]:
             raise ConfigError(f"{path}: is named twice, or would be written over; choose another name")
+    if args.out:
+        check_result(args.out, beginning())
+    if args.json:
+        check_result(args.json, json.dumps(dict.fromkeys(_NAMES)))
+    for path in (args.bad, args.suspects, args.next):
+        if path:
+            check_new(path)
 
 
 def _texts(path: Path) -> list[tuple[int, str]]:
@@ -146,20 +182,36 @@ def _texts(path: Path) -> list[tuple[int, str]]:
     return found
 
 
+def _new_texts(texts: Sequence[tuple[int, str]], train: Sequence[Utterance]) -> list[tuple[int, str]]:
+    """The first of each text that is not one of the training part, with its line number."""
+    from slu.analysis.dirty import plain
+
+    known = {plain(utterance.text) for utterance in train}
+    found = []
+    for number, text in texts:
+        if plain(text) not in known:
+            known.add(plain(text))
+            found.append((number, text))
+    return found
+
+
 def _write(head: Head, source: Path, utterances: Sequence[Utterance], order: Sequence[int], out: Path) -> None:
     """The texts of these numbers in the format of the file that they come from."""
     from slu.corpus.classified import copy_lines
 
-    if head.dialogues or not all(utterances[i].labels for i in order):
+    if head.dialogues:
         head.corpus.write([utterances[i] for i in order], out)
     else:
         copy_lines(source, [int(utterances[i].session) for i in order], out)
 
 
 def _typed(args: argparse.Namespace) -> list[str]:
-    options = ("data", "train", "unlabelled", "labels")
-    pairs = [[f"--{name}", str(getattr(args, name))] for name in options if getattr(args, name)]
-    return [str(args.model), *(part for pair in pairs for part in pair)]
+    """The arguments that say what is on the page."""
+    options = [name for name in ("data", "train", "unlabelled", "labels") if getattr(args, name)]
+    options += [name for name, usual in _DEFAULTS.items() if getattr(args, name) != usual]
+    pairs = [[f"--{name}", str(getattr(args, name))] for name in options]
+    more = ["--characters"] if args.characters else []
+    return [str(args.model), *(part for pair in pairs for part in pair), *more]
 
 
 def _summary(facts: dict[str, Any]) -> list[str]:

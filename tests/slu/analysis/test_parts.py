@@ -7,13 +7,14 @@ import pytest
 
 from slu.analysis.classes import NOTHING, OTHER_BORDERS, class_tables, level_tables
 from slu.analysis.dirty import find_conflicts, find_dirty
-from slu.analysis.examples import class_table, nearest, representers
+from slu.analysis.examples import Similar, class_names, class_table, nearest, representers, unit
 from slu.analysis.page import coloured
 from slu.analysis.quick import held_out_classes
 from slu.analysis.sparse import NEIGHBOURS, label_next, support
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot, Utterance
 from slu.heads.measures import class_row
+from slu.heads.table import HEADS
 
 
 def labelled(text: str, *labels: str) -> Utterance:
@@ -106,6 +107,29 @@ def test_lines_to_label_next_are_shared_out() -> None:
     assert label_next([], own, lines, 2) == [] and label_next([0], own, lines[:0], 2) == []
 
 
+def test_lines_to_label_next_are_found_part_by_part_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(5)
+    own, lines = random.normal(size=(9, 4)), random.normal(size=(50, 4))
+    thin, sizes = [7, 2, 5], []
+
+    def watched(features: np.ndarray, among: np.ndarray, count: int) -> Similar:
+        sizes.append(len(among))
+        return nearest(features, among, count)
+
+    monkeypatch.setattr("slu.analysis.sparse.nearest", watched)
+    monkeypatch.setattr("slu.analysis.sparse.PART", 7)
+    for count in (1, 7, 20, 50, 60):
+        alike = unit(own[thin]) @ unit(lines).T
+        wanted = []
+        for i in range(min(count, 50)):
+            row = i % 3
+            line = int(alike[row].argmax())
+            wanted.append((line, thin[row], pytest.approx(alike[row, line])))
+            alike[:, line] = -np.inf
+        assert [(w.line, w.thin, w.cosine) for w in label_next(thin, own, lines, count)] == wanted
+    assert max(sizes) == 7
+
+
 def test_flipped_labels_are_found_among_the_first() -> None:
     random = np.random.default_rng(2)
     words = {"play": "唱歌曲音乐播放", "call": "电话号码拨打联系", "drive": "导航路线地图开车"}
@@ -136,6 +160,22 @@ def test_a_class_of_one_text_and_a_corpus_of_two_lines_are_no_errors() -> None:
     several = held_out_classes([labelled("甲", "a", "b"), labelled("乙", "b"), labelled("丙")], ["a", "b", "c"])
     assert several.shares.shape == (3, 3) and np.isfinite(several.shares).all()
     assert class_table(train, ["b"]).tolist() == [[0], [1]]
+
+
+def test_labels_that_the_model_lacks_are_judged_as_well() -> None:
+    train = [labelled("唱歌听歌", "music"), labelled("打电话", "call"), labelled("导航", "new")] * 20
+    labels = HEADS["sequence"].corpus.labels(train[:2], None)
+    held = held_out_classes(train, class_names(train, labels.intents))
+    assert held.names == ("call", "music", "new") and held.single
+    train[2] = labelled("导航", "music")
+    found = find_dirty(train, labels)
+    assert found.order[0] == 2 and found.hints[2].startswith("+ new ")
+
+
+def test_slots_that_the_model_lacks_are_judged_as_well() -> None:
+    train = [spoken(f"打给{name}吧", "call", name, Slot("new", name, 2, 3)) for name in "甲乙丙丁戊己庚辛壬癸" * 6]
+    train[7] = spoken(train[7].text, "call", "7")
+    assert find_dirty(train, Labels.from_corpus([spoken("一", "call")])).order[0] == 7
 
 
 def test_coloured_text_has_all_characters_once() -> None:

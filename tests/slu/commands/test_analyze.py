@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from slu.analysis.analysis import Question
 from slu.analysis.importance import COMPLETE, explain, tokens_of
 from slu.analysis.inside import Path as Between
 from slu.analysis.inside import features, float_network
+from slu.analysis.page import beginning
 from slu.cli import main
+from slu.commands.analyze import _NAMES
 from slu.corpus.classified import read_classified
 from slu.corpus.tagged import read_corpus
 from slu.corpus.utterance import Slot, Utterance
@@ -122,7 +125,8 @@ def test_every_head_is_analysed(
         data.write_text(text + f"{HOSTILE}\tmusic\n\u202e倒\tmusic\n", encoding="utf-8")
         corpus = read_classified(data, task == "sequence")
     save_checkpoint(tiny(task, vocab, corpus), tmp_path / "model")
-    (tmp_path / "lines.txt").write_text(f"{HOSTILE}\n\n听歌\n", encoding="utf-8")
+    known = corpus[0].text
+    (tmp_path / "lines.txt").write_text(f"{known}\n{HOSTILE}2\n\n听歌\n{HOSTILE}２\n", encoding="utf-8")
     page, facts, bad, suspects, following = (
         tmp_path / name for name in ("page.html", "facts.json", "bad.txt", "suspects.txt", "next.txt")
     )
@@ -132,10 +136,13 @@ def test_every_head_is_analysed(
     assert main(arguments) == 0, capsys.readouterr().err
     found = json.loads(facts.read_text(encoding="utf-8"))
     assert found["importance"]["reasons"] == found["importance"]["complete"] > 0
-    assert [row["line"] for row in found["next"]] in ([1, 3], [3, 1])
+    assert [row["line"] for row in found["next"]] in ([2, 4], [4, 2])
     assert found["dirty"]["named"] == round(0.5 * len(corpus)) and found["sparse"]["texts"] is not None
     assert all(row["train"] == row["labelled"] for row in found["classes"]["intents" if task == "joint" else "labels"])
     html = page.read_text(encoding="utf-8")
+    assert html.startswith(beginning()) and set(_NAMES) == set(found)
+    assert found["question"] == asdict(Question(examples=3, named=0.5))
+    assert "--examples 3 --share 0.5</code>" in html
     assert "<script" not in html and "\u202e" not in html and "http" not in html.replace("http-equiv", "")
     read = HEADS[task].corpus.read
     kept = {(utterance.text, utterance.intent, utterance.labels) for utterance in corpus}
@@ -143,7 +150,7 @@ def test_every_head_is_analysed(
         again = [(utterance.text, utterance.intent, utterance.labels) for utterance in read(path, None)]
         assert again and set(again) <= kept
     assert len(read(bad, None)) == len(found["bad"])
-    assert sorted(following.read_text(encoding="utf-8").split()) == sorted([HOSTILE, "听歌"])
+    assert sorted(following.read_text(encoding="utf-8").split()) == sorted([f"{HOSTILE}2", "听歌"])
 
 
 def test_lines_of_a_table_and_of_json_are_written_as_they_are(
@@ -166,6 +173,58 @@ def test_lines_of_a_table_and_of_json_are_written_as_they_are(
         (tmp_path / "f.json").unlink()
 
 
+def test_a_text_without_labels_leaves_the_lines_as_they_are(
+    tmp_path: Path, vocab: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries = tmp_path / "entries.json"
+    entries.write_text('{"sentence": "听歌", "label": ["a"]}\n{"sentence": "导航", "label": []}\n', encoding="utf-8")
+    save_checkpoint(tiny("labels", vocab, read_classified(entries, False)), tmp_path / "model")
+    out = tmp_path / "suspects.json"
+    arguments = ["--data", str(entries), "--train", str(entries), "--json", str(tmp_path / "f.json"), "--share", "1"]
+    assert main(["analyze", str(tmp_path / "model"), *arguments, "--suspects", str(out)]) == 0, capsys.readouterr().err
+    lines = out.read_text(encoding="utf-8").splitlines()
+    assert sorted(lines) == sorted(entries.read_text(encoding="utf-8").splitlines())
+
+
+def test_what_is_not_written_is_said(tmp_path: Path, vocab: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "data.txt"
+    data.write_text("听歌\tmusic\n播放\tmusic\n", encoding="utf-8")  # one label: no answer can be wrong
+    save_checkpoint(tiny("sequence", vocab, read_classified(data, True)), tmp_path / "model")
+    bad, following = tmp_path / "bad.txt", tmp_path / "next.txt"
+    arguments = ["analyze", str(tmp_path / "model"), "--data", str(data), "--train", str(data)]
+    arguments += ["--json", str(tmp_path / "f.json"), "--bad", str(bad), "--next", str(following)]
+    (tmp_path / "lines.txt").write_text("播放\n听歌\n", encoding="utf-8")
+    assert main([*arguments, "--unlabelled", str(tmp_path / "lines.txt")]) == 0, capsys.readouterr().err
+    said = capsys.readouterr().out
+    assert f"{bad} is not written" in said and f"{following} is not written" in said
+    assert not bad.exists() and not following.exists()
+
+
+@pytest.mark.parametrize("option", ["--out", "--json", "--bad", "--suspects", "--next"])
+def test_files_of_others_are_refused_before_the_work(
+    option: str,
+    tmp_path: Path,
+    checkpoint_directory: Path,
+    sample_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("the work has begun")
+
+    monkeypatch.setattr("slu.model.checkpoint.load_checkpoint", never)
+    mine = tmp_path / "mine"
+    mine.write_text("of somebody else\n", encoding="utf-8")
+    data = str(sample_path)
+    arguments = ["analyze", str(checkpoint_directory), "--data", data, "--train", data, "--unlabelled", data]
+    arguments += ["--json", str(tmp_path / "f.json")] if option != "--json" else []
+    for path, said in ((mine, "mine: "), (tmp_path, "is a directory"), (mine / "below", "no file can be made in")):
+        assert main([*arguments, option, str(path)]) == 2
+        error = capsys.readouterr().err.strip()
+        assert said in error and error.count("\n") == 0
+    assert mine.read_text(encoding="utf-8") == "of somebody else\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -182,6 +241,7 @@ def test_lines_of_a_table_and_of_json_are_written_as_they_are(
             ["--data", "{data}", "--train", "{data}", "--unlabelled", "{bytes}", "--out", "p.html"],
             "{bytes}:2: not UTF-8",
         ),
+        (["--data", "{data}", "--train", "{one}", "--out", "p.html"], "{one}: one text; two texts at least are needed"),
         (["--data", "{data}", "--train", "{data}", "--unlabelled", "{empty}", "--out", "p.html"], "no texts"),
     ],
 )
@@ -197,6 +257,8 @@ def test_bad_input_is_one_line(
     places = {name: tmp_path / name for name in files}
     for name, content in files.items():
         places[name].write_bytes(content)
+    places["one"] = tmp_path / "one.txt"
+    places["one"].write_bytes(sample_path.read_bytes().splitlines(True)[0])
     places["data"] = tmp_path / "data.txt"
     places["data"].write_bytes(b"".join(sample_path.read_bytes().splitlines(True)[:20]))
     filled = [argument.format(**places) for argument in arguments]
