@@ -58,7 +58,6 @@ def run(args: argparse.Namespace) -> int:
     from slu.analysis.analysis import Question, analyse
     from slu.analysis.page import render
     from slu.corpus.classified import read_label_names
-    from slu.corpus.texts import numbered_texts
     from slu.errors import ConfigError
     from slu.evaluation.evaluate import check_labels
     from slu.files import write_file, write_result
@@ -75,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     train = head.corpus.read(args.train, names) if args.train else None
     if train:
         check_labels(train, checkpoint.labels, args.train)
-    unlabelled = numbered_texts(args.unlabelled) if args.unlabelled else []
+    unlabelled = _texts(args.unlabelled) if args.unlabelled else []
     question = Question(args.examples, args.share, next=args.count, by_words=not args.characters, seed=args.seed)
     analysis = analyse(
         checkpoint, dev, train, [text for _, text in unlabelled], question, lambda text: print(text, file=sys.stderr)
@@ -124,6 +123,13 @@ def _check(args: argparse.Namespace) -> None:
     for i, path in enumerate(written):
         if path.resolve() in [other.resolve() for other in (*read, *written[:i])]:
             raise ConfigError(f"{path}: is named twice, or would be written over; choose another name")
+
+
+def _texts(path: Path) -> list[tuple[int, str]]:
+    """The lines of a file that have a text, with their numbers."""
+    from slu.corpus.texts import numbered_texts
+
+    return numbered_texts(path)
 
 
 def _write(head: Head, source: Path, utterances: Sequence[Utterance], order: Sequence[int], out: Path) -> None:
