@@ -14,8 +14,9 @@ import numpy as np
 
 from compress.ahead import Ahead, Asker, soft_of
 from compress.augment import AugmentSettings, augment, names_by_slot
+from slu.corpus.texts import numbered_texts
 from slu.corpus.utterance import Utterance
-from slu.errors import ConfigError, CorpusError
+from slu.errors import ConfigError
 from slu.files import write_file
 from slu.heads.examples import EVERY_EPOCH, Example, collate
 from slu.heads.head import Loss
@@ -152,19 +153,8 @@ def selected(teachers: Sequence[Checkpoint], select: Select) -> list[Checkpoint]
 
 
 def read_texts(path: Path) -> list[Utterance]:
-    """The texts of a file, one a line, empty lines left out; raise `CorpusError` for one that is not UTF-8."""
-    texts = []
-    try:
-        with path.open("rb") as source:
-            for number, line in enumerate(source, 1):
-                text = line.rstrip(b"\r\n").decode("utf-8").removeprefix("\ufeff" if number == 1 else "")
-                if text.strip():
-                    texts.append(Utterance(text, "", (), f"unlabelled {number}"))
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}:{number}: not UTF-8 at byte {error.start} of the line") from error
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror})") from error
-    return texts
+    """The texts of a file, see `slu.corpus.texts`."""
+    return [Utterance(text, "", (), f"unlabelled {number}") for number, text in numbered_texts(path)]
 
 
 def write_questions(path: Path, questions: Sequence[Question]) -> int:

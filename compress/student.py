@@ -7,6 +7,7 @@ https://arxiv.org/abs/1503.02531; Tang et al. 2019, https://arxiv.org/abs/1903.1
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,11 +19,12 @@ from compress.distillation import imitation_loss
 from compress.lessons import Shared, Texts, ahead, ask, lessons, read_texts, selected, write_questions
 from compress.steps import Made, Work
 from slu.errors import ConfigError
-from slu.files import sha256
+from slu.files import sha256, write_file
 from slu.heads.examples import Example
-from slu.manifest import Manifest
+from slu.manifest import Manifest, read_json
 from slu.model.checkpoint import Checkpoint
 from slu.model.config import ENCODERS, ERNIE, ModelConfig
+from slu.runtime.remote import replaced
 from slu.runtime.soft_labels import DESCRIPTION
 from slu.runtime.teachers import is_address
 from slu.training.augmentation import more_spoken, more_unclear
@@ -32,6 +34,8 @@ from slu.training.identity import ADDED_LATER, file_hash
 from slu.training.recipe import Recipe
 from slu.training.train import Select, run_training, set_first_biases, train_stage
 
+VERSIONS = "teachers.json"
+"""File in the workspace: the versions of the models that a student has begun to learn from, by their addresses."""
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 
 
@@ -96,7 +100,11 @@ def step(work: Work) -> Made:
     shared = work.shared if isinstance(work.shared, Shared) else Shared()
     askers = [_asker(work.recipe, settings, where, student, shared) for where in settings.ask]
     try:
-        return train_student(student, teachers, work.data, settings, work.workspace, texts, askers, shared)
+        versions = _same_versions(askers, work.workspace)
+        made, report, keep = train_student(
+            student, teachers, work.data, settings, work.workspace, texts, askers, shared
+        )
+        return made, {**report, **({"versions": versions} if versions else {})}, keep
     finally:
         if shared is not work.shared:
             shared.close()
@@ -204,6 +212,20 @@ def shape_after(config: ModelConfig, settings: StudentSettings) -> ModelConfig:
     if shape.encoder_problem:
         raise ConfigError(f"[student] {shape.encoder_problem}")
     return shape
+
+
+def _same_versions(askers: Sequence[Asker], workspace: Path) -> dict[str, str]:
+    """The versions of the models behind addresses; raise `ConfigError` unless they are those that the training began
+    with."""
+    versions = {asker.teacher.where: asker.teacher.version for asker in askers if asker.teacher.version}
+    path = workspace / VERSIONS
+    before = read_json(path, ConfigError) if path.is_file() else {}
+    for where, version in versions.items():
+        if before.get(where, version) != version:
+            raise replaced(where, before[where], version)
+    if versions:
+        write_file(path, json.dumps(versions))
+    return versions
 
 
 def _asker(recipe: Recipe, settings: StudentSettings, where: str, student: Checkpoint, shared: Shared) -> Asker:

@@ -163,23 +163,9 @@ def _check(args: argparse.Namespace) -> None:
 
 def _texts(path: Path) -> list[tuple[int, str]]:
     """The lines of a file that have a text, with their numbers."""
-    from slu.corpus.tagged import BOM, control_problem, numbered_lines
-    from slu.errors import CorpusError
+    from slu.corpus.texts import numbered_texts
 
-    found = []
-    for number, raw in numbered_lines(path):
-        try:
-            text = raw.removeprefix(BOM).decode("utf-8").strip()
-        except UnicodeDecodeError as error:
-            raise CorpusError(f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line") from error
-        problem = control_problem(text, "text")
-        if problem:
-            raise CorpusError(f"{path}:{number}: {problem}")
-        if text:
-            found.append((number, text))
-    if not found:
-        raise CorpusError(f"{path}: no texts; write one a line")
-    return found
+    return numbered_texts(path)
 
 
 def _new_texts(texts: Sequence[tuple[int, str]], train: Sequence[Utterance]) -> list[tuple[int, str]]:

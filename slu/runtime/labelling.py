@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from slu.corpus.texts import decoded
 from slu.errors import BundleError, ConfigError, CorpusError, OutputError, SluError
 from slu.files import sha256, write_file
 from slu.inputs.flags import FIRST_TURN
@@ -48,11 +49,12 @@ _META = "slu"
 
 @dataclass(frozen=True)
 class Part:
-    """One shard: its ``number``, and the bytes of the file that it is made of."""
+    """One shard: its ``number``, the bytes of the file that it is made of, and the number of its first ``line``."""
 
     number: int
     start: int
     end: int
+    line: int
 
 
 Make = Callable[[Path, Path, dict[str, Any], list[Part]], Iterator[int]]
@@ -111,12 +113,14 @@ def _check_asked(parser: PythonParser, file: Path, parts: list[Part]) -> None:
         set(parser.labels.slots if parser.columns.slots else ()),
     )
     for part in parts:
-        for one in asked_of(file, part):
+        for line, one in enumerate(asked_of(file, part), part.line):
             unknown = next((slot for slot, _ in one.entries if slot not in slots), None)
             if one.previous not in intents:
-                raise CorpusError(f"{file}: {one.text!r}: the model has no intent {one.previous!r}")
+                raise CorpusError(
+                    f"{file}:{line}: {one.text[:40]!r}: the model has no intent {str(one.previous)[:40]!r}"
+                )
             if unknown is not None:
-                raise CorpusError(f"{file}: {one.text!r}: the model has no lexicon {unknown!r}")
+                raise CorpusError(f"{file}:{line}: {one.text[:40]!r}: the model has no lexicon {unknown[:40]!r}")
 
 
 def open_teacher(model: Path, backend: str | None) -> PythonParser:
@@ -128,18 +132,19 @@ def open_teacher(model: Path, backend: str | None) -> PythonParser:
 def parts_of(file: Path, lines: int) -> Iterator[Part]:
     """The shards of a file."""
     number = start = at = count = 0
+    first = 1
     try:
         with file.open("rb") as source:
             for line in source:
                 at += len(line)
                 count += 1
                 if count == lines:
-                    yield Part(number, start, at)
-                    number, start, count = number + 1, at, 0
+                    yield Part(number, start, at, first)
+                    number, start, first, count = number + 1, at, first + count, 0
     except OSError as error:
         raise CorpusError(f"{file}: cannot be read ({error.strerror})") from error
     if count:
-        yield Part(number, start, at)
+        yield Part(number, start, at, first)
 
 
 def make_shard(parser: PythonParser, file: Path, out: Path, wanted: dict[str, Any], part: Part) -> int:
@@ -190,14 +195,7 @@ def _texts(file: Path, part: Part) -> list[str]:
     with file.open("rb") as source:
         source.seek(part.start)
         raw = source.read(part.end - part.start)
-    texts = []
-    for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n")):
-        try:
-            texts.append(line.removesuffix(b"\r").decode("utf-8"))
-        except UnicodeDecodeError as error:
-            place = f"line {number + 1} after byte {part.start}"
-            raise CorpusError(f"{file}: {place}: not UTF-8 at byte {error.start} of the line") from error
-    return texts
+    return [decoded(line, file, number) for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), part.line)]
 
 
 def asked_of(file: Path, part: Part) -> list[Question]:
@@ -206,13 +204,12 @@ def asked_of(file: Path, part: Part) -> list[Question]:
     if file.suffix != JSON_LINES:
         return [Question(line) for line in lines]
     asked = []
-    for number, line in enumerate(lines):
+    for number, line in enumerate(lines, part.line):
         try:
             asked.append(Question.from_json(line))
         except (ValueError, RecursionError) as error:
-            place = f"line {number + 1} after byte {part.start}"
             form = '{"text": "取消", "previous_intent": "music.play", "lexicons": {"song": ["花心"]}}'
-            raise CorpusError(f"{file}: {place}: is not as in {form}") from error
+            raise CorpusError(f"{file}:{number}: is not as in {form}") from error
     return asked
 
 

@@ -135,7 +135,7 @@ class PythonParser:
         with self._lock:
             lexicons = _with_added(lexicon or self._lexicon, added or [{}] * len(texts))
             for group, logits in self._run(lexicons, texts, encodings, previous_intents, together):
-                found.update((i, tuple(output[row] for output in logits)) for row, i in enumerate(group))
+                found.update((i, tuple(output[row].copy() for output in logits)) for row, i in enumerate(group))
         return [found[i] for i in range(len(texts))]
 
     def _run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from slu.corpus.labels import Labels
-from slu.errors import BundleError, ConfigError
+from slu.errors import ConfigError
 from slu.files import read_bytes
 from slu.heads.head import Head
 from slu.runtime.soft_labels import TOKENS, Question
@@ -33,6 +34,12 @@ _AWAY = (408, 429, 502, 503, 504)
 """Answers that mean: later."""
 _TRIES = 5
 """Of a request that the service calls its own mistake (500)."""
+LATE = "no answer in time"
+"""What the service says of a request that took longer than its --timeout."""
+_LATE_TRIES = 3
+"""Of a request that it says so of, before a smaller one is tried."""
+_LASTING = (ssl.SSLCertVerificationError, http.client.InvalidURL, UnicodeError)
+"""Failures of a request that waiting does not mend."""
 
 
 class Closed(Exception):
@@ -47,9 +54,10 @@ class ServiceTeacher:
 
     def __init__(self, address: str, in_flight: int, token_file: Path | None = None):
         self.where, self.in_flight = address, in_flight
-        parts = urlsplit(address)
         try:
+            parts = urlsplit(address)
             port = parts.port
+            (parts.hostname or "").encode("idna")
         except ValueError as error:
             raise ConfigError(f"{address}: {error}") from error
         if not parts.hostname or parts.query or parts.fragment or parts.username:
@@ -59,19 +67,24 @@ class ServiceTeacher:
         self._headers = {"content-type": "application/json", **_authorization(token_file)}
         self._own = threading.local()
         self._closed = threading.Event()
-        self._version: str | None = None
+        self.version = ""
         self._lock = threading.Lock()
         self._outputs: tuple[tuple[str, bool], ...] = ()
 
     def check(self, head: Head, labels: Labels) -> None:
         """See `Teacher`; waits until the service answers."""
-        found = json.loads(self._answer("GET", "/v1/models", None))["models"]
-        named = [one for one in found if self._model in (None, one["name"])]
-        if not named:
-            names = ", ".join(one["name"] for one in found)
-            raise ConfigError(f"{self.where}: the service has no model {self._model!r}; it has {names}")
+        raw = self._answer("GET", "/v1/models", None)
+        try:
+            found = {str(one["name"]): one for one in json.loads(raw)["models"]}
+            name = next(iter(found)) if self._model is None else self._model
+            if name not in found:
+                raise ConfigError(f"{self.where}: the service has no model {name!r}; it has {', '.join(found)}")
+            intents, slots, version = list(found[name]["intents"]), list(found[name]["slots"]), found[name]["version"]
+        except (ValueError, KeyError, TypeError, StopIteration) as error:
+            raise ConfigError(f"{self.where}: what answers there is not slu serve; give its address") from error
         self._outputs = tuple((output.logits, output.per_token) for output in head.outputs)
-        require_same(self.where, head, labels, head.logits, named[0]["intents"], named[0]["slots"])
+        require_same(self.where, head, labels, head.logits, intents, slots)
+        self._require_version(version)
 
     def ask(self, questions: Sequence[Question]) -> list[Logits]:
         """See `Teacher`; raise `ConfigError` for what the service will never answer."""
@@ -106,21 +119,21 @@ class ServiceTeacher:
             ends = np.cumsum(tokens)
             if len(tokens) != count or any(len(t) != (ends[-1] if per_token else count) for t, per_token in outputs):
                 raise ValueError("other numbers of texts or tokens than were asked")
-        except (SafetensorError, KeyError, ValueError, IndexError) as error:
-            raise BundleError(f"{self.where}: its answer is not one of /v1/logits ({error})") from error
-        with self._lock:
-            self._version = self._version or version
-            if version != self._version:
-                raise ConfigError(
-                    f"{self.where}: the model was replaced (version {self._version}, now {version}); a student of two "
-                    "teachers by turns is nobody's: start again"
-                )
+        except (SafetensorError, KeyError, ValueError, IndexError, TypeError) as error:
+            raise ConfigError(f"{self.where}: its answer is not one of /v1/logits ({error})") from error
+        self._require_version(version)
         starts = ends - tokens
         return [tuple(t[starts[i] : ends[i]] if per_token else t[i] for t, per_token in outputs) for i in range(count)]
 
+    def _require_version(self, version: str) -> None:
+        with self._lock:
+            self.version = self.version or version
+            if version != self.version:
+                raise replaced(self.where, self.version, version)
+
     def _answer(self, method: str, path: str, body: bytes | None) -> bytes:
         """The body of an answer, however long the service is away."""
-        tries = mistakes = 0
+        tries = mistakes = late = 0
         began, said = time.monotonic(), False
         while True:
             if self._closed.is_set():
@@ -128,6 +141,10 @@ class ServiceTeacher:
             try:
                 status, raw = self._once(method, path, body)
                 why = f"status {status}"
+            except _LASTING as error:
+                raise ConfigError(
+                    f"{self.where}: cannot be asked ({error}); mend the address or the service"
+                ) from error
             except (OSError, http.client.HTTPException) as error:
                 self._own.connection = None
                 status, raw, why = 503, b"", str(error) or type(error).__name__
@@ -136,6 +153,9 @@ class ServiceTeacher:
                     log.warning("%s answers again", self.where)
                 return raw
             mistakes += status == 500
+            late += status == 503 and LATE.encode() in raw
+            if late >= _LATE_TRIES:
+                raise _TooMuch(f"{LATE}, {late} times; start the service with a longer --timeout")
             if status not in _AWAY and (status != 500 or mistakes >= _TRIES):
                 self._refused(status, raw)
             if not said and time.monotonic() - began > SAY_AFTER:
@@ -162,6 +182,14 @@ class ServiceTeacher:
         if status == 413 or (status == 422 and field == "texts"):
             raise _TooMuch(message)
         raise ConfigError(f"{self.where}: refuses ({status}): {message}")
+
+
+def replaced(where: str, before: str, now: str) -> ConfigError:
+    """The error for a service whose model is not the one that the student has learned from."""
+    return ConfigError(
+        f"{where}: the model was replaced (version {before}, now {now}); a student learns from one model: serve the "
+        "former one again, or train it into a new --out"
+    )
 
 
 class _TooMuch(Exception):

@@ -24,10 +24,11 @@ Logits = tuple[np.ndarray, ...]
 
 class Teacher(Protocol):
     """``where``: what it is, for messages. ``in_flight``: how many may ask at a time, each in a thread of its own; 0
-    for one that computes where it is asked."""
+    for one that computes where it is asked. ``version``: of what is behind an address, "" where nothing can change."""
 
     where: str
     in_flight: int
+    version: str
 
     def check(self, head: Head, labels: Labels) -> None:
         """Raise `ConfigError` unless it answers with this head and these labels."""
@@ -46,6 +47,7 @@ class ModelTeacher:
     """A model in this process. ``backend``: a key of `slu.runtime.formats.BACKENDS`, None for the first that fits."""
 
     in_flight = 0
+    version = ""
 
     def __init__(self, path: Path, backend: str | None = None):
         self.where = str(path)
@@ -67,6 +69,7 @@ class FileTeacher:
     """The soft labels of a directory."""
 
     in_flight = 0
+    version = ""
 
     def __init__(self, path: Path):
         self.where = str(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from slu.errors import ConfigError, SluError
+from slu.runtime.remote import LATE
 from slu.serving.answers import Answers, check
 from slu.serving.metrics import ENDPOINTS, Metrics
 from slu.serving.models import Model, Models
@@ -105,7 +106,7 @@ class Service:
             raise Refused(422, f"{error.field}: {error}", error.field) from error
         except Late as error:
             self.metrics.refused.labels("late").inc()
-            raise Refused(503, "no answer in time; come again") from error
+            raise Refused(503, f"{LATE}; come again") from error
         self.metrics.parsed[model.name] += count
         return body
 

@@ -85,8 +85,6 @@ def initial_checkpoint(
         normalisation=settings.normalisation,
         pairs=pairs,
     )
-    if ngrams and checkpoint.config.encoder != ERNIE:
-        raise ConfigError(f"[ngrams] is for the encoder {ERNIE!r}; remove it for {checkpoint.config.encoder!r}")
     if ngrams:
         _set_ngrams(checkpoint, ngrams, texts, settings.seed)
     return checkpoint

@@ -18,7 +18,7 @@ from slu.inputs.coverage import coverage
 from slu.inputs.flags import FlagColumns
 from slu.inputs.lexicon import Lexicon
 from slu.model.checkpoint import Checkpoint
-from slu.model.config import ModelConfig
+from slu.model.config import ERNIE, ModelConfig
 from slu.model.embedding_rows import restore_rows, select_rows, select_used
 from slu.training import distributed
 from slu.training.added import Added
@@ -191,6 +191,8 @@ def train_stage(
     named = replace(model, vocab=Path(model.vocab).name, init=Path(model.init).name)
     training = recipe.section("training", TrainingSettings)
     ngrams = recipe.section("ngrams", NgramSettings) if recipe.has("ngrams") else None
+    if model.encoder != ERNIE:
+        ngrams = None  # baselines read tokens only
     settings = TrainSettings(named, replace(training, seed=training.seed + number), ngrams)
 
     def make(workspace: Path) -> tuple[Checkpoint, dict[str, Any], list[Path]]:

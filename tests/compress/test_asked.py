@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench_arm.host.serving import Served, free_port, running
-from compress.ahead import Asker
+from compress.ahead import Asker, open_any
 from compress.steps import run_step
 from slu.cli import main
 from slu.corpus.utterance import Utterance
@@ -21,6 +23,7 @@ from slu.runtime import remote
 from slu.runtime.labelling import label
 from slu.runtime.soft_labels import Question, SoftLabels
 from slu.runtime.teachers import Logits, ModelTeacher
+from slu.training import fit
 from slu.training.data import load_data
 from slu.training.recipe import load_recipe
 from slu.training.train import train_stage
@@ -233,7 +236,47 @@ def test_a_model_that_is_replaced_meanwhile(place: Path, tmp_path: Path, port: i
         teacher.ask([Question("取消")])
 
 
-def test_soft_labels_by_what_was_asked(place: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_replaced_between_two_runs(
+    place: Path, in_process: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def run(version: str) -> Checkpoint:
+        teacher = ModelTeacher(place / "fp32")
+        teacher.version = version
+        with monkeypatch.context() as patched:
+            patched.setattr("compress.student.open_any", lambda *_: teacher)
+            return student(place, tmp_path / "student", "http://host:1")
+
+    def save_and_stop(*given: object, save: Callable[..., None] = fit.save_state) -> None:
+        save(*given)
+        raise Interrupted
+
+    with monkeypatch.context() as patched, pytest.raises(Interrupted):
+        patched.setattr(fit, "save_state", save_and_stop)
+        run("one")
+    with pytest.raises(ConfigError, match=r"fp32: the model was replaced .version one, now two"):
+        run("two")
+    made = run("one")
+    assert_same(made, in_process)
+    assert made.manifest.metrics["versions"] == {str(place / "fp32"): "one"}
+
+
+def test_answers_of_files_are_not_kept(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("取消\n听歌\n", encoding="utf-8")
+    label(place / "fp32", tmp_path / "texts.txt", tmp_path / "out")
+    asker, questions = Asker(open_any(str(tmp_path / "out"), 0)), [Question("听歌"), Question("取消")]
+    asker.expect([questions])
+    found, wanted = asker.get(questions), ModelTeacher(place / "fp32").ask(questions)
+    assert not asker.answers
+    for one, two in zip(found, wanted):
+        for array, other in zip(one, two):
+            np.testing.assert_array_equal(array, other)
+            assert other.base is None  # no view that keeps the logits of a whole run
+
+
+def test_soft_labels_by_what_was_asked(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = [
         Question("取消"),
         Question("取消", ""),
@@ -249,6 +292,7 @@ def test_soft_labels_by_what_was_asked(place: Path, tmp_path: Path) -> None:
         for found, array in zip(labels.logits(one).values(), wanted):
             np.testing.assert_array_equal(found, array)
     assert not np.array_equal(labels.logits(asked[0])["intent_logits"], labels.logits(asked[1])["intent_logits"])
+    capsys.readouterr()
     for line in (
         '{"texts": "a"}',
         "[]",
@@ -257,7 +301,12 @@ def test_soft_labels_by_what_was_asked(place: Path, tmp_path: Path) -> None:
         "{",
         '{"text": "a", "x": 1}',
     ):
-        file.write_text(line, encoding="utf-8")
+        file.write_text(f"{asked[0].to_json()}\n{line}", encoding="utf-8")
         assert main(["label", str(place / "fp32"), str(file), "--out", str(tmp_path / "bad")]) == 2
-    file.write_text('{"text": "a", "previous_intent": "none"}', encoding="utf-8")
-    assert main(["label", str(place / "fp32"), str(file), "--out", str(tmp_path / "bad")]) == 2
+        assert f"{file}:2: is not as in" in capsys.readouterr().err
+    for known in ({"previous_intent": "none"}, {"lexicons": {"none": ["花心"]}}):
+        line = json.dumps({"text": "听" * 50, **known})
+        file.write_text(f"{asked[0].to_json()}\n{line}", encoding="utf-8")
+        command = ["label", str(place / "fp32"), str(file), "--out", str(tmp_path / "bad"), "--shard", "1"]
+        assert main(command) == 2
+        assert f"{file}:2: '{'听' * 40}': the model has no" in capsys.readouterr().err

@@ -152,7 +152,7 @@ def test_what_cannot_be(model: Path, file: Path, tmp_path: Path, capsys: pytest.
     for arguments, words in (
         ([file, "--out", out], "lines differs"),
         ([other, "--out", out, "--shard", "300"], "file differs"),
-        ([bad, "--out", tmp_path / "b"], "not UTF-8 at byte 1"),
+        ([bad, "--out", tmp_path / "b", "--shard", "1"], "bad.txt:2: not UTF-8 at byte 2 of the line"),
         ([file, "--out", tmp_path / "full"], "holds other files"),
         ([file, "--out", tmp_path / "w", "--workers", "0"], "at least 1"),
         ([tmp_path / "none", "--out", tmp_path / "n"], "cannot be read"),
