@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     from slu.analysis.analysis import Question, analyse
     from slu.analysis.page import render
     from slu.corpus.classified import read_label_names
+    from slu.corpus.texts import numbered_texts
     from slu.errors import ConfigError, CorpusError
     from slu.evaluation.evaluate import check_labels
     from slu.files import write_file, write_result
@@ -96,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
         check_labels(train, checkpoint.labels, args.train)
         if len(train) < 2:
             raise CorpusError(f"{args.train}: one text; two texts at least are needed to judge the labels of each")
-    unlabelled = _new_texts(_texts(args.unlabelled), train or ()) if args.unlabelled else []
+    unlabelled = _new_texts(numbered_texts(args.unlabelled), train or ()) if args.unlabelled else []
     question = Question(args.examples, args.share, next=args.count, by_words=not args.characters, seed=args.seed)
     analysis = analyse(
         checkpoint, dev, train, [text for _, text in unlabelled], question, lambda text: print(text, file=sys.stderr)
@@ -159,13 +160,6 @@ def _check(args: argparse.Namespace) -> None:
     for path in (args.bad, args.suspects, args.next):
         if path:
             check_new(path)
-
-
-def _texts(path: Path) -> list[tuple[int, str]]:
-    """The lines of a file that have a text, with their numbers."""
-    from slu.corpus.texts import numbered_texts
-
-    return numbered_texts(path)
 
 
 def _new_texts(texts: Sequence[tuple[int, str]], train: Sequence[Utterance]) -> list[tuple[int, str]]:
