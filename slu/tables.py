@@ -1,11 +1,15 @@
-"""Text for people: tables that read well in a terminal and in a Markdown file, and names that may hold anything."""
+"""Text for people: tables that read well in a terminal and in a Markdown file, pages, names that may hold anything."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Collection, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import jinja2
 
 _CONTROL = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Controls of C0 and C1, line breaks and the controls of the bidirectional algorithm: terminals obey them."""
@@ -19,6 +23,20 @@ def shown(text: str) -> str:
 def json_line(value: Any) -> str:
     """JSON on one line, characters as they are, except for those that `shown` escapes."""
     return shown(json.dumps(value, ensure_ascii=False))
+
+
+def page_templates(directory: Path) -> jinja2.Environment:
+    """Templates of HTML pages: what is put in is escaped, for browsers and as by `shown`, and must be there."""
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(directory),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: shown(value) if type(value) is str else value,  # Markup is escaped already
+    )
 
 
 def markdown_table(cells: Sequence[Sequence[str]]) -> list[str]:

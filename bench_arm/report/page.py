@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slu.tables import page_templates
+
 if TYPE_CHECKING:
     from bench_arm.report.inputs import Inputs, Run
 
@@ -25,17 +27,9 @@ MEASURES = {
 
 def render(inputs: Inputs, command: str) -> str:
     """The page. ``command``: what was typed to make it. The same inputs give the same bytes."""
-    import jinja2
-
     from bench_arm.report.calibration_plot import calibrations
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates(Path(__file__).parent)
     environment.filters |= {
         "percent": lambda x: f"{x:.2f}",
         "signed": _signed,

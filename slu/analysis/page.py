@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slu.tables import shown
+from slu.tables import page_templates
 
 if TYPE_CHECKING:
     import jinja2
@@ -35,16 +35,7 @@ def beginning() -> str:
 
 
 def _environment() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: shown(value) if type(value) is str else value,
-    )
+    environment = page_templates(Path(__file__).parent)
     environment.filters |= {
         "percent": lambda x: f"{x:.2f}",
         "share": lambda x: f"{100 * x:.1f} %",

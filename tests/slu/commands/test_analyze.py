@@ -154,6 +154,9 @@ def test_every_head_is_analysed(
         assert again and set(again) <= kept
     assert len(read(bad, None)) == len(found["bad"])
     assert sorted(following.read_text(encoding="utf-8").split()) == sorted([f"{HOSTILE}2", "听歌"])
+    alone = tmp_path / "alone.html"  # the least that can be asked
+    assert main(["analyze", str(tmp_path / "model"), "--data", str(data), "--out", str(alone)]) == 0
+    assert "Training lines" not in alone.read_text(encoding="utf-8")
 
 
 def test_lines_of_a_table_and_of_json_are_written_as_they_are(
