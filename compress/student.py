@@ -24,7 +24,7 @@ from slu.heads.examples import Example
 from slu.manifest import Manifest, read_json
 from slu.model.checkpoint import Checkpoint
 from slu.model.config import ENCODERS, ERNIE, ModelConfig
-from slu.runtime.remote import replaced
+from slu.runtime.remote import PATIENCE, replaced
 from slu.runtime.soft_labels import DESCRIPTION
 from slu.runtime.teachers import is_address
 from slu.training.augmentation import more_spoken, more_unclear
@@ -36,6 +36,8 @@ from slu.training.train import Select, run_training, set_first_biases, train_sta
 
 VERSIONS = "teachers.json"
 """File in the workspace: the versions of the models that a student has begun to learn from, by their addresses."""
+PLACES = ("name", "ask", "token_file", "in_flight", "patience", "unlabelled")
+"""Settings that do not change a student; what is at the paths among them may."""
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 
 
@@ -46,7 +48,8 @@ class StudentSettings:
     ``ask``: teachers in the place of these: directories of models or of soft labels, or addresses of services, as in
     ``http://127.0.0.1:8080/NAME``; of several students also the name of one before this one. They read the texts
     themselves. ``token_file``: the token that services ask for. ``in_flight``: requests that a service is sent at a
-    time. ``unlabelled``: a file of texts, one a line, that the teachers are asked about as well.
+    time. ``patience``: seconds for which one that does not answer is waited for. ``unlabelled``: a file of texts, one a
+    line, that the teachers are asked about as well.
 
     ``name``: of one of several students. ``encoder``: one of `slu.model.config.ENCODERS`; "": that of the checkpoint.
     The sizes are the student's; 0: as the checkpoint's. ``labels``: weight of the loss of the labels, where there are
@@ -68,6 +71,7 @@ class StudentSettings:
     token_file: str = field(default="", metadata=ADDED_LATER)
     in_flight: int = field(default=4, metadata=ADDED_LATER)
     unlabelled: str = field(default="", metadata=ADDED_LATER)
+    patience: float = field(default=PATIENCE, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if self.teachers < 1:
@@ -76,7 +80,7 @@ class StudentSettings:
             raise ConfigError(f"in_flight is {self.in_flight}; it must be 1 to 64")
         if self.encoder and self.encoder not in ENCODERS:
             raise ConfigError(f"encoder is {self.encoder!r}; choose one of {', '.join(ENCODERS)}")
-        for name in SIZES:
+        for name in (*SIZES, "labels", "logits", "patience"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must not be negative")
 
@@ -124,7 +128,7 @@ def identity(recipe: Recipe, settings: StudentSettings) -> tuple[StudentSettings
         read_texts(path)  # says what is wrong with it
         inputs["unlabelled"] = sha256(path)
     default = StudentSettings()
-    plain = {name: getattr(default, name) for name in ("name", "ask", "token_file", "in_flight", "unlabelled")}
+    plain = {name: getattr(default, name) for name in PLACES}
     return replace(settings, **plain), inputs
 
 
@@ -231,6 +235,6 @@ def _same_versions(askers: Sequence[Asker], workspace: Path) -> dict[str, str]:
 def _asker(recipe: Recipe, settings: StudentSettings, where: str, student: Checkpoint, shared: Shared) -> Asker:
     path = where if is_address(where) else str(recipe.resolve(where))
     token = recipe.resolve(settings.token_file) if settings.token_file else None
-    asker = shared.asker(path, lambda: Asker(open_any(path, settings.in_flight, token)))
+    asker = shared.asker(path, lambda: Asker(open_any(path, settings.in_flight, token, settings.patience)))
     asker.teacher.check(student.head, student.labels)
     return asker
