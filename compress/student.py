@@ -15,8 +15,9 @@ from typing import Any
 
 from compress.ahead import Asker, open_any
 from compress.augment import AugmentSettings
-from compress.distillation import imitation_loss
+from compress.distillation import imitation_loss, with_relations
 from compress.lessons import Shared, Texts, ahead, ask, lessons, read_texts, selected, write_questions
+from compress.relations import RelationLoss, check_encoder
 from compress.steps import Made, Work
 from slu.errors import ConfigError
 from slu.files import sha256, write_file
@@ -53,7 +54,8 @@ class StudentSettings:
 
     ``name``: of one of several students. ``encoder``: one of `slu.model.config.ENCODERS`; "": that of the checkpoint.
     The sizes are the student's; 0: as the checkpoint's. ``labels``: weight of the loss of the labels, where there are
-    any; ``logits``: of that of the teachers' mean probabilities (see `slu.heads.joint_loss`).
+    any; ``logits``: of that of the teachers' mean probabilities (see `slu.heads.joint_loss`); ``relations``: of the
+    distance from the checkpoint's last layer (see `compress.relations`).
     """
 
     teachers: int = 3
@@ -71,6 +73,7 @@ class StudentSettings:
     token_file: str = field(default="", metadata=ADDED_LATER)
     in_flight: int = field(default=4, metadata=ADDED_LATER)
     unlabelled: str = field(default="", metadata=ADDED_LATER)
+    relations: float = field(default=0.0, metadata=ADDED_LATER)
     patience: float = field(default=PATIENCE, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
@@ -80,7 +83,7 @@ class StudentSettings:
             raise ConfigError(f"in_flight is {self.in_flight}; it must be 1 to 64")
         if self.encoder and self.encoder not in ENCODERS:
             raise ConfigError(f"encoder is {self.encoder!r}; choose one of {', '.join(ENCODERS)}")
-        for name in (*SIZES, "labels", "logits", "patience"):
+        for name in (*SIZES, "labels", "logits", "relations", "patience"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must not be negative")
 
@@ -176,6 +179,8 @@ def train_student(
     def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example] | Answered]:
         loss = loss_of(settings.training, small)
         objective = imitation_loss(settings.labels, settings.logits, loss)
+        if settings.relations:
+            objective = with_relations(objective, settings.relations, RelationLoss(select(teachers[0])))
         labelled, new, questions = lessons(small, data, texts)
         counts.update(labelled=len(labelled), unlabelled=len(new))
         if askers:
@@ -215,6 +220,8 @@ def shape_after(config: ModelConfig, settings: StudentSettings) -> ModelConfig:
     shape = config.replace(**sizes, attention_head_size=hidden // heads, encoder=encoder)
     if shape.encoder_problem:
         raise ConfigError(f"[student] {shape.encoder_problem}")
+    if settings.relations:
+        check_encoder(encoder)
     return shape
 
 
