@@ -100,12 +100,15 @@ class Asker:
                 self._changed.notify_all()
 
 
-def open_any(where: str, in_flight: int, token_file: Path | None = None) -> Teacher:
-    """The teacher at an address, in a directory of soft labels, or the model of a directory."""
+def open_any(where: str, in_flight: int, token_file: Path | None = None, patience: float = 600.0) -> Teacher:
+    """The teacher at an address, in a directory of soft labels, or the model of a directory.
+
+    ``patience``: seconds for which one at an address is waited for.
+    """
     if is_address(where):
         from slu.runtime.remote import ServiceTeacher
 
-        return ServiceTeacher(where, in_flight, token_file)
+        return ServiceTeacher(where, in_flight, token_file, patience)
     path = Path(where)
     if (path / DESCRIPTION).is_file():
         return FileTeacher(path)

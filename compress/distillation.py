@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from compress.relations import RelationLoss
 from slu.errors import ConfigError
 from slu.heads.examples import Batch
 from slu.heads.head import Loss
@@ -44,6 +45,17 @@ def imitation_loss(labels: float, logits: float, loss: Loss) -> Objective:
 def _imitation(loss: Loss, labels: float, weight: float, logits: Any, said: Sequence[np.ndarray], batch: Batch) -> Any:
     total = weight * loss.of_teachers(logits, said, batch)
     return total + labels * loss.of_labels(logits, batch) if labels else total
+
+
+def with_relations(objective: Objective, weight: float, distance: RelationLoss) -> Objective:
+    """An objective that also brings the student's relations of tokens near to those of a teacher."""
+    from paddle import nn
+
+    def both(student: nn.Layer, batch: Batch) -> Any:
+        distance.watch(student)
+        return objective(student, batch) + weight * distance(student, batch, inputs(batch))
+
+    return both
 
 
 def check_float(checkpoint: Checkpoint, step: str) -> None:

@@ -29,7 +29,8 @@ class Step:
     ``quantises``: whether linear layers are INT8 after it. ``shape``: from the shape of the model before it and its
     settings to that of the model after it, as ``module:name``; "" for the same. ``identity``: from the recipe and the
     settings to those that identify the result and to hashes of what these name, as ``module:name``; "" for the settings
-    alone. ``any_encoder``: whether it is for every encoder, and not only for ERNIE's.
+    alone. ``any_encoder``: whether it is for every encoder, and not only for ERNIE's. ``alone``: whether it is made
+    only when it is named, and no step follows it: what it makes is where a training starts, and answers nothing.
     """
 
     name: str
@@ -41,11 +42,20 @@ class Step:
     shape: str = ""
     identity: str = ""
     any_encoder: bool = False
+    alone: bool = False
 
 
 STEPS: dict[str, Step] = {
     step.name: step
     for step in (
+        Step(
+            "pretrain",
+            "compress.pretrain:PretrainSettings",
+            "compress.pretrain:step",
+            "<",
+            identity="compress.pretrain:identity",
+            alone=True,
+        ),
         Step(
             "student",
             "compress.student:StudentSettings",
@@ -95,12 +105,13 @@ Made = tuple["Checkpoint", dict[str, Any], Sequence[Path]]
 def chain(recipe: Recipe) -> list[tuple[str, str | None]]:
     """The steps of a recipe, in their order, each with the step that it starts from (None: the given checkpoint).
 
-    Each starts from the previous one, except after steps that yield to another (`Step.yields_to`).
+    Each starts from the previous one, except after steps that yield to another (`Step.yields_to`). Steps that are made
+    alone are left out.
     """
     steps: list[tuple[str, str | None]] = []
     before = None
     for step in STEPS.values():
-        if recipe.has(step.name):
+        if recipe.has(step.name) and not step.alone:
             steps.append((step.name, before))
             before = before if step.yields_to and recipe.has(step.yields_to) else step.name
     return steps

@@ -15,8 +15,9 @@ from typing import Any
 
 from compress.ahead import Asker, open_any
 from compress.augment import AugmentSettings
-from compress.distillation import imitation_loss
+from compress.distillation import imitation_loss, with_relations
 from compress.lessons import Shared, Texts, ahead, ask, lessons, read_texts, selected, write_questions
+from compress.relations import RelationLoss, check_encoder
 from compress.steps import Made, Work
 from slu.errors import ConfigError
 from slu.files import sha256, write_file
@@ -24,7 +25,7 @@ from slu.heads.examples import Example
 from slu.manifest import Manifest, read_json
 from slu.model.checkpoint import Checkpoint
 from slu.model.config import ENCODERS, ERNIE, ModelConfig
-from slu.runtime.remote import replaced
+from slu.runtime.remote import PATIENCE, replaced
 from slu.runtime.soft_labels import DESCRIPTION
 from slu.runtime.teachers import is_address
 from slu.training.augmentation import more_spoken, more_unclear
@@ -36,6 +37,8 @@ from slu.training.train import Select, run_training, set_first_biases, train_sta
 
 VERSIONS = "teachers.json"
 """File in the workspace: the versions of the models that a student has begun to learn from, by their addresses."""
+PLACES = ("name", "ask", "token_file", "in_flight", "patience", "unlabelled")
+"""Settings that do not change a student; what is at the paths among them may."""
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 
 
@@ -46,11 +49,13 @@ class StudentSettings:
     ``ask``: teachers in the place of these: directories of models or of soft labels, or addresses of services, as in
     ``http://127.0.0.1:8080/NAME``; of several students also the name of one before this one. They read the texts
     themselves. ``token_file``: the token that services ask for. ``in_flight``: requests that a service is sent at a
-    time. ``unlabelled``: a file of texts, one a line, that the teachers are asked about as well.
+    time. ``patience``: seconds for which one that does not answer is waited for. ``unlabelled``: a file of texts, one a
+    line, that the teachers are asked about as well.
 
     ``name``: of one of several students. ``encoder``: one of `slu.model.config.ENCODERS`; "": that of the checkpoint.
     The sizes are the student's; 0: as the checkpoint's. ``labels``: weight of the loss of the labels, where there are
-    any; ``logits``: of that of the teachers' mean probabilities (see `slu.heads.joint_loss`).
+    any; ``logits``: of that of the teachers' mean probabilities (see `slu.heads.joint_loss`); ``relations``: of the
+    distance from the checkpoint's last layer (see `compress.relations`).
     """
 
     teachers: int = 3
@@ -68,6 +73,8 @@ class StudentSettings:
     token_file: str = field(default="", metadata=ADDED_LATER)
     in_flight: int = field(default=4, metadata=ADDED_LATER)
     unlabelled: str = field(default="", metadata=ADDED_LATER)
+    relations: float = field(default=0.0, metadata=ADDED_LATER)
+    patience: float = field(default=PATIENCE, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if self.teachers < 1:
@@ -76,7 +83,7 @@ class StudentSettings:
             raise ConfigError(f"in_flight is {self.in_flight}; it must be 1 to 64")
         if self.encoder and self.encoder not in ENCODERS:
             raise ConfigError(f"encoder is {self.encoder!r}; choose one of {', '.join(ENCODERS)}")
-        for name in SIZES:
+        for name in (*SIZES, "labels", "logits", "relations", "patience"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must not be negative")
 
@@ -124,7 +131,7 @@ def identity(recipe: Recipe, settings: StudentSettings) -> tuple[StudentSettings
         read_texts(path)  # says what is wrong with it
         inputs["unlabelled"] = sha256(path)
     default = StudentSettings()
-    plain = {name: getattr(default, name) for name in ("name", "ask", "token_file", "in_flight", "unlabelled")}
+    plain = {name: getattr(default, name) for name in PLACES}
     return replace(settings, **plain), inputs
 
 
@@ -172,6 +179,8 @@ def train_student(
     def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example] | Answered]:
         loss = loss_of(settings.training, small)
         objective = imitation_loss(settings.labels, settings.logits, loss)
+        if settings.relations:
+            objective = with_relations(objective, settings.relations, RelationLoss(select(teachers[0])))
         labelled, new, questions = lessons(small, data, texts)
         counts.update(labelled=len(labelled), unlabelled=len(new))
         if askers:
@@ -211,6 +220,8 @@ def shape_after(config: ModelConfig, settings: StudentSettings) -> ModelConfig:
     shape = config.replace(**sizes, attention_head_size=hidden // heads, encoder=encoder)
     if shape.encoder_problem:
         raise ConfigError(f"[student] {shape.encoder_problem}")
+    if settings.relations:
+        check_encoder(encoder)
     return shape
 
 
@@ -231,6 +242,6 @@ def _same_versions(askers: Sequence[Asker], workspace: Path) -> dict[str, str]:
 def _asker(recipe: Recipe, settings: StudentSettings, where: str, student: Checkpoint, shared: Shared) -> Asker:
     path = where if is_address(where) else str(recipe.resolve(where))
     token = recipe.resolve(settings.token_file) if settings.token_file else None
-    asker = shared.asker(path, lambda: Asker(open_any(path, settings.in_flight, token)))
+    asker = shared.asker(path, lambda: Asker(open_any(path, settings.in_flight, token, settings.patience)))
     asker.teacher.check(student.head, student.labels)
     return asker

@@ -19,7 +19,10 @@ def run_python(module: str, arguments: list[str], what: str, timeout: float = TI
     ``timeout``: seconds after which it is ended.
     """
     # Found wherever the caller is, and also when the package is not installed but only on its path.
-    code = f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module({module!r}, None, '__main__', True)"
+    code = (
+        f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); import slu.platform; slu.platform.prepare_paddle(); "
+        f"runpy.run_module({module!r}, None, '__main__', True)"
+    )
     try:
         result = subprocess.run(
             [sys.executable, "-c", code, *arguments],

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -41,6 +45,11 @@ EXTRAS = {
 """The modules that an extra of the package brings: ``pip install "slu[train]"``."""
 TRAINING_PYTHON = (3, 10)
 """The only Python for which Paddle 2.6.2 and all that it takes can be installed together."""
+UNUSED = {
+    "paddle": ("httpx", "cv2", "paddle.utils.cpp_extension", "paddle.utils.cpp_extension.extension_utils"),
+    "fastdeploy": ("requests", "cv2"),
+}
+"""What packages import with themselves for functions that nothing here calls: a quarter of the time that they take."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Numbers of these settings in <malloc.h>."""
 
@@ -52,6 +61,8 @@ def prepare_paddle() -> None:
     there are (18 against 72 GFLOP/s in a float matrix product on one Zen 5 core). ``FLAGS_use_stride_kernel``: with
     views instead of copies, Paddle 2.6 copies later, and more slowly (a training step takes 15 % longer).
     ``GLOG_minloglevel``: warnings of the native libraries and less are not printed, errors are.
+
+    Modules of `UNUSED` are imported when one uses them (Paddle itself: 1.9 s of processor time instead of 2.7).
     """
     kind = mkl_cpu_type(_first_processor())
     if kind is not None:
@@ -61,6 +72,58 @@ def prepare_paddle() -> None:
     use_writable_home()
     # Paddle imports setuptools after distutils, which is no concern of who runs it.
     warnings.filterwarnings("ignore", message="Setuptools is replacing distutils")
+    if _Finder not in sys.meta_path:
+        sys.meta_path.insert(sys.meta_path.index(PathFinder), _Finder)
+
+
+class _Finder:
+    """Finds the packages of `UNUSED` where they are, and has them loaded by `_Loader`."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target) if name in UNUSED else None
+        if spec and spec.loader:
+            spec.loader = _Loader(spec.loader)
+        return spec
+
+
+class _Loader(Loader):
+    """Loads a package while `_Later` stands for what it does not need.
+
+    `importlib.util.LazyLoader` would import that nevertheless: `inspect.getmodule` asks all modules for their file.
+    """
+
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        assert module.__spec__ is not None
+        module.__loader__ = module.__spec__.loader = self.loader
+        unused = {name: _Later(name) for name in UNUSED[module.__name__] if name not in sys.modules}
+        sys.modules.update(unused)
+        try:
+            self.loader.exec_module(module)
+        finally:
+            for name, later in unused.items():
+                if sys.modules.get(name) is later:
+                    del sys.modules[name]
+
+
+class _Later(ModuleType):
+    """A module that is imported when one of its attributes is asked for."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute in ("__file__", "__path__"):
+            raise AttributeError(f"{self.__name__} is not imported yet")
+        inner = sys.modules.get(f"{self.__name__}.{attribute}")
+        if isinstance(inner, _Later):
+            return inner
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), attribute)
 
 
 def use_writable_home() -> None:

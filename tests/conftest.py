@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         path = item.path.relative_to(TESTS)
         item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in TOGETHER else str(path)))
-    order = {name: number for number, name in enumerate(("test_pipeline.py", *TOGETHER))}
+    order = {name: number for number, name in enumerate(("test_pipeline.py", "test_lint.py", *TOGETHER))}
     items.sort(key=lambda item: order.get(item.path.relative_to(TESTS).parts[0], len(order)))
 
 

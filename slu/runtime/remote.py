@@ -26,6 +26,8 @@ log = logging.getLogger("slu.teacher")
 
 TIMEOUT = 120.0
 """Seconds that an answer may take."""
+PATIENCE = 600.0
+"""Seconds for which a service that does not answer is waited for, unless somebody says otherwise."""
 SAY_AFTER = 5.0
 """Seconds of waiting for a service after which a line says so."""
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -49,11 +51,12 @@ class Closed(Exception):
 class ServiceTeacher:
     """``address``: as in ``http://127.0.0.1:8080`` or, of one model of several, ``http://127.0.0.1:8080/NAME``.
 
-    ``token_file``: its first line is the token that the service asks for. Threads may share it.
+    ``token_file``: its first line is the token that the service asks for. ``patience``: see `PATIENCE`. Threads may
+    share it.
     """
 
-    def __init__(self, address: str, in_flight: int, token_file: Path | None = None):
-        self.where, self.in_flight = address, in_flight
+    def __init__(self, address: str, in_flight: int, token_file: Path | None = None, patience: float = PATIENCE):
+        self.where, self.in_flight, self._patience = address, in_flight, patience
         try:
             parts = urlsplit(address)
             port = parts.port
@@ -72,7 +75,7 @@ class ServiceTeacher:
         self._outputs: tuple[tuple[str, bool], ...] = ()
 
     def check(self, head: Head, labels: Labels) -> None:
-        """See `Teacher`; waits until the service answers."""
+        """See `Teacher`; waits for the service."""
         raw = self._answer("GET", "/v1/models", None)
         try:
             found = {str(one["name"]): one for one in json.loads(raw)["models"]}
@@ -132,7 +135,7 @@ class ServiceTeacher:
                 raise replaced(self.where, self.version, version)
 
     def _answer(self, method: str, path: str, body: bytes | None) -> bytes:
-        """The body of an answer, however long the service is away."""
+        """The body of an answer; raise `ConfigError` if the service is away for longer than it is waited for."""
         tries = mistakes = late = 0
         began, said = time.monotonic(), False
         while True:
@@ -158,7 +161,13 @@ class ServiceTeacher:
                 raise _TooMuch(f"{LATE}, {late} times; start the service with a longer --timeout")
             if status not in _AWAY and (status != 500 or mistakes >= _TRIES):
                 self._refused(status, raw)
-            if not said and time.monotonic() - began > SAY_AFTER:
+            waited = time.monotonic() - began
+            if waited > self._patience:
+                raise ConfigError(
+                    f"{self.where}: has not answered for {waited:.0f} s ({why}); start it, or mend the address, and "
+                    "run the same command again: it goes on from its last saved state"
+                )
+            if not said and waited > SAY_AFTER:
                 said = True
                 log.warning("waiting for %s (%s)", self.where, why)
             self._closed.wait(_PAUSES[min(tries, len(_PAUSES) - 1)])

@@ -57,7 +57,9 @@ _DROPPING = 1
 """Part of the seed of the flag dropout, so that it is independent of the other random numbers of a step."""
 
 LOSSES = tuple(dict.fromkeys(name for head in HEADS.values() for name in head.losses))
-CHOOSABLE = tuple(dict.fromkeys(name for head in HEADS.values() for name in head.chosen_by))
+MINUS_LOSS = "minus_loss"
+"""What chooses the epoch where no answers are learned yet: the loss of texts that are held out, negative."""
+CHOOSABLE = (*dict.fromkeys(name for head in HEADS.values() for name in head.chosen_by), MINUS_LOSS)
 
 
 @dataclass(frozen=True)

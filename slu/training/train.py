@@ -48,6 +48,8 @@ Select = Callable[[Checkpoint], Checkpoint]
 """A checkpoint of the same vocabulary, with those rows of the embeddings only that are trained."""
 Plan = Callable[[Checkpoint, Select], "tuple[Objective, Sequence[Example] | Answered]"]
 """From the checkpoint that is trained, its rows selected, to what is minimised over which examples."""
+Measured = Callable[[Any, Checkpoint, Objective, Sequence[Utterance]], Callable[[], dict[str, float]]]
+"""From the network that is trained, its checkpoint, what is minimised, and the development part to what measures it."""
 
 
 def train(
@@ -71,12 +73,14 @@ def run_training(
     prepare: Callable[[Any], Any] = lambda model: model,
     finish: Callable[[Any, Checkpoint], Checkpoint] | None = None,
     more: Sequence[Utterance] = (),
+    measured: Measured | None = None,
 ) -> tuple[Checkpoint, dict[str, Any], list[Path]]:
     """Train a checkpoint with any objective. Returns the best result, a report, and files to keep with it.
 
     Only the rows of the embeddings that the corpus and ``more`` use are trained
     (`slu.model.embedding_rows.select_used`); the others come back as they were. ``prepare`` may change the
     network before training (quantisation), ``finish`` turns the trained network into a checkpoint.
+    ``measured``: what measures it after an epoch instead of its answers to the development part.
     """
     from slu.model.network import load_model, to_checkpoint
 
@@ -90,8 +94,9 @@ def run_training(
     objective, examples = plan(small, lambda checkpoint: select_rows(checkpoint, rows, positions))
     model = prepare(load_model(small))
     started = time.monotonic()
+    evaluate = measured(model, small, objective, data.dev) if measured else _evaluator(model, small, data.dev)
     log = fit(
-        model, examples, settings, objective, _evaluator(model, small, data.dev), workspace,
+        model, examples, settings, objective, evaluate, workspace,
         tokenizer.unk_id, tokenizer.pad_id, title, FlagColumns.of(config.flags, small.labels),
         lexicons.dropping if lexicons else None, keep_last=not data.held_out,
     )  # fmt: skip

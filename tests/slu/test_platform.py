@@ -170,3 +170,25 @@ def test_extras_are_those_of_the_package_and_of_the_formats() -> None:
         assert set(form.modules) <= set(EXTRAS.get(form.extra, ())), form.name
     for entry in BACKENDS.values():
         assert not entry.extra or entry.module in EXTRAS[entry.extra], entry.name
+
+
+def test_what_paddle_does_not_need_is_imported_when_it_is_used() -> None:
+    code = (
+        "import inspect, sys\n"
+        "from slu.platform import UNUSED, prepare_paddle\n"
+        "prepare_paddle()\n"
+        "import paddle\n"
+        "inspect.getmodule(paddle.nn.Linear.forward.__code__)\n"  # looks through all modules
+        "assert not set(UNUSED['paddle']) & set(sys.modules)\n"
+        "assert inspect.getsource(paddle) and paddle.__loader__ is paddle.__spec__.loader\n"
+        "import httpx._client\n"
+        "assert paddle.utils.download.httpx.Client is httpx.Client is httpx._client.Client\n"
+        "run = paddle.utils.cpp_extension.extension_utils.run_cmd\n"
+        "from paddle.utils.cpp_extension import CppExtension, extension_utils\n"
+        "assert CppExtension and run is extension_utils.run_cmd\n"
+        "import fastdeploy\n"
+        "assert 'requests' not in sys.modules\n"
+        "assert sys.modules['fastdeploy.download'].requests.__version__ and 'requests' in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -111,6 +111,24 @@ def test_a_service_that_is_busy_is_waited_for(fake: Fake) -> None:
     assert len(opened(fake).ask(QUESTIONS)) == 11 and fake.asked == [11] * 10
 
 
+def test_a_service_that_is_away_is_not_waited_for_for_ever(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> tuple[int, bytes]:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    away = ServiceTeacher("http://127.0.0.1:1", 1, patience=0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(ServiceTeacher, "_once", refused)
+        with pytest.raises(
+            ConfigError, match=r"127.0.0.1:1: has not answered for .*refused.*run the same command again"
+        ):
+            away.check(HEAD, LABELS)
+    fake.answer = lambda texts: (503, b"{}")
+    busy = ServiceTeacher(fake.address, 1, patience=0.0)
+    busy.check(HEAD, LABELS)
+    with pytest.raises(ConfigError, match=r"has not answered for \d+ s .status 503.; start it"):
+        busy.ask(QUESTIONS)
+
+
 @pytest.mark.parametrize(
     "raw", [b"<html>hello</html>", b"[]", b"{}", b'{"models": 1}', b'{"models": [{"name": "m"}]}', b'{"models": []}']
 )
