@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from warm import Starter, starter
+from warm import Run, Starter, starter
 
 STAGES = ("fp32", "student", "vocab", "width", "ptq", "qat", "embeddings", "calibration")
 KILLS = int(os.environ.get("SLU_KILLS", "50"))
@@ -62,7 +62,7 @@ utterances = [8]
 epochs = 1
 [calibration]
 [export]
-formats = ["gguf", "paddle"]
+formats = ["gguf"]
 """
 
 
@@ -99,6 +99,15 @@ def run(runs: Starter, recipe: Path, out: Path) -> str:
     return started.said.read_text(encoding="utf-8")
 
 
+def processor_seconds(started: Run, most: float = float("inf")) -> float:
+    """Wait until a run has used ``most``, or ends; returns what it had used when it was last looked at."""
+    used = 0.0
+    while used <= most and not started.ended.exists():
+        used = max(used, started.processor_seconds())
+        time.sleep(0.01)
+    return used
+
+
 def result_of(out: Path) -> dict[str, str]:
     """Hashes of what a run makes, but for the manifests and logs, which have times in them."""
     stages = [stage for stage in STAGES if (out / stage).is_dir()]
@@ -124,23 +133,26 @@ def made(runs: Starter, recipe: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.mark.slow
 def test_killed_at_random_moments(runs: Starter, recipe: Path, made: Path, tmp_path: Path) -> None:
-    wanted, began = result_of(made), time.monotonic()
-    run(runs, recipe, tmp_path / "whole" / "run")
-    whole = time.monotonic() - began
-    rng, out = random.Random(0), tmp_path / "killed" / "run"
+    """Each run goes on with what the one before it left, and may use up to half of the processor time of a whole one.
+
+    Not the time as such: on a busy machine a run would be killed before it has begun.
+    """
+    wanted, rng, out = result_of(made), random.Random(0), tmp_path / "killed" / "run"
     out.parent.mkdir()
-    reached = set()
-    for _ in range(KILLS):
+    whole = processor_seconds(runs.start(["run", recipe, "--out", tmp_path / "whole" / "run"]))
+    kills = 0
+    while kills < KILLS:
         started = runs.start(["run", recipe, "--out", out])
-        time.sleep(rng.uniform(0, whole))
+        processor_seconds(started, rng.uniform(0, whole / 2))
         started.kill()
-        reached.update(path.name for path in out.glob("*"))
-        if rng.random() < 0.3:  # otherwise the next one continues what this one left
-            shutil.rmtree(out, ignore_errors=True)
+        kills += started.wait() != 0
+        if started.wait() == 0:
+            assert result_of(out) == wanted
+            assert leftovers(out) == []
+            shutil.rmtree(out)
     run(runs, recipe, out)
     assert result_of(out) == wanted
     assert leftovers(out) == []
-    assert {*STAGES, "bundle"} <= reached or KILLS < 50
 
 
 @pytest.mark.slow

@@ -13,6 +13,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+IDLE = 10
+"""How many times its processor time a run may take on a machine that has other things to do."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -30,12 +33,21 @@ class Run:
         self.wait()
 
     def wait(self, seconds: float = 600) -> int:
-        """Its exit code; negative for the signal that ended it."""
-        until = time.monotonic() + seconds
+        """Its exit code; negative for the signal that ended it. ``seconds``: of processor time that it may take."""
+        until = time.monotonic() + IDLE * seconds
         while not self.ended.exists():
-            assert time.monotonic() < until, f"still running after {seconds} s: {self.said.read_text()[-300:]}"
+            working = self.processor_seconds() < seconds and time.monotonic() < until
+            assert working, f"still running: {self.said.read_text()[-300:]}"
             time.sleep(0.01)
         return int(self.ended.read_text())
+
+    def processor_seconds(self) -> float:
+        """What it has used so far; 0 when it has ended."""
+        try:
+            fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(") ")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
