@@ -59,7 +59,7 @@ def save_state(
                 if key.startswith(prefix) and not hasattr(moments[key], "items"):
                     tensors[f"optimizer.{name}/{key.removeprefix(prefix)}"] = np.asarray(moments[key])
     if average is not None:
-        tensors |= {f"average.{name}": value.numpy() for name, value in average.values.items()}
+        tensors |= {f"average.{name}": value for name, value in average.values.items()}
         tensors["average_steps"] = np.array([average.steps])
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     write_file(path, save(contiguous, {"state": json.dumps(asdict(state))}))
@@ -94,7 +94,7 @@ def load_state(
             optimizer.set_state_dict({f"{names[n]}_{what}": tensors[key] for key, (n, what) in zip(keys, split)})
         if average is not None:
             for key, value in average.values.items():
-                value.set_value(tensors[f"average.{key}"])
+                value[...] = tensors[f"average.{key}"]
             average.steps = int(tensors["average_steps"][0])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise StateError(f"{path}: not a state of this training run ({error}); train without --resume") from error

