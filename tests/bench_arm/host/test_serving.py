@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench_arm.host.load import Load, post
+from bench_arm.host.request_parts import measure
 from bench_arm.host.serving import measure_overload, measure_swaps, measure_throughput
 
 ROOT = Path(__file__).parents[3]
@@ -72,6 +73,13 @@ def test_throughput_is_measured() -> None:
     row = measure_throughput(NANO, 1, 2, 2)["texts"]
     assert all(row[texts]["requests_per_second"] > 1 for texts in ("1", "32"))
     assert row["1"]["share_of_constant"] > 0.1
+
+
+@pytest.mark.slow
+def test_the_parts_of_a_request_are_less_than_all_of_it() -> None:
+    found = asyncio.run(measure(Path(PICO), 32, 5))
+    whole = found.pop("all but HTTP, 16 clients")
+    assert 0 < max(found.values()) < whole, found
 
 
 @pytest.mark.slow
