@@ -188,8 +188,8 @@ slu_status Builder::inputs() {
     message_ << "the model takes inputs that this library does not know; a newer one is needed";
     return SLU_ERROR_VERSION;
   }
-  if (!ngrams_sizes(keys_[kNgramRows], keys_[kNgramWidth], has_ngrams, &ngrams_))
-    return damaged("ernie-slu.inputs does not agree with", keys_[kNgramRows].name);
+  if (const Key *wrong = ngrams_sizes(keys_[kNgramRows], keys_[kNgramWidth], has_ngrams, &ngrams_))
+    return damaged("ernie-slu.inputs does not agree with", wrong->name);
   const uint64_t count = flags.found ? flags.count : 0;
   if (has_flags != (count > 0)) return damaged("ernie-slu.inputs and ernie-slu.flags do not agree");
   Cursor kinds = flags.strings();
