@@ -79,9 +79,11 @@ PAGE = Theme(**dict(zip(_VARIABLES[:6], _STAND_INS)), series=_STAND_INS[6:])
 def accuracy_figure(runs: Sequence[tuple[str, list[dict[str, Any]]]], width: int, theme: Theme = PAGE) -> Figure:
     """Accuracy against parameter size: our headline measure, and the published one beside its published points.
 
-    ``runs``: names and rows (``stage``, ``size_bytes``, measures). Of models of labels, the second one is macro F1.
+    ``runs``: names and rows (``stage``, ``size_bytes``, measures). Of models of labels, the second one is macro F1, of
+    spans alone slot F1.
     """
-    second = "seed_accuracy" if any("seed_accuracy" in row for _, rows in runs for row in rows) else "macro_f1"
+    known = {name for _, rows in runs for row in rows for name in row}
+    second = next((name for name in ("seed_accuracy", "macro_f1") if name in known), "slot_f1")
     narrow = width < 600
     figure, panels = new_panels(2 if narrow else 1, 1 if narrow else 2, width, 300 if narrow else 360)
     for axes, measure in zip(panels, ("exact", second)):

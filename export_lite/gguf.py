@@ -19,6 +19,7 @@ from slu.corpus.label_sets import LabelSets
 from slu.corpus.labels import Labels
 from slu.errors import CheckpointError
 from slu.files import write_file
+from slu.heads.table import DEFAULT
 from slu.model.checkpoint import NGRAM_EMBEDDINGS, NGRAM_PROJECTION, Checkpoint
 from slu.model.quantization import dequantise
 from slu.runtime.formats import GGUF
@@ -81,7 +82,7 @@ def add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
     """Add all keys of a model to a file, except those that say how it is stored."""
     config, labels = checkpoint.config, checkpoint.labels
     version = NORMALISING_VERSION if config.normalisation else FORMAT_VERSION
-    if labels.sets is not None:
+    if checkpoint.head is not DEFAULT:
         version = HEAD_VERSION
     writer.add_uint32(f"{ARCHITECTURE}.format_version", version)
     writer.add_block_count(config.num_hidden_layers)
@@ -100,10 +101,14 @@ def add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
         writer.add_array(f"{ARCHITECTURE}.flags", list(config.flags))
     if config.normalisation:
         writer.add_string(f"{ARCHITECTURE}.normalisation", config.normalisation)
+    if checkpoint.head is not DEFAULT:
+        writer.add_string(f"{ARCHITECTURE}.head", checkpoint.head.name)
     if labels.sets is not None:
         _add_label_sets(writer, checkpoint, labels.sets)
-    else:
+    elif labels.intents:
         _add_intents(writer, labels)
+    else:
+        writer.add_array(f"{ARCHITECTURE}.slots", list(labels.slots))
     writer.add_float64(f"{ARCHITECTURE}.threshold", checkpoint.manifest.threshold)
     writer.add_string(f"{ARCHITECTURE}.manifest", json.dumps(checkpoint.manifest.to_json(), ensure_ascii=False))
     writer.add_tokenizer_model("ernie-wordpiece")
@@ -119,7 +124,6 @@ def _add_intents(writer: GGUFWriter, labels: Labels) -> None:
 
 
 def _add_label_sets(writer: GGUFWriter, checkpoint: Checkpoint, sets: LabelSets) -> None:
-    writer.add_string(f"{ARCHITECTURE}.head", checkpoint.head.name)
     writer.add_array(f"{ARCHITECTURE}.labels", list(checkpoint.labels.intents))
     writer.add_array(f"{ARCHITECTURE}.labels.parents", list(sets.parents))
     rules = [OPTIONAL * optional + SEVERAL * several for optional, several in zip(sets.optional, sets.several)]
@@ -153,7 +157,8 @@ def network_tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
         _add_linear(result, f"{block}.ffn_up", tensors, [f"{layer}.linear1"])
         _add_linear(result, f"{block}.ffn_down", tensors, [f"{layer}.linear2"])
         _add_norm(result, f"{block}.ffn_norm", tensors, f"{layer}.norm2")
-    _add_linear(result, "pooler", tensors, ["ernie.pooler.dense"])
+    if config.reads_whole_text:
+        _add_linear(result, "pooler", tensors, ["ernie.pooler.dense"])
     for output in checkpoint.head.outputs:
         _add_linear(result, output.gguf, tensors, [output.layer])
     return result

@@ -146,8 +146,10 @@ class StaticErnie(nn.Layer):
             x = self._norm(f"{layer}.norm1", x + self._attention(f"{layer}.self_attn", x, mask))
             inner = F.gelu(self._linear(f"{layer}.linear1", x))
             x = self._norm(f"{layer}.norm2", x + self._linear(f"{layer}.linear2", inner))
-        first = paddle.slice(x, [1], [0], [1]).squeeze(1)
-        pooled = paddle.tanh(self._linear("ernie.pooler.dense", first))
+        pooled = None
+        if config.reads_whole_text:
+            first = paddle.slice(x, [1], [0], [1]).squeeze(1)
+            pooled = paddle.tanh(self._linear("ernie.pooler.dense", first))
         logits = [self._linear(o.layer, x if o.per_token else pooled) for o in config.task.outputs]
         return tuple(map(_to_float, logits) if self.numerics is Numerics.HALF else logits)
 

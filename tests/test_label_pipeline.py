@@ -129,9 +129,9 @@ def test_one_label_of_pairs_with_qat(tmp_path: Path, sample: list[Utterance]) ->
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (["--set", "model.task=answer"], "task is 'answer'; choose one of joint, sequence, labels"),
+        (["--set", "model.task=answer"], "task is 'answer'; choose one of joint, sequence, labels, tokens"),
         (["--set", "speech.phrases=x"], r"\[speech\] is for intents and slots"),
-        (["--set", "data.split=session"], "texts with labels have no sessions"),
+        (["--set", "data.split=session"], "texts of task labels have no sessions"),
         (["--set", "model.task=joint"], "labels is for tasks without intents"),
         (["--set", "training.measure=slot_f1"], "measure is 'slot_f1'; for task labels choose one of exact"),
         (["--set", "data.corpus=nowhere.txt"], "nowhere.txt: cannot be read"),

@@ -15,12 +15,12 @@ from random import Random
 from bench_arm.host.quick_measures import quick_f1
 from slu.corpus.classified import read_label_names
 from slu.corpus.word_edits import EditSettings, edited_copies
-from slu.heads.table import HEADS
+from slu.heads.table import HEADS, OF_LABELS
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--task", choices=[name for name, head in HEADS.items() if not head.dialogues], required=True)
+    parser.add_argument("--task", choices=OF_LABELS, required=True)
     parser.add_argument("--train", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--labels", type=Path)

@@ -29,7 +29,7 @@ from slu.corpus.classified import read_label_names
 from slu.corpus.label_sets import in_order, with_parents
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
-from slu.heads.table import HEADS
+from slu.heads.table import HEADS, OF_LABELS
 from slu.model.checkpoint import Checkpoint, load_checkpoint
 from slu.platform import prepare_paddle
 
@@ -80,7 +80,7 @@ def by_features(checkpoint: Checkpoint, train: Sequence[Utterance], labels: Labe
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--task", choices=[name for name, head in HEADS.items() if not head.dialogues], required=True)
+    parser.add_argument("--task", choices=OF_LABELS, required=True)
     parser.add_argument("--train", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--labels", type=Path)

@@ -23,7 +23,7 @@ import numpy as np
 from slu.corpus.classified import read_label_names
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
-from slu.heads.table import HEADS
+from slu.heads.table import HEADS, OF_LABELS
 from slu.runtime.loading import load
 from slu.runtime.python_parser import PythonParser
 
@@ -107,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What stands beside a model of labels.")
     commands = parser.add_subparsers(dest="command", required=True)
     first = commands.add_parser("linear")
-    first.add_argument("--task", choices=[name for name, head in HEADS.items() if not head.dialogues], required=True)
+    first.add_argument("--task", choices=OF_LABELS, required=True)
     first.add_argument("--train", required=True)
     second = commands.add_parser("thresholds")
     second.add_argument("checkpoint")

@@ -66,9 +66,11 @@ slu_model *open_model(const std::string &path) {
   }
   model->mapping = mapping;
   try {
-    if (model->answers_labels() || model->ngrams.rows)
+    if (model->answers_labels() || model->answers_spans() || model->ngrams.rows)
       throw Failure(SLU_ERROR_VERSION, path + ": a model " +
-                                           (model->answers_labels() ? "of labels" : "that reads n-grams") +
+                                           (model->answers_labels()  ? "of labels"
+                                            : model->answers_spans() ? "of spans alone"
+                                                                     : "that reads n-grams") +
                                            ", which the native engine runs and this library does not; take "
                                            "model.gguf");
     auto file = std::make_unique<NetworkFile>(network_file(*model, directory, name));

@@ -53,7 +53,7 @@ void add_result(Json *out, const std::string &text, const slu_result &result) {
           .close('}');
     }
     json.close(']');
-  } else {
+  } else if (*result.intent) {
     json.key("intent").string(result.intent);
   }
   json.key("score").rounded(static_cast<double>(result.score)).key("understood").boolean(result.understood);
@@ -144,9 +144,13 @@ int info(const Options &options) {
   json.key("quantised").boolean(about.quantised).key("threshold").rounded(about.threshold);
   json.key("uses_lexicon").boolean(about.uses_lexicon);
   json.key("uses_previous_intent").boolean(about.uses_previous_intent);
-  json.key("head").string(about.head).key(about.label_parents ? "labels" : "intents").open('[');
-  for (uint32_t i = 0; i < about.intent_count; ++i) json.string(about.intents[i]);
-  json.close(']').key("slots").open('[');
+  json.key("head").string(about.head);
+  if (about.intent_count) {
+    json.key(about.label_parents ? "labels" : "intents").open('[');
+    for (uint32_t i = 0; i < about.intent_count; ++i) json.string(about.intents[i]);
+    json.close(']');
+  }
+  json.key("slots").open('[');
   for (uint32_t i = 0; i < about.slot_count; ++i) json.string(about.slots[i]);
   json.close(']').key("kernels").open('[');
   const char *name;

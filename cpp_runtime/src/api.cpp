@@ -92,9 +92,12 @@ template <class Owner>
 slu_status change_pins(Owner *owner, slu_lexicon_change what, View lines, Message &message,
                        slu_error *error) {
   const slu_model &model = model_of(owner);
-  if (model.answers_labels())
+  if (model.answers_labels() || model.answers_spans())
     return wrong_argument(
-        error, "texts can be pinned for models of intents and slots only; this one answers labels");
+        error,
+        model.answers_labels()
+            ? "texts can be pinned for models of intents and slots only; this one answers labels"
+            : "texts can be pinned for models of intents and slots only; this one answers spans alone");
   if (what < SLU_LEXICON_ADD || what > SLU_LEXICON_RESET)
     return wrong_argument(error, "no such change of pinned texts");
   if (!lines.data && lines.bytes) return wrong_argument(error, "lines is NULL");

@@ -147,8 +147,10 @@ void slu_context::decode_intent_and_slots() {
     slots[found - 1].end = tokens.ends[t + 1];
     slots[found - 1].byte_end = tokens.byte_ends[t + 1];
   }
-  result.intent = model.info.intents[decision.intent];
-  result.intent_index = decision.intent;
+  if (!model.answers_spans()) {
+    result.intent = model.info.intents[decision.intent];
+    result.intent_index = decision.intent;
+  }
   result.score = decision.score;
   result.slot_count = found;
   result.slots = slots;

@@ -136,22 +136,25 @@ uint32_t first_largest(const float *values, uint32_t count) {
 
 Decoder::Decoder(const slu_model &model, Arena *arena)
     : model_(model),
+      intent_count_(model.info.intent_count ? model.info.intent_count : 1),
       best_(arena->take<float>(model.tag_count)),
       back_(arena->take<uint16_t>(size_t{model.info.max_tokens} * model.tag_count)),
       tags_(arena->take<uint16_t>(model.info.max_tokens)),
       candidate_(arena->take<uint16_t>(model.info.max_tokens)),
-      intent_weights_(arena->take<double>(model.info.intent_count)),
+      intent_weights_(arena->take<double>(intent_count_)),
       weights_(arena->take<double>(size_t{model.info.max_tokens} * model.tag_count)),
       sums_(arena->take<Pair>(model.info.slot_count)) {}
 
 Decision Decoder::run(float *intents, float *slots, uint32_t tokens) {
-  float log_sums = log_softmax(intents, model_.info.intent_count, intent_weights_);
+  float only = 0;
+  if (model_.answers_spans()) intents = &only;
+  float log_sums = log_softmax(intents, intent_count_, intent_weights_);
   for (uint32_t t = 0; t < tokens; ++t) {
     const size_t row = size_t{t} * model_.tag_count;
     log_sums += log_softmax(slots + row, model_.tag_count, weights_ + row);
   }
-  uint32_t best = model_.info.intent_count;  // none
-  double sum = 0;                            // of all answers, times 2^-exponent
+  uint32_t best = intent_count_;  // none
+  double sum = 0;                 // of all answers, times 2^-exponent
   int32_t exponent = 0;
   for (uint32_t set = 0; set < model_.slot_set_count; ++set) {
     const uint32_t before = best;
@@ -163,13 +166,12 @@ Decision Decoder::run(float *intents, float *slots, uint32_t tokens) {
       sum *= power_of_two(exponent - set_exponent);
       exponent = set_exponent;
     }
-    for (uint32_t i = 0; i < model_.info.intent_count; ++i) {
+    for (uint32_t i = 0; i < intent_count_; ++i) {
       if (model_.set_of_intent[i] != set) continue;
       sum += intent_weights_[i] * set_sum * power_of_two(set_exponent - exponent);
       intents[i] += score;
       // The first of equal ones.
-      if (best == model_.info.intent_count || intents[i] > intents[best] ||
-          (i < best && intents[i] >= intents[best]))
+      if (best == intent_count_ || intents[i] > intents[best] || (i < best && intents[i] >= intents[best]))
         best = i;
     }
     if (best == before) continue;

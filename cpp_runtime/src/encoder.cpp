@@ -103,6 +103,7 @@ void Encoder::heads(uint32_t count) {
   if (tags) linear(model_.slot, hidden_, hidden, count, tag_rows_, tags);
   for (uint32_t t = 0; tags && t < count; ++t)
     copy_bytes(slots_ + size_t{t} * model_.tag_count, tag_rows_ + t * tags, model_.tag_count * sizeof(float));
+  if (model_.answers_spans()) return;
   // The pooler reads [CLS] only.
   linear(model_.pooler, hidden_, hidden, 1, pooled_, hidden);
   floats_.tanh(pooled_, hidden);

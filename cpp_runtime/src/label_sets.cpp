@@ -1,7 +1,5 @@
 #include "label_sets.h"
 
-#include "model.h"
-
 namespace slu {
 namespace {
 
@@ -12,26 +10,35 @@ slu_status damaged(Message &message, const char *what, const Key &key) {
 
 }  // namespace
 
-slu_status head_read(const HeadKeys &keys, bool others, slu_info *info, Message &message) {
+slu_status head_read(const HeadKeys &keys, const OtherKeys &others, slu_info *info, Message &message) {
   const bool has_head = info->format_version == kHeadVersion;
   info->head = "joint";
   const Key *const all[] = {&keys.head, &keys.names, &keys.parents, &keys.rules, &keys.pairs};
-  for (const Key *key : all) {
+  for (const Key *key : all)
     if (key->found && !has_head) return damaged(message, "the format version does not agree with", *key);
-    if (!key->found && has_head && key != &keys.pairs)
-      return damaged(message, "missing or of another type: the key", *key);
-  }
   if (!has_head) return SLU_OK;
+  if (!keys.head.found) return damaged(message, "missing or of another type: the key", keys.head);
   View name;
   Cursor cursor = keys.head.strings();
   cursor.string(&name);
-  if (!(name == "sequence") && !(name == "labels")) {
+  constexpr const char *kKnown[] = {"sequence", "labels", "tokens"};
+  for (const char *known : kKnown)
+    if (name == known) info->head = known;
+  if (!(name == info->head)) {
     message << "the model answers something that this library does not know (" << name
             << "); a newer one is needed";
     return SLU_ERROR_VERSION;
   }
-  info->head = name == "sequence" ? "sequence" : "labels";
-  if (others) return damaged(message, "intents, slots or flags beside", keys.names);
+  const bool spans = name == "tokens";
+  const Key *const of_labels[] = {&keys.names, &keys.parents, &keys.rules};
+  for (const Key *key : of_labels)
+    if (key->found == spans)
+      return damaged(message, spans ? "labels in a model of spans:" : "missing or of another type: the key",
+                     *key);
+  if (others.intents.found || others.slot_counts.found || others.flags.found || others.slots.found != spans)
+    return damaged(message,
+                   spans ? "intents or flags in a model of spans, or no" : "intents, slots or flags beside",
+                   spans ? others.slots : keys.names);
   info->pairs = keys.pairs.found ? keys.pairs.number<uint32_t>() : 0;
   return info->pairs > 1 ? damaged(message, "wrong values in", keys.pairs) : SLU_OK;
 }
@@ -55,6 +62,21 @@ slu_status labels_read(const Key &parents, const Key &rules, Arena *arena, slu_i
   }
   info->label_parents = above;
   info->label_rules = bits;
+  return SLU_OK;
+}
+
+slu_status one_slot_set(const slu_info &info, Arena *arena, slu_model *model) {
+  auto *slots = arena->take<uint16_t>(info.slot_count);
+  auto *sets = arena->take<SlotSet>(1);
+  auto *set_of_intent = arena->take<uint16_t>(1);
+  if (slots && sets && set_of_intent) {
+    for (uint32_t s = 0; s < info.slot_count; ++s) slots[s] = static_cast<uint16_t>(s);
+    sets[0] = {slots, info.slot_count};
+    set_of_intent[0] = 0;
+  }
+  model->slot_sets = sets;
+  model->set_of_intent = set_of_intent;
+  model->slot_set_count = 1;
   return SLU_OK;
 }
 

@@ -73,7 +73,9 @@ class Builder {
   const char **copy_names(Arena *arena, const Key &key, uint32_t count);
   char *copy_string(Arena *arena, View text);
   slu_status slot_sets(Arena *arena, slu_model *model);
-  bool has_labels() const { return info_.format_version == kHeadVersion; }
+  bool has_head() const { return info_.format_version == kHeadVersion; }
+  bool has_spans() const { return has_head() && keys_[kSlots].found; }
+  bool has_labels() const { return has_head() && !keys_[kSlots].found; }
 
   const uint8_t *data_;
   size_t bytes_;
@@ -145,11 +147,11 @@ slu_status Builder::read_header() {
   if (normalised != SLU_OK) return normalised;
   const slu_status status_of_head =
       head_read({keys_[kHead], keys_[kLabels], keys_[kLabelParents], keys_[kLabelRules], keys_[kPairs]},
-                keys_[kIntents].found || keys_[kSlots].found || keys_[kFlags].found, &info_, message_);
+                {keys_[kIntents], keys_[kSlots], keys_[kSlotCounts], keys_[kFlags]}, &info_, message_);
   if (status_of_head != SLU_OK) return status_of_head;
   for (int k = 0; k < kArchitecture; ++k)
     if (!keys_[k].found && k != kFlags && k != kSlots && k != kSlotIndices &&
-        !(has_labels() && (k == kIntents || k == kSlotCounts)))
+        !(has_head() && (k == kIntents || k == kSlotCounts)))
       return damaged("missing or of another type: the key", keys_[k].name);
   const slu_status status_of_inputs = inputs();
   if (status_of_inputs != SLU_OK) return status_of_inputs;
@@ -160,7 +162,7 @@ slu_status Builder::read_header() {
 
 slu_status Builder::normalisation() {
   const Key &key = keys_[kNormalisation];
-  if (!has_labels() && key.found != (info_.format_version == kNormalisingVersion))
+  if (!has_head() && key.found != (info_.format_version == kNormalisingVersion))
     return damaged("the format version does not agree with", key.name);
   info_.normalisation = "";
   if (!key.found) return SLU_OK;
@@ -188,8 +190,8 @@ slu_status Builder::inputs() {
     message_ << "the model takes inputs that this library does not know; a newer one is needed";
     return SLU_ERROR_VERSION;
   }
-  if (!ngrams_sizes(keys_[kNgramRows], keys_[kNgramWidth], has_ngrams, &ngrams_))
-    return damaged("ernie-slu.inputs does not agree with", keys_[kNgramRows].name);
+  if (const Key *wrong = ngrams_sizes(keys_[kNgramRows], keys_[kNgramWidth], has_ngrams, &ngrams_))
+    return damaged("ernie-slu.inputs does not agree with", wrong->name);
   const uint64_t count = flags.found ? flags.count : 0;
   if (has_flags != (count > 0)) return damaged("ernie-slu.inputs and ernie-slu.flags do not agree");
   Cursor kinds = flags.strings();
@@ -233,7 +235,7 @@ slu_status Builder::read_sizes() {
     return damaged("the vocabulary has no usable size");
   info_.vocab_size = static_cast<uint32_t>(keys_[kTokens].count);
   hidden_padded_ = static_cast<uint32_t>(round_up(info_.hidden_size, kLanes));
-  slu_status status = names(has_labels() ? kLabels : kIntents, &info_.intent_count);
+  slu_status status = has_spans() ? SLU_OK : names(has_labels() ? kLabels : kIntents, &info_.intent_count);
   if (status == SLU_OK && keys_[kSlots].found) status = names(kSlots, &info_.slot_count);
   if (status != SLU_OK) return status;
   if (info_.uses_lexicon) info_.flag_count = 4 * info_.slot_count;
@@ -333,9 +335,9 @@ slu_status Builder::build(Arena *arena, slu_model *model) {
   info_.name = copy_string(arena, string_of(keys_[kName]));
   info_.intents = copy_names(arena, keys_[has_labels() ? kLabels : kIntents], info_.intent_count);
   info_.slots = copy_names(arena, keys_[kSlots], info_.slot_count);
-  slu_status status = has_labels()
-                          ? labels_read(keys_[kLabelParents], keys_[kLabelRules], arena, &info_, message_)
-                          : slot_sets(arena, model);
+  slu_status status = has_spans() ? one_slot_set(info_, arena, model) : SLU_OK;
+  if (has_labels()) status = labels_read(keys_[kLabelParents], keys_[kLabelRules], arena, &info_, message_);
+  if (!has_head()) status = slot_sets(arena, model);
   model->layers = arena->take<Layer>(info_.layers);
   model->vocabulary.reserve(arena, info_.vocab_size);
   if (status == SLU_OK) status = lexicon_read(gguf_, &info_, arena, &model->lists.phrases, message_);

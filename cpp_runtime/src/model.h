@@ -85,10 +85,11 @@ struct slu_model {
   slu::Ngrams ngrams;
   slu::Norm embedding_norm;
   slu::Layer *layers = nullptr;      // [info.layers]
-  slu::Linear pooler, intent, slot;  // `intent` is of the labels in models without intents
+  slu::Linear pooler, intent, slot;  // `intent` is of the labels in models of labels; no pooler without it
   bool answers_labels() const { return info.label_rules != nullptr; }
-  slu::SlotSet *slot_sets = nullptr;  // [slot_set_count]
-  uint16_t *set_of_intent = nullptr;  // [intent_count] into slot_sets
+  bool answers_spans() const { return !info.intent_count; }  // alone, without intents
+  slu::SlotSet *slot_sets = nullptr;                         // [slot_set_count]
+  uint16_t *set_of_intent = nullptr;  // [intent_count or, of spans alone, 1] into slot_sets
   uint32_t slot_set_count = 0;
   slu::LexiconLevel lists;                              // that the file has
   mutable slu::SharedLevel<slu::LexiconLevel> lexicon;  // what slu_model_change_lexicon says

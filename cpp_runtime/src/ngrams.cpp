@@ -20,13 +20,14 @@ uint32_t row_of(const Ngrams &ngrams, uint32_t key) {
 
 }  // namespace
 
-bool ngrams_sizes(const Key &rows, const Key &width, bool wanted, Ngrams *ngrams) {
-  if (wanted != rows.found || wanted != width.found) return false;
-  if (!wanted) return true;
+const Key *ngrams_sizes(const Key &rows, const Key &width, bool wanted, Ngrams *ngrams) {
+  if (wanted != rows.found) return &rows;
+  if (wanted != width.found) return &width;
+  if (!wanted) return nullptr;
   ngrams->rows = rows.number<uint32_t>();
   ngrams->width = width.number<uint32_t>();
-  return ngrams->rows >= 2 && ngrams->rows <= kMostRows && ngrams->width >= 1 &&
-         ngrams->width <= kMostColumns;
+  if (ngrams->rows < 2 || ngrams->rows > kMostRows) return &rows;
+  return ngrams->width < 1 || ngrams->width > kMostColumns ? &width : nullptr;
 }
 
 void ngram_rows(const slu_model &model, const int32_t *ids, uint32_t count, uint32_t *rows) {

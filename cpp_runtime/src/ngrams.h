@@ -6,9 +6,9 @@
 
 namespace slu {
 
-// The sizes of the table, of a model that reads n-grams or does not. False where the keys do not agree with that, or are
-// out of bounds.
-bool ngrams_sizes(const Key &rows, const Key &width, bool wanted, Ngrams *ngrams);
+// The sizes of the table, of a model that reads n-grams or does not. Returns the key that does not agree with that, or
+// is out of bounds, null if none is.
+const Key *ngrams_sizes(const Key &rows, const Key &width, bool wanted, Ngrams *ngrams);
 // The row of each of `count` tokens in the table, into `rows`.
 void ngram_rows(const slu_model &model, const int32_t *ids, uint32_t count, uint32_t *rows);
 // A row of the table as floats, [model.ngrams.width].

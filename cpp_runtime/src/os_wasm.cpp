@@ -101,7 +101,9 @@ SLU_API void slu_wasm_free(void *memory, size_t bytes) {
 
 // web/src/layout.js counts on these: change it with them.
 static_assert(offsetof(slu_info, intents) == 48 && offsetof(slu_info, threshold) == 56 &&
-              offsetof(slu_info, kernel) == 80 && offsetof(slu_info, uses_previous_intent) == 108);
+              offsetof(slu_info, kernel) == 80 && offsetof(slu_info, uses_previous_intent) == 108 &&
+              offsetof(slu_info, head) == 120);
 static_assert(offsetof(slu_result, score) == 8 && offsetof(slu_result, slots) == 28 &&
-              offsetof(slu_result, pinned) == 32);
+              offsetof(slu_result, pinned) == 32 && offsetof(slu_result, labels) == 40);
+static_assert(sizeof(slu_label) == 12 && offsetof(slu_label, index) == 4 && offsetof(slu_label, score) == 8);
 static_assert(sizeof(slu_slot) == 24 && offsetof(slu_slot, start) == 8 && sizeof(slu_error) == 256);

@@ -146,9 +146,10 @@ slu_status Weights::read() {
         !layer.down.quantised())
       model_->info.quantised = 0;
   }
-  if (status == SLU_OK) status = linear(Name("pooler"), hidden, hidden, &model_->pooler);
+  const bool whole = !model_->answers_spans();
+  if (status == SLU_OK && whole) status = linear(Name("pooler"), hidden, hidden, &model_->pooler);
   const char *const outputs = model_->answers_labels() ? "label" : "intent";
-  if (status == SLU_OK) status = linear(Name(outputs), hidden, info().intent_count, &model_->intent);
+  if (status == SLU_OK && whole) status = linear(Name(outputs), hidden, info().intent_count, &model_->intent);
   if (status == SLU_OK && model_->tag_count)
     status = linear(Name("slot"), hidden, model_->tag_count, &model_->slot);
   return status;

@@ -125,15 +125,8 @@ def held_out_tags(utterances: Sequence[Utterance], slots: Sequence[str], seed: i
 
     A tag depends on the characters around it and on the intent.
     """
-    from sklearn.feature_extraction import FeatureHasher
-
-    tags = [OUTSIDE, *(f"{prefix}-{name}" for name in slots for prefix in "BI")]
-    places = {tag: i for i, tag in enumerate(tags)}
-    owners = np.repeat(np.arange(len(utterances)), [len(utterance.text) for utterance in utterances])
-    targets = np.array([places.get(tag, 0) for utterance in utterances for tag in _tags(utterance)], int)
-    read = FeatureHasher(_COLUMNS, input_type="string").transform(
-        found for utterance in utterances for found in _surroundings(utterance)
-    )
+    tags = _tags_of(slots)
+    owners, targets, read = _characters(utterances, tags)
     shares = np.zeros((len(targets), len(tags)))
     for kept, left in folds(len(utterances), seed):
         inside, asked = np.isin(owners, kept), np.isin(owners, left)
@@ -145,6 +138,39 @@ def held_out_tags(utterances: Sequence[Utterance], slots: Sequence[str], seed: i
                 read[asked]
             )
     return owners, HeldOut(tuple(tags), np.eye(len(tags))[targets], shares)
+
+
+class TagModel:
+    """The same model of tags, trained on all of the texts."""
+
+    def __init__(self, utterances: Sequence[Utterance], slots: Sequence[str], seed: int = 0):
+        self._tags = _tags_of(slots)
+        _, targets, read = _characters(utterances, self._tags)
+        self._model = _fitted(read, targets, seed, _OF_TAGS)
+
+    def shares(self, utterances: Sequence[Utterance]) -> tuple[np.ndarray, np.ndarray]:
+        """The number of the text of each character, and the probability of each of its tags, ``[n, tags]``."""
+        owners, _, read = _characters(utterances, self._tags)
+        found = np.zeros((len(owners), len(self._tags)))
+        found[:, self._model.classes_] = self._model.predict_proba(read)
+        return owners, found
+
+
+def _tags_of(slots: Sequence[str]) -> list[str]:
+    return [OUTSIDE, *(f"{prefix}-{name}" for name in slots for prefix in "BI")]
+
+
+def _characters(utterances: Sequence[Utterance], tags: Sequence[str]) -> tuple[np.ndarray, np.ndarray, Any]:
+    """The number of the text of each character, its tag, and what is around it."""
+    from sklearn.feature_extraction import FeatureHasher
+
+    places = {tag: i for i, tag in enumerate(tags)}
+    owners = np.repeat(np.arange(len(utterances)), [len(utterance.text) for utterance in utterances])
+    targets = np.array([places.get(tag, 0) for utterance in utterances for tag in _tags(utterance)], int)
+    read = FeatureHasher(_COLUMNS, input_type="string").transform(
+        found for utterance in utterances for found in _surroundings(utterance)
+    )
+    return owners, targets, read
 
 
 def _fitted(read: Any, targets: np.ndarray, seed: int, decay: float) -> Any:

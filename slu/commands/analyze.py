@@ -119,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.bad:
         lines.append(f"no text was answered wrongly: {args.bad} is not written")
     if args.suspects and train:
-        order = sorted(analysis.dirty) if head.dialogues else analysis.dirty
+        order = analysis.dirty if head.corpus.lines else sorted(analysis.dirty)
         _write(head, args.train, train, order, args.suspects)
         lines.append(f"{len(analysis.dirty)} training lines that are probably labelled wrong: {args.suspects}")
     if args.next and analysis.next:
@@ -179,7 +179,7 @@ def _write(head: Head, source: Path, utterances: Sequence[Utterance], order: Seq
     """The texts of these numbers in the format of the file that they come from."""
     from slu.corpus.classified import copy_lines
 
-    if head.dialogues:
+    if not head.corpus.lines:
         head.corpus.write([utterances[i] for i in order], out)
     else:
         copy_lines(source, [int(utterances[i].session) for i in order], out)

@@ -16,36 +16,53 @@ SHOWN = 5
 
 def convert(args: argparse.Namespace) -> int:
     """Do what the arguments say; return the exit code. Raises `SluError`."""
-    from slu.corpus.formats.annotated import OFFSETS, Options
+    from slu.corpus.formats.annotated import ENDS, OFFSETS, Options
     from slu.corpus.formats.convert import read_foreign, write_foreign
     from slu.corpus.formats.table import FORMATS
-    from slu.corpus.tagged import read_corpus, write_corpus
+    from slu.corpus.pieces import cut_texts
     from slu.errors import ConfigError, CorpusError
     from slu.files import write_result
+    from slu.heads.table import DEFAULT, HEADS
 
+    tokens = args.task == "tokens"
+    corpus = HEADS[args.task or DEFAULT.name].corpus if args.task in ("", "joint", "tokens") else None
+    if corpus is None:
+        raise ConfigError(f"--task {args.task}: must be joint or tokens")
+    if tokens and (args.intent or args.intents):
+        raise ConfigError("--intent: texts of task tokens have no intents; leave it out")
+    if args.pieces and (not tokens or args.pieces < 1):
+        raise ConfigError(f"--pieces {args.pieces}: needs --task tokens, and at least 1")
     for option, name, known in (
         ("--from", args.source, tuple(FORMATS)),
         ("--to", args.target, tuple(FORMATS)),
         ("--offsets", args.offsets, OFFSETS),
+        ("--ends", args.ends, ENDS),
     ):
         if name and name not in known:
             raise ConfigError(f"{option} {name}: must be one of {', '.join(known)}")
     if args.out.resolve() in [path.resolve() for path in args.files]:
         raise ConfigError(f"{args.out}: is the file that is to be converted; choose another --out")
     if args.target:
-        utterances = [utterance for path in args.files for utterance in read_corpus(path)]
+        utterances = [utterance for path in args.files for utterance in corpus.read(path, None)]
         findings = write_foreign(utterances, FORMATS[args.target], args.out)
         named = f"{args.out}: {len(utterances) - findings.left_out} utterances, {FORMATS[args.target].title}"
     else:
-        options = Options(args.intent, args.intents, args.offsets, args.part)
+        options = Options(args.intent, args.intents, args.offsets, args.part, tokens, args.ends)
         utterances, findings, formats = read_foreign(args.files, options, args.source)
         if findings.left_out and args.strict:
             _show(findings)
             raise CorpusError(f"{args.files[0]}: {findings.left_out} texts would be left out; nothing is written")
-        write_corpus(utterances, args.out)
+        cut = ""
+        if args.pieces:
+            whole = len(utterances)
+            utterances, moved = cut_texts(utterances, args.pieces)
+            cut = f", pieces of {whole} texts ({moved} cuts were moved out of a span)"
+        corpus.write(utterances, args.out)
         slots = sum(len(utterance.slots) for utterance in utterances)
         titles = ", ".join(dict.fromkeys(form.title for form in formats))
-        named = f"{args.out}: {len(utterances)} utterances with {slots} slots from {titles}"
+        named = (
+            f"{args.out}: {len(utterances)} utterances with {slots} {'spans' if tokens else 'slots'} from {titles}{cut}"
+        )
     _show(findings)
     if args.json:
         problems = [

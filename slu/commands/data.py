@@ -69,7 +69,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
             "--task",
             metavar="TASK",
             default="",
-            help="what the corpus is for: joint, sequence or labels (default: that of the model or recipe, or joint)",
+            help="of the corpus: joint, sequence, labels or tokens (default: that of the model or recipe, or joint)",
         )
 
     convert = actions.add_parser(
@@ -85,6 +85,17 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     convert.add_argument("--intent", metavar="NAME", default="", help="the intent of texts that have none")
     convert.add_argument("--intents", metavar="FILE", type=Path, help="a file with the intent of each text a line")
     convert.add_argument("--offsets", metavar="UNIT", default="", help="code-points or utf-16 (default: found out)")
+    convert.add_argument("--task", metavar="TASK", default="", help="what CORPUS is for: joint (default), or tokens")
+    convert.add_argument(
+        "--ends",
+        metavar="KIND",
+        default="",
+        help="spans end behind their last character (exclusive) or at it (inclusive; default: exclusive for joint, "
+        "found out for tokens)",
+    )
+    convert.add_argument(
+        "--pieces", metavar="N", type=int, default=0, help="tokens: cut longer texts at the ends of sentences"
+    )
     convert.add_argument("--part", metavar="NAME", default="", help="read this part only, such as MASSIVE's test")
     convert.add_argument("--strict", action="store_true", help="write nothing if a text would be left out")
     convert.add_argument("--json", metavar="F", type=Path, help="write everything that was found there")
@@ -206,9 +217,9 @@ def _split(args: argparse.Namespace) -> int:
         raise OutputError(f"{args.out}: contains the corpus that is to be split; choose another --out")
     head = _head(args)
     if head.dialogues and args.labels:
-        raise ConfigError(f"--labels: names labels, and the task is {head.name}; add --task sequence or labels")
+        raise ConfigError(f"--labels: names labels, and the task is {head.name}; add --task sequence, labels or tokens")
     if not head.dialogues and args.by != "utterance":
-        raise ConfigError(f"--by {args.by}: texts with labels have no sessions; leave it out")
+        raise ConfigError(f"--by {args.by}: texts of task {head.name} have no sessions; leave it out")
     utterances = head.corpus.read(args.file, _label_names(args, head))
     train, dev = split_corpus(utterances, args.by, args.dev_fraction, args.seed)
     with new_directory(args.out) as directory:
@@ -229,13 +240,14 @@ def _augment(args: argparse.Namespace) -> int:
 
     head = _head(args)
     if head.dialogues and args.labels:
-        raise ConfigError(f"--labels: names labels, and the task is {head.name}; add --task sequence or labels")
+        raise ConfigError(f"--labels: names labels, and the task is {head.name}; add --task sequence, labels or tokens")
     return augment(args, head, _label_names(args, head))
 
 
 def _sample(args: argparse.Namespace) -> int:
     from slu.corpus.sample import generate_lexicons, generate_sample
     from slu.corpus.sample.labelled import with_domains, with_label_trees
+    from slu.corpus.spans import without_intents
     from slu.errors import ConfigError
     from slu.files import write_new
 
@@ -247,6 +259,8 @@ def _sample(args: argparse.Namespace) -> int:
         utterances = with_domains(utterances)
     elif head.name == "labels":
         utterances = with_label_trees(utterances, args.count, args.seed)
+    elif head.name == "tokens":
+        utterances = without_intents(utterances)
     head.corpus.write_new(utterances, args.out)
     print(f"{args.out}: {args.count} utterances")
     if args.lists:

@@ -51,9 +51,8 @@ def run(args: argparse.Namespace) -> int:
     from slu.errors import ConfigError
     from slu.evaluation.command_check import answer_commands, command_lines, command_shares
     from slu.evaluation.evaluate import (
-        ERROR_COLUMNS,
-        LABEL_ERROR_COLUMNS,
         check_labels,
+        error_columns,
         error_lines,
         evaluate,
         write_evaluation,
@@ -99,8 +98,7 @@ def run(args: argparse.Namespace) -> int:
     lines += [*class_table(result), *more_lines]
     if args.errors:
         wrong = error_lines(utterances, answers, parser)
-        head = "\t".join(ERROR_COLUMNS if parser.head.dialogues else LABEL_ERROR_COLUMNS)
-        write_result(args.errors, "\n".join([head, *wrong]) + "\n")
+        write_result(args.errors, "\n".join(["\t".join(error_columns(parser.labels)), *wrong]) + "\n")
         lines.append(f"{len(wrong)} wrong utterances in {args.errors}")
     print("\n".join(lines))
     return 0

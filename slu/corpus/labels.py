@@ -29,7 +29,8 @@ class Labels:
 
     ``intents``: row ``i`` of the intent logits is ``intents[i]``. ``slots``: two tags each, see `tags`.
     ``slots_of_intent``: for every intent, the slots it was seen with, in the order of ``slots``.
-    ``sets``: for heads without an intent, which label sets there are; ``intents`` are then the names of the labels.
+    ``sets``: for heads that answer labels, which label sets there are; ``intents`` are then the names of the labels. A
+    model that answers spans alone has slots and no intents.
     Raises ValueError when names repeat, are empty, or when ``slots_of_intent`` or ``sets`` does not match them.
     """
 
@@ -42,7 +43,7 @@ class Labels:
         if self.sets is not None and len(self.sets.parents) != len(self.intents):
             raise ValueError(f"there are {len(self.intents)} labels, but parents of {len(self.sets.parents)}")
         own = "intent" if self.sets is None else "label"
-        if not self.intents:
+        if not self.intents and (self.sets is not None or not self.slots):
             raise ValueError(f"there are no {own}s; at least one is needed")
         for kind, names in ((own, self.intents), ("slot", self.slots)):
             if not all(names):
@@ -80,6 +81,11 @@ class Labels:
         """The labels of a head without intents and slots."""
         return cls(names, (), dict.fromkeys(names, ()), sets)
 
+    @classmethod
+    def of_spans(cls, names: tuple[str, ...]) -> Labels:
+        """The labels of a head that answers spans alone. Raises ValueError without any."""
+        return cls((), names, {})
+
     @cached_property
     def tags(self) -> tuple[str, ...]:
         """``("O", "B-a", "I-a", "B-b", ...)``: slot ``s`` begins with tag ``2 * s + 1``."""
@@ -89,6 +95,8 @@ class Labels:
         """The object that ``labels.json`` holds."""
         if self.sets is not None:
             return {"labels": list(self.intents), **self.sets.to_json()}
+        if not self.intents:
+            return {"slots": list(self.slots)}
         return {
             "intents": list(self.intents),
             "slots": list(self.slots),
@@ -100,9 +108,13 @@ class Labels:
         """Inverse of `to_json`. Raises ValueError when ``data`` is anything else."""
         if isinstance(data, dict) and "labels" in data:
             return cls.of_sets(_names(data["labels"], "labels"), LabelSets.from_json(data))
+        if isinstance(data, dict) and list(data) == ["slots"]:
+            return cls.of_spans(_names(data["slots"], "slots"))
         if not isinstance(data, dict) or not isinstance(data.get("slots_of_intent"), dict):
             raise ValueError("the fields must be intents, slots and slots_of_intent")
         intents, slots = _names(data.get("intents"), "intents"), _names(data.get("slots"), "slots")
+        if not intents:
+            raise ValueError("there are no intents; at least one is needed")
         taken = {name: _names(value, f"slots of {name}") for name, value in data["slots_of_intent"].items()}
         return cls(intents, slots, taken)
 
@@ -118,6 +130,13 @@ class Labels:
     def save(self, path: str | Path) -> None:
         """Write ``labels.json``, whole or not at all; raise `OutputError` when that fails."""
         write_file(path, json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n")
+
+
+def shown_labels(labels: Labels) -> dict[str, list[str]]:
+    """The names of a model by their kind."""
+    if labels.sets is not None:
+        return {"labels": list(labels.intents)}
+    return {**({"intents": list(labels.intents)} if labels.intents else {}), "slots": list(labels.slots)}
 
 
 def _names(value: Any, what: str) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ PARTS = ("levels", "classes", "confusion", "calibration", "unknown_labels", "noi
 the last four where asked for."""
 ERROR_COLUMNS = ("session", "text", "intent", "tagged", "answered intent", "answered tagged", "score")
 LABEL_ERROR_COLUMNS = ("text", "labels", "answered labels", "score")
+SPAN_ERROR_COLUMNS = ("tagged", "answered tagged", "score")
 KEPT = 0.95
 """Share of right answers that the threshold lets pass."""
 
@@ -73,13 +74,22 @@ def choose_threshold(parser: Parser, utterances: Sequence[Utterance], answers: S
     return float(np.quantile(scores, 1 - KEPT, method="lower")) if scores else 0.0
 
 
+def error_columns(labels: Labels) -> tuple[str, ...]:
+    """The columns of `error_lines` for a model with these labels."""
+    if labels.sets is not None:
+        return LABEL_ERROR_COLUMNS
+    return ERROR_COLUMNS if labels.intents else SPAN_ERROR_COLUMNS
+
+
 def error_lines(utterances: Sequence[Utterance], answers: Sequence[ParseResult], parser: Parser) -> list[str]:
     """A tab-separated line for every utterance that was not answered exactly: what was labelled, what was answered.
 
-    The columns are those of `ERROR_COLUMNS` or, of models that answer labels, of `LABEL_ERROR_COLUMNS`.
+    The columns are those of `error_columns`.
     """
-    if not parser.head.dialogues:
+    if parser.labels.sets is not None:
         return _label_error_lines(utterances, answers, parser)
+    if not parser.labels.intents:
+        return _span_error_lines(utterances, answers, parser)
     lines = []
     for utterance, answer in zip(utterances, answers):
         if not parser.head.right(utterance, answer, parser.labels):
@@ -110,6 +120,14 @@ def _label_error_lines(utterances: Sequence[Utterance], answers: Sequence[ParseR
     return lines
 
 
+def _span_error_lines(utterances: Sequence[Utterance], answers: Sequence[ParseResult], parser: Parser) -> list[str]:
+    return [
+        "\t".join((_tagged(u), _tagged(Utterance(a.text, "", a.slots, u.session)), f"{a.score:.4f}"))
+        for u, a in zip(utterances, answers)
+        if not parser.head.right(u, a, parser.labels)
+    ]
+
+
 def _tagged(utterance: Utterance) -> str:
     """Tagged text, or a list of the slots where the answer is one that tagged text cannot hold."""
     try:
@@ -132,13 +150,16 @@ def write_evaluation(path: Path, model: Path | str, data: Path | str, parser: Pa
 
 def check_labels(utterances: Sequence[Utterance], labels: Labels, path: Path) -> None:
     """Raise `CorpusError` when the file was made for another model: when no utterance has an intent, or none of its
-    labels is one, of this model."""
-    names = [utterance.labels if labels.sets else (utterance.intent,) for utterance in utterances]
-    if not any(name in labels.intents for of_one in names for name in of_one):
-        found = sorted({name for of_one in names for name in of_one})
-        some = ", ".join([*found[:3], *(["..."] if len(found) > 3 else [])])
-        what = "labels" if labels.sets else "intents"
+    labels or spans is one, of this model. Spans may be missing in all of them."""
+    if labels.sets is not None:
+        what, known, found = "labels", labels.intents, {name for u in utterances for name in u.labels}
+    elif labels.intents:
+        what, known, found = "intents", labels.intents, {u.intent for u in utterances}
+    else:
+        what, known, found = "spans", labels.slots, {slot.name for u in utterances for slot in u.slots}
+    if not found & {*known} and (found or what != "spans"):
+        some = ", ".join([*sorted(found)[:3], *(["..."] if len(found) > 3 else [])])
         raise CorpusError(
             f"{path}: the model has none of its {what} ({some}); give a file with "
-            f"labels of the model, such as {', '.join(labels.intents[:3])}"
+            f"labels of the model, such as {', '.join(known[:3])}"
         )

@@ -17,7 +17,7 @@ def unknown_labels(utterances: Sequence[Utterance], labels: Labels) -> dict[str,
         names = Counter(name for u in utterances for name in u.labels if name not in labels.intents)
         with_one = sum(any(name in names for name in u.labels) for u in utterances)
         return {"utterances": with_one, "labels": dict(sorted(names.items()))} if names else None
-    intents = Counter(u.intent for u in utterances if u.intent not in labels.intents)
+    intents = Counter(u.intent for u in utterances if u.intent and u.intent not in labels.intents)
     slots = Counter(name for u in utterances for name in {s.name for s in u.slots} if name not in labels.slots)
     affected = sum(u.intent in intents or any(slot.name in slots for slot in u.slots) for u in utterances)
     if not affected:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from slu.corpus.label_sets import one_label
-from slu.corpus.labels import Labels
+from slu.corpus.labels import Labels, shown_labels
 from slu.errors import BundleError
 from slu.formats.contents import BYTES_OF, Contents, Port, Tensor
 from slu.formats.raw import GGUF, Damaged, damage_reported, map_file, not_a
@@ -164,10 +164,12 @@ def _contents(keys: dict[str, Any], tensors: tuple[Tensor, ...]) -> Contents:
     head = HEADS.get(keys.get(f"{ARCHITECTURE}.head", DEFAULT.name))
     if head is None:
         raise Damaged(f"its head is {keys[f'{ARCHITECTURE}.head']!r}, which is unknown to this program")
-    of_labels = not head.dialogues
+    of_labels = f"{ARCHITECTURE}.labels" in keys
     try:
         if of_labels:
             labels = Labels.of_sets(tuple(names), one_label(len(names)))
+        elif not head.dialogues:
+            labels = Labels.of_spans(tuple(slots))
         else:
             labels = Labels(tuple(intents), tuple(slots), dict.fromkeys(intents, ()))
     except ValueError as error:
@@ -180,7 +182,7 @@ def _contents(keys: dict[str, Any], tensors: tuple[Tensor, ...]) -> Contents:
         tensors=tensors,
         inputs=tuple(Port(name, "int32", (-1,)) for name in inputs),
         outputs=outputs,
-        labels={"labels": names} if of_labels else {"intents": intents, "slots": slots},
+        labels=shown_labels(labels),
         facts={"keys": keys},
     )
 

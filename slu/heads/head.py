@@ -138,13 +138,15 @@ class CorpusForm:
 
     ``read``: all utterances; raises `CorpusError` with file and line at the first error. ``check``: every problem, with
     labels also names that those do not have. ``write``: a file that ``read`` takes. ``labels``: those of a model that
-    is trained on these utterances.
+    is trained on these utterances. ``lines``: whether each utterance is one line of its file, whose number is its
+    session.
     """
 
     read: Callable[[Path, LabelNames | None], list[Utterance]]
     check: Callable[[Path, LabelNames | None, Labels | None], list[Problem]]
     write: Callable[[Iterable[Utterance], Path], None]
     labels: Callable[[Sequence[Utterance], LabelNames | None], Labels]
+    lines: bool = False
 
     def write_new(self, utterances: Iterable[Utterance], path: Path) -> None:
         """As ``write``, where nothing is but the same corpus; otherwise `OutputError`."""

@@ -16,6 +16,8 @@ from slu.heads.joint_scores import JointScorer
 from slu.inputs.tokenizer import Encoding
 
 LOSSES = ("heads", "answers")
+SLOTS = Output("slot_classifier", "slot_logits", "slot", True, lambda labels: len(labels.tags))
+"""The output of heads that answer slots or spans."""
 
 
 def targets(utterance: Utterance, encoding: Encoding, labels: Labels) -> tuple[np.ndarray, ...]:
@@ -59,7 +61,7 @@ JOINT = Head(
     architecture="JointErnie",
     outputs=(
         Output("intent_classifier", "intent_logits", "intent", False, lambda labels: len(labels.intents)),
-        Output("slot_classifier", "slot_logits", "slot", True, lambda labels: len(labels.tags)),
+        SLOTS,
     ),
     decoder=JointDecoder,
     scorer=JointScorer,

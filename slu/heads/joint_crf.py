@@ -20,6 +20,7 @@ _NEVER = np.float32(-1e30)
 def _tag_sets(labels: Labels) -> tuple[list[np.ndarray], np.ndarray]:
     position = {name: i for i, name in enumerate(labels.slots)}
     sets = [tuple(sorted(position[s] for s in labels.slots_of_intent[name])) for name in labels.intents]
+    sets = sets or [tuple(position.values())]  # spans alone: as if there were one intent, which can have all of them
     different = list(dict.fromkeys(sets))
     tags = [np.array([0, *(1 + 2 * s + inside for s in slots for inside in (0, 1))]) for slots in different]
     return tags, np.array([different.index(s) for s in sets])
@@ -35,7 +36,7 @@ class Answers:
 
     def __init__(self, labels: Labels):
         self.tag_sets, self.set_of_intent = _tag_sets(labels)
-        self.allowed = np.zeros((len(labels.intents), len(labels.tags)), bool)
+        self.allowed = np.zeros((len(self.set_of_intent), len(labels.tags)), bool)
         for intent, number in enumerate(self.set_of_intent):
             self.allowed[intent, self.tag_sets[number]] = True
 

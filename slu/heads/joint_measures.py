@@ -28,6 +28,13 @@ SEED_TOKENS = 14
 """The published recipe reads 16 tokens, [CLS] and [SEP] among them."""
 
 
+class Spanned(Protocol):
+    """An answer, or an utterance, of which the slots count."""
+
+    @property
+    def slots(self) -> tuple[Slot, ...]: ...
+
+
 class Answer(Protocol):
     """What is compared with an utterance: a `ParseResult` is one."""
 
@@ -60,7 +67,7 @@ def compare(utterance: Utterance, answer: Answer, labels: Labels) -> Outcome:
         seed = intent
         if intent and labels.slots_of_intent.get(utterance.intent):
             seed = _seed_tags(utterance.text, utterance.slots) == _seed_tags(utterance.text, answer.slots)
-    return Outcome(intent, _spans(utterance.slots) == _spans(answer.slots), seed)
+    return Outcome(intent, spans(utterance.slots) == spans(answer.slots), seed)
 
 
 def measure(utterances: Sequence[Utterance], answers: Sequence[Answer], labels: Labels) -> dict[str, Any]:
@@ -70,7 +77,7 @@ def measure(utterances: Sequence[Utterance], answers: Sequence[Answer], labels: 
     outcomes = [compare(u, a, labels) for u, a in zip(utterances, answers)]
     seed = [o.seed for o in outcomes if o.seed is not None]
     intents = _classes([(u.intent, a.intent) for u, a in zip(utterances, answers)])
-    slots = _slot_classes(utterances, answers)
+    slots = slot_classes(utterances, answers)
     total = [sum(row[k] for row in slots.values()) for k in ("right", "predicted", "labelled")]
     precision, recall, f1 = f1_of(*total)
     scored = [row["f1"] for name, row in intents.items() if name != OTHERS and row["labelled"]]
@@ -89,7 +96,8 @@ def measure(utterances: Sequence[Utterance], answers: Sequence[Answer], labels: 
     }
 
 
-def _spans(slots: Sequence[Slot]) -> set[tuple[str, int, int]]:
+def spans(slots: Sequence[Slot]) -> set[tuple[str, int, int]]:
+    """What of slots must be right: their name, start and end."""
     return {(slot.name, slot.start, slot.end) for slot in slots}
 
 
@@ -110,12 +118,13 @@ def _classes(pairs: list[tuple[str, str]]) -> dict[str, dict[str, Any]]:
     return {n: class_row(right[n], predicted[n], labelled[n]) for n in names}
 
 
-def _slot_classes(utterances: Sequence[Utterance], answers: Sequence[Answer]) -> dict[str, dict[str, Any]]:
+def slot_classes(utterances: Sequence[Utterance], answers: Sequence[Spanned]) -> dict[str, dict[str, Any]]:
+    """The row of each slot's name."""
     right: Counter[str] = Counter()
     predicted: Counter[str] = Counter()
     labelled: Counter[str] = Counter()
     for utterance, answer in zip(utterances, answers):
-        want, got = _spans(utterance.slots), _spans(answer.slots)
+        want, got = spans(utterance.slots), spans(answer.slots)
         labelled.update(s[0] for s in want)
         predicted.update(s[0] for s in got)
         right.update(s[0] for s in want & got)

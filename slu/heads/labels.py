@@ -41,6 +41,7 @@ LABELS = Head(
         check=lambda path, names, labels: check_classified(path, False, names, labels),
         write=write_classified,
         labels=_labels,
+        lines=True,
     ),
     dialogues=False,
     losses=("heads", "answers"),

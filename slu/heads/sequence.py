@@ -41,6 +41,7 @@ SEQUENCE = Head(
         check=lambda path, names, labels: check_classified(path, True, names, labels),
         write=write_classified,
         labels=_labels,
+        lines=True,
     ),
     dialogues=False,
     losses=("heads",),

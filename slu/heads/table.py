@@ -6,8 +6,11 @@ from slu.heads.head import Head
 from slu.heads.joint import JOINT
 from slu.heads.labels import LABELS
 from slu.heads.sequence import SEQUENCE
+from slu.heads.tokens import TOKENS
 
-HEADS: dict[str, Head] = {head.name: head for head in (JOINT, SEQUENCE, LABELS)}
+HEADS: dict[str, Head] = {head.name: head for head in (JOINT, SEQUENCE, LABELS, TOKENS)}
+OF_LABELS = (SEQUENCE.name, LABELS.name)
+"""Those that answer labels of whole texts."""
 DEFAULT = JOINT
 """That of whatever names none: recipes, published encoders, and GGUF files of today's versions."""
 

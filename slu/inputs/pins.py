@@ -107,8 +107,9 @@ class Pins:
 
     def _read(self, intent: str, texts: Iterable[str]) -> dict[str, Pin]:
         """The pins of these texts by their normalised characters."""
-        if self._labels.sets is not None:
-            raise PinError("texts can be pinned for models of intents and slots only; this one answers labels")
+        if self._labels.sets is not None or not self._labels.intents:
+            other = "spans alone" if self._labels.sets is None else "labels"
+            raise PinError(f"texts can be pinned for models of intents and slots only; this one answers {other}")
         if intent not in self._labels.intents:
             raise PinError(f"the model has no intent {intent!r}; it has {', '.join(self._labels.intents)}")
         pins = {}

@@ -118,7 +118,8 @@ def parameter_shapes(config: ModelConfig, labels: Labels) -> dict[str, tuple[int
         linear(f"{layer}.linear1", hidden, config.intermediate_size)
         linear(f"{layer}.linear2", config.intermediate_size, hidden)
         norm(f"{layer}.norm2")
-    linear("ernie.pooler.dense", hidden, hidden)
+    if config.reads_whole_text:
+        linear("ernie.pooler.dense", hidden, hidden)
     return shapes | config.task.parameter_shapes(hidden, labels)
 
 

@@ -133,6 +133,11 @@ class ModelConfig:
         return HEADS[self.head]
 
     @property
+    def reads_whole_text(self) -> bool:
+        """Whether an output of the head reads the pooled output; without one, the network has no pooler."""
+        return not all(output.per_token for output in self.task.outputs)
+
+    @property
     def encoder_problem(self) -> str:
         """Why this encoder cannot be the one of this head and these sizes, empty if it can."""
         if self.encoder == ERNIE:

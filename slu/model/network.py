@@ -41,6 +41,8 @@ class ErnieWithHead(nn.Layer):
         init = paddle.ParamAttr(initializer=nn.initializer.TruncatedNormal(std=config.initializer_range))
         for output in config.task.outputs:
             setattr(self, output.layer, nn.Linear(config.hidden_size, output.width(labels), weight_attr=init))
+        if not config.reads_whole_text:
+            self.ernie.pooler = NoPooler()
         if config.flags:
             columns = FlagColumns.of(config.flags, labels).count
             self.ernie.embeddings.flag_embeddings = FlagEmbeddings(columns, config.hidden_size, init)
@@ -104,6 +106,13 @@ class ErnieWithHead(nn.Layer):
         """
         distance = (ids.astype("float32") - float(self.config.pad_token_id)).abs()
         return ((distance.clip(0.0, 1.0) - 1.0) * -MASKED).unsqueeze([1, 2])
+
+
+class NoPooler(nn.Layer):
+    """In place of the layer that makes the pooled output, where no output of the head reads it."""
+
+    def forward(self, hidden: paddle.Tensor) -> paddle.Tensor:
+        return hidden
 
 
 class FlagEmbeddings(nn.Layer):

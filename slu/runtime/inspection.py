@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from slu.corpus.labels import Labels
+from slu.corpus.labels import shown_labels
 from slu.files import sha256
 from slu.formats.any_file import ENDINGS, files_of, read_model_file
 from slu.formats.contents import Contents
@@ -66,13 +66,6 @@ def _common(directory: ModelDirectory) -> dict[str, Any]:
         "threshold": manifest.threshold,
         "labels": shown_labels(labels),
     }
-
-
-def shown_labels(labels: Labels) -> dict[str, list[str]]:
-    """The names of a model by their kind."""
-    if labels.sets is not None:
-        return {"labels": list(labels.intents)}
-    return {"intents": list(labels.intents), "slots": list(labels.slots)}
 
 
 def _text(path: Path | str) -> str:

@@ -31,7 +31,8 @@ class ParseResult:
     ``score``: probability of the whole answer, intent and slots together, 0..1. ``understood``: whether it reaches the
     threshold chosen on development data. ``truncated``: the text had more tokens than the model reads; the rest was
     ignored. ``pinned``: the answer was given by `Parser.pins`, nothing was computed. ``labels``: of models that answer
-    labels, those of the text; intent and slots are empty there. None for models of intents and slots.
+    labels, those of the text; intent and slots are empty there. None for others. Of models that answer spans alone,
+    the intent is empty and the spans are the slots.
     """
 
     text: str
@@ -55,7 +56,8 @@ class ParseResult:
         data: dict[str, Any]
         if self.labels is None:
             slots = [{"name": s.name, "value": s.value, "start": s.start, "end": s.end} for s in self.slots]
-            data = {"text": self.text, "intent": self.intent, **score, "slots": slots}
+            intent = {"intent": self.intent} if self.intent else {}
+            data = {"text": self.text, **intent, **score, "slots": slots}
         else:
             labels = [{"name": label.name, "score": round(label.score, 6)} for label in self.labels]
             data = {"text": self.text, "labels": labels, **score}
@@ -73,7 +75,7 @@ class ParseResult:
             labels = tuple(ScoredLabel(each["name"], each["score"]) for each in data["labels"])
             return cls(data["text"], "", data["score"], data["understood"], (), truncated, pinned, labels)
         slots = tuple(Slot(each["name"], each["value"], each["start"], each["end"]) for each in data["slots"])
-        return cls(data["text"], data["intent"], data["score"], data["understood"], slots, truncated, pinned)
+        return cls(data["text"], data.get("intent", ""), data["score"], data["understood"], slots, truncated, pinned)
 
 
 class Backend(Protocol):

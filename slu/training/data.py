@@ -87,7 +87,9 @@ def _label_names(recipe: Recipe, settings: DataSettings, head: Head) -> LabelNam
         if recipe.has(section):
             raise ConfigError(f"{recipe.path}: [{section}] is for intents and slots; remove it for task {head.name}")
     if settings.split != "utterance":
-        raise ConfigError(f"{recipe.path}: [data] split is {settings.split!r}; texts with labels have no sessions")
+        raise ConfigError(
+            f"{recipe.path}: [data] split is {settings.split!r}; texts of task {head.name} have no sessions"
+        )
     return read_label_names(recipe.resolve(settings.labels)) if settings.labels else None
 
 

@@ -225,6 +225,7 @@ def _with_heads(
         name: tensor
         for name, tensor in random.items()
         if name in config.task.parameter_shapes(config.hidden_size, labels)
+        or (name.startswith("ernie.pooler.") and name not in encoder)  # of a model of spans there is none
     }
     for name in [n for n in encoder if n not in random]:
         del encoder[name]  # e.g. a task type embedding that the configuration does not use

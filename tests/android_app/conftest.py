@@ -63,10 +63,11 @@ def test_classes(tools: Toolchain, classes: Path, junit: list[Path]) -> Path:
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The models that the tests are given."""
     from flagged import write_flagged
+    from other_heads import write_other_heads
 
     lists = {"name": ["周华健"], "song": ["花心", "a b", "1"]}
     flagged = write_flagged(tmp_path_factory.mktemp("models") / "flagged.gguf", lists=lists)
-    return {"tiny": GOLDEN / "tiny.gguf", "flagged": flagged}
+    return {"tiny": GOLDEN / "tiny.gguf", "flagged": flagged, **write_other_heads(flagged.parent)}
 
 
 @pytest.fixture(scope="session")

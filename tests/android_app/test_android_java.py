@@ -13,7 +13,7 @@ from machines import Machine
 from android_app.tools.aar import RULES
 from android_app.tools.toolchain import Toolchain
 
-TESTS = ["ParserTest", "LexiconTest", "PinsTest", "FileTest", "LifecycleTest", "AssetTest"]
+TESTS = ["ParserTest", "HeadsTest", "LexiconTest", "PinsTest", "FileTest", "LifecycleTest", "AssetTest"]
 
 
 def test_junit(run_junit: Callable[..., str], host: Machine) -> None:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from engine_build import ROOT, TOOLS, golden
 from native_api import Engine, Failure, kernel_names, load_library
 
 from export_lite.labels_file import LABELS_FILE, write_labels_file
+from slu.corpus.label_sets import one_label
+from slu.corpus.labels import Labels
 from slu.model.checkpoint import Checkpoint
 
 sys.path.insert(0, str(ROOT / "tests/golden"))
@@ -107,6 +110,20 @@ def test_a_text_is_cut_where_the_network_ends(double: ctypes.CDLL, bundle: Bundl
         assert other.parse("打电话给" * 10)["truncated"]
         with pytest.raises(Failure, match="1 to 9"):
             other.run(np.array(ids + ids))
+
+
+@pytest.mark.parametrize(("head", "what"), [("labels", "of labels"), ("tokens", "of spans alone"), ("joint", "that")])
+def test_models_of_other_heads_are_refused(
+    double: ctypes.CDLL, bundle: Bundle, checkpoint: Checkpoint, head: str, what: str
+) -> None:
+    """And models with n-grams, which these libraries do not look up."""
+    path = bundle()
+    labels = {"labels": Labels.of_sets(("a", "b"), one_label(2)), "tokens": Labels.of_spans(("a", "b"))}
+    config = checkpoint.config.replace(head=head, ngram_rows=3 * (head == "joint"), ngram_width=2 * (head == "joint"))
+    other = replace(checkpoint, config=config, labels=labels.get(head, checkpoint.labels))
+    write_labels_file(other, LENGTH, path.parent, [path.name])
+    status, message = refused(double, path)
+    assert status == 4 and message.startswith(f"{path}: a model {what}") and message.endswith("take model.gguf")
 
 
 def test_engines_are_chosen_by_name(double: ctypes.CDLL, bundle: Bundle) -> None:

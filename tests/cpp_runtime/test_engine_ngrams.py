@@ -62,9 +62,9 @@ def number(value: int) -> bytes:
 
 DAMAGE: list[tuple[str, str, Callable[[list[int]], bytes] | bytes | None, str]] = [
     ("no rows", "ngrams.rows", None, "does not agree with ernie-slu.ngrams.rows"),
-    ("no width", "ngrams.width", None, "does not agree with ernie-slu.ngrams.rows"),
+    ("no width", "ngrams.width", None, "does not agree with ernie-slu.ngrams.width"),
     ("one row", "ngrams.rows", number(1), "does not agree with"),
-    ("a width of 0", "ngrams.width", number(0), "does not agree with"),
+    ("a width of 0", "ngrams.width", number(0), "does not agree with ernie-slu.ngrams.width"),
     ("2^32 - 1 rows", "ngrams.rows", number(2**32 - 1), "does not agree with"),
     ("a row more", "ngrams.rows", number(len(NGRAMS["keys"]) + 2), "wrong shape or type: the tensor ngram.keys"),
     ("another width", "ngrams.width", number(6), "wrong shape or type: the tensor ngram_embd"),

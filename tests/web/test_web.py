@@ -87,8 +87,11 @@ def test_decisions_are_those_of_the_native_engine(
             assert mine == {key: other[key] for key in mine}
 
 
-def test_package_and_page(node: str, web: Path, wide_model: Path) -> None:
-    run(node, "--test", *sorted(TESTS.glob("*.test.mjs")), SLU_WIDE_MODEL=str(wide_model))
+def test_package_and_page(node: str, web: Path, wide_model: Path, tmp_path: Path) -> None:
+    from other_heads import write_other_heads
+
+    write_other_heads(tmp_path)
+    run(node, "--test", *sorted(TESTS.glob("*.test.mjs")), SLU_WIDE_MODEL=str(wide_model), SLU_HEADS=str(tmp_path))
 
 
 @pytest.mark.slow

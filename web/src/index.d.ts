@@ -24,10 +24,18 @@ export interface Slot {
   end: number;
 }
 
+/** One label of a text; in a tree its name is its path, such as `music##play`. */
+export interface Label {
+  name: string;
+  /** Probability that the text has it, 0 to 1. */
+  score: number;
+}
+
 export interface ParseResult {
   text: string;
+  /** Empty in models that answer labels, or spans alone. */
   intent: string;
-  /** Probability of the intent and all slots together, 0 to 1. */
+  /** Probability of the intent and all slots together, or of all labels, 0 to 1. */
   score: number;
   /** Whether the score reaches the model's threshold. */
   understood: boolean;
@@ -36,6 +44,8 @@ export interface ParseResult {
   /** The text is pinned: its answer was given, not computed, and the score is 1. */
   pinned: boolean;
   slots: Slot[];
+  /** Of models that answer labels only. */
+  labels?: Label[];
 }
 
 /** Lists of phrases that slots can have here, such as the contacts of a phone. A change is made as a whole or not at all. */
@@ -66,6 +76,8 @@ export interface Pins {
 
 export interface ModelInfo {
   readonly name: string;
+  /** What the model answers: an intent and slots; one label; any number of them; spans alone, which are the slots. */
+  readonly head: "joint" | "sequence" | "labels" | "tokens";
   readonly formatVersion: number;
   readonly layers: number;
   readonly hiddenSize: number;
@@ -74,6 +86,7 @@ export interface ModelInfo {
   /** Longest input, two tokens of which are the model's own. */
   readonly maxTokens: number;
   readonly quantised: boolean;
+  /** Of models that answer labels, these. */
   readonly intents: readonly string[];
   readonly slots: readonly string[];
   /** A result is understood from this score on. */

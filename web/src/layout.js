@@ -20,6 +20,8 @@ export const INFO = {
   usesLexicon: 100,
   lexiconEntries: 104,
   usesPreviousIntent: 108,
+  head: 120,
 };
-export const RESULT = { intentIndex: 4, score: 8, understood: 12, truncated: 16, tokenCount: 20, slotCount: 24, slots: 28, pinned: 32 };
+export const RESULT = { intentIndex: 4, score: 8, understood: 12, truncated: 16, tokenCount: 20, slotCount: 24, slots: 28, pinned: 32, labelCount: 36, labels: 40 };
 export const SLOT = { bytes: 24, index: 4, start: 8, end: 12 };
+export const LABEL = { bytes: 12, index: 4, score: 8 };

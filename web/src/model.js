@@ -1,6 +1,6 @@
 import { Engine, compileEngine } from "./engine.js";
 import { SluError } from "./error.js";
-import { INFO, RESULT, SLOT } from "./layout.js";
+import { INFO, LABEL, RESULT, SLOT } from "./layout.js";
 import { Lexicon } from "./lexicon.js";
 import { bytesOf } from "./load.js";
 import { Pins } from "./pins.js";
@@ -12,6 +12,7 @@ function readInfo(engine, place) {
   const names = (field, count) => Object.freeze(Array.from({ length: u32(count) }, (_, i) => engine.string(engine.u32(u32(field) + 4 * i))));
   return Object.freeze({
     name: engine.string(u32("name")),
+    head: engine.string(u32("head")),
     formatVersion: u32("formatVersion"),
     layers: u32("layers"),
     hiddenSize: u32("hiddenSize"),
@@ -75,14 +76,19 @@ class Context {
       const start = units[2 * i], end = units[2 * i + 1];
       slots.push({ name: this.#info.slots[u32(slot + SLOT.index)], value: text.slice(start, end), start, end });
     }
+    const { head, intents } = this.#info;
+    const labels = head === "sequence" || head === "labels" ? [] : undefined;
+    for (let i = 0, label = u32(place + RESULT.labels); i < u32(place + RESULT.labelCount); ++i, label += LABEL.bytes)
+      labels.push({ name: intents[u32(label + LABEL.index)], score: view.getFloat32(label + LABEL.score, true) });
     return {
       text,
-      intent: this.#info.intents[u32(place + RESULT.intentIndex)],
+      intent: head === "joint" ? intents[u32(place + RESULT.intentIndex)] : "",
       score: view.getFloat32(place + RESULT.score, true),
       understood: u32(place + RESULT.understood) === 1,
       truncated: u32(place + RESULT.truncated) === 1,
       pinned: u32(place + RESULT.pinned) === 1,
       slots,
+      ...(labels && { labels }),
     };
   }
   close() {

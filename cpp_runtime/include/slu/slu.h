@@ -96,8 +96,9 @@ typedef struct slu_info {
   const char *normalisation; /* what is done to a text before its tokens: "speech-1", or "" for nothing */
   /* Since version 1.3: */
   const char *head; /* what the model answers: "joint", intent and slots; "sequence", one label of the text;
-                       "labels", any number of them, perhaps in a tree. Without intents, `intents` and intent_count
-                       are the labels, and there are no slots. */
+                       "labels", any number of them, perhaps in a tree; "tokens", spans alone, which are the slots.
+                       Of "sequence" and "labels", `intents` and intent_count are the labels, and there are no slots;
+                       of "tokens", intent_count is 0. */
   const int32_t
       *label_parents; /* [intent_count]: index of the label above in the tree, -1 for none; always below
                                    its own index. NULL for "joint" */
@@ -135,7 +136,8 @@ typedef struct slu_result {
   const slu_slot *slots; /* [slot_count], in the order of the text */
   uint32_t
       pinned; /* 1: slu_model_change_pins or slu_context_change_pins said so, nothing was computed; since 1.2 */
-  /* Since version 1.3: of models without intents. `intent` is "" there, `score` is that of all labels together. */
+  /* Since version 1.3: of models without intents, `intent` is "". Of models of labels, `score` is that of all labels
+   * together. */
   uint32_t label_count;
   const slu_label *labels; /* [label_count], ascending by index */
 } slu_result;

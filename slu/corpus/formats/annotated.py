@@ -14,6 +14,8 @@ _HEAD = 1 << 20
 """Bytes by which a format is recognised."""
 CODE_POINTS, UTF_16 = OFFSETS = ("code-points", "utf-16")
 """What offsets may count: characters, or the units of JavaScript and Java, of which an emoji has two."""
+EXCLUSIVE, INCLUSIVE = ENDS = ("exclusive", "inclusive")
+"""Where spans may end: behind their last character, or at it."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,16 @@ class Options:
 
     ``intent``: the intent of texts without one. ``intents``: a file with an intent a line. ``offsets``: what offsets
     count, "code-points" or "utf-16", empty to find out. ``part``: read this part of a file that has several only.
+    ``spans_alone``: no text has an intent, and those of the file are not read. ``ends``: where spans end, one of
+    `ENDS`; empty to find out for spans alone, and exclusive otherwise.
     """
 
     intent: str = ""
     intents: Path | None = None
     offsets: str = ""
     part: str = ""
+    spans_alone: bool = False
+    ends: str = ""
 
 
 @dataclass

@@ -7,7 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from slu.corpus.formats.annotated import CODE_POINTS, UTF_16, Annotated, Findings, Options, Span, head_of, read_lines
+from slu.corpus.formats.annotated import (
+    CODE_POINTS,
+    EXCLUSIVE,
+    UTF_16,
+    Annotated,
+    Findings,
+    Options,
+    Span,
+    head_of,
+    read_lines,
+)
+from slu.corpus.formats.ends import with_exclusive_ends
 from slu.corpus.formats.table import FORMATS, Format, recognise
 from slu.corpus.tagged import FIELDS, name_problem, utterance_problem
 from slu.corpus.utterance import Slot, Utterance
@@ -18,12 +29,12 @@ _BREAKS = str.maketrans("\t\n\r", "   ")
 
 
 def read_foreign(
-    paths: Sequence[Path], options: Options, name: str = ""
+    paths: Sequence[Path], options: Options, name: str = "", partly: bool = False
 ) -> tuple[list[Utterance], Findings, list[Format]]:
     """The utterances of files in other formats, what could not be taken over, and the format of each file.
 
-    ``name``: the format of all of them, empty to find out. Raises `CorpusError` for a file that cannot be read, has no
-    usable text, or leaves open what ``options`` would say.
+    ``name``: the format of all of them, empty to find out. ``partly``: a file without a usable text is no error. Raises
+    `CorpusError` for a file that cannot be read, has no usable text, or leaves open what ``options`` would say.
     """
     findings = Findings()
     formats = [FORMATS[name] if name else _known(path) for path in paths]
@@ -33,21 +44,27 @@ def read_foreign(
         texts = list(form.read(path, options, findings))
         if options.intents:
             texts = _with_intents(texts, options.intents)
+        if form.ends:
+            texts = with_exclusive_ends(texts, options.ends or ("" if options.spans_alone else EXCLUSIVE))
         if form.offsets is not None:
-            texts = _in_code_points(texts, options.offsets, form.offsets)
-        if not options.intent and texts and not any(one.intents for one in texts):
+            # Spans alone are mostly written by programs in Python; what files show by themselves counts before that.
+            texts = _in_code_points(texts, options.offsets, form.offsets or CODE_POINTS * options.spans_alone)
+        if not options.spans_alone and not options.intent and texts and not any(one.intents for one in texts):
             raise CorpusError(
-                f"{path}: its texts have no intents; give --intent NAME for all of them, or --intents FILE"
+                f"{path}: its texts have no intents; give --intent NAME for all of them, or --intents FILE; "
+                "spans alone need none: --task tokens"
             )
         for one in texts:
             # Sessions of several files may have the same names, and texts without one are sessions of their own.
             key = (path, one.session or one.where)
             session = one.session if one.session and len(paths) == 1 else str(len(sessions) + 1)
+            if options.spans_alone:  # one after the other, without dialogues
+                key, session = (path, one.where), str(len(sessions) + 1)
             try:
                 utterances.append(_utterance(one, options, sessions.setdefault(key, session), findings))
             except _Unusable as reason:
                 findings.add(one.where, reason.kind, str(reason), left_out=True)
-    if not utterances:
+    if not utterances and not partly:
         why = ", ".join(f"{count} {kind}" for kind, count in findings.counts().items())
         raise CorpusError(f"{paths[0]}: no text that could be used{f' ({why})' if why else ''}")
     return utterances, findings, formats
@@ -159,9 +176,9 @@ def _utterance(one: Annotated, options: Options, session: str, findings: Finding
     control = next((char for char in text if unicodedata.category(char) in ("Cc", "Cs")), None)
     if control is not None:
         raise _Unusable("control characters", f"U+{ord(control):04X} in {text!r}")
-    slots = _slots(one, text, findings)
+    slots = _slots(one, text, options, findings)
     utterance = Utterance(text, _intent(one, options), slots, session)
-    wrong = utterance_problem(utterance)
+    wrong = None if options.spans_alone else utterance_problem(utterance)
     if wrong:
         raise _Unusable("texts that a corpus cannot hold", f"{text!r}: {wrong}")
     for slot in slots:
@@ -173,6 +190,8 @@ def _utterance(one: Annotated, options: Options, session: str, findings: Finding
 
 
 def _intent(one: Annotated, options: Options) -> str:
+    if options.spans_alone:
+        return ""
     intents = tuple(dict.fromkeys(one.intents)) or ((options.intent,) if options.intent else ())
     if len(intents) > 1:
         raise _Unusable("texts with several intents", f"{one.text!r} has {', '.join(map(repr, intents))}")
@@ -181,7 +200,7 @@ def _intent(one: Annotated, options: Options) -> str:
     return intents[0].strip()
 
 
-def _slots(one: Annotated, text: str, findings: Findings) -> tuple[Slot, ...]:
+def _slots(one: Annotated, text: str, options: Options, findings: Findings) -> tuple[Slot, ...]:
     slots: list[Slot] = []
     for span in sorted(dict.fromkeys(one.spans), key=lambda span: (span.start, span.end)):
         problem = _span_problem(text, span)
@@ -195,7 +214,7 @@ def _slots(one: Annotated, text: str, findings: Findings) -> tuple[Slot, ...]:
             both = f"{last.name!r} [{last.start}, {last.end}) and {span.name!r} [{span.start}, {span.end}) of {text!r}"
             raise _Unusable("overlapping spans", f"{both}; slots do not overlap")
         value = text[span.start : span.end]
-        correction = None if span.correction == value else span.correction
+        correction = None if span.correction == value or options.spans_alone else span.correction
         slots.append(Slot(span.name, value, span.start, span.end, correction))
     if len(set(one.spans)) < len(one.spans):
         findings.add(one.where, "spans given twice", f"in {text!r}; they count once")

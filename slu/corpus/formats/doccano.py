@@ -1,4 +1,8 @@
-"""doccano's JSON Lines: ``label`` with ``[start, end, name]`` in version 1, later ``entities`` with objects.
+"""JSON Lines of a text and its spans: doccano's, and what others have like them.
+
+doccano has ``label`` with ``[start, end, name]`` in version 1, later ``entities`` with objects. Others call the members
+of these objects otherwise, and may say what stands there. CLUENER has an object of names, each with an object of values
+and their places: ``{"label": {"name": {"叶老桂": [[9, 11]]}}}``.
 
 The intents are the ``cats`` of a project of intents and slots, or the ``label`` of texts that have ``entities``.
 """
@@ -26,14 +30,22 @@ from slu.corpus.formats.annotated import (
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 
-_TEXTS = ("text", "data")
-_SPANS = ("entities", "label", "labels")
+_TEXTS = ("text", "data", "sentence")
+_SPANS = ("entities", "label", "labels", "spans")
+_NAME, _START, _END, _VALUE = (
+    ("label", "type", "entity_type", "name"),
+    ("start_offset", "start", "start_idx", "begin"),
+    ("end_offset", "end", "end_idx"),
+    ("value", "text", "word", "mention", "entity"),
+)
+"""What the members of a span's object may be called."""
 
 
 def is_doccano(path: Path) -> bool:
-    """Whether the first record has a text and a list of spans or of categories."""
+    """Whether the first record has a text and a list of spans or of categories, or an object of spans."""
     record = first_record(path)
-    lists = [record[name] for name in (*_SPANS, "cats") if isinstance(record.get(name), list)]
+    kinds = {name: (list, dict) for name in _SPANS} | {"cats": list}
+    lists = [record[name] for name, kind in kinds.items() if isinstance(record.get(name), kind)]
     return bool(lists) and any(isinstance(record.get(name), str) for name in _TEXTS)
 
 
@@ -45,6 +57,9 @@ def read_doccano(path: Path, options: Options, findings: Findings) -> Iterator[A
         spans: list[Span] = []
         intents: list[str] = []
         for name in (*_SPANS, "cats"):
+            if isinstance(record.get(name), dict) and name != "cats":
+                spans += _of_names(record[name], where)
+                continue
             for item in _list(record, name, where):
                 if isinstance(item, str):
                     intents.append(item)
@@ -82,14 +97,32 @@ def _list(record: dict[str, Any], name: str, where: str) -> list[Any]:
     return value
 
 
+def _of_names(names: dict[str, Any], where: str) -> list[Span]:
+    """The spans of an object of names, each with the places of its values, or a list of places."""
+    found = []
+    for name, values in names.items():
+        for value, places in values.items() if isinstance(values, dict) else [(None, values)]:
+            for place in places if isinstance(places, list) else [places]:
+                if not isinstance(place, list) or len(place) != 2:
+                    raise CorpusError(
+                        f"{where}: {json.dumps(place)[:60]} is no place of a {name}; [start, end] is expected"
+                    )
+                found.append(Span(name, offset_of(place[0], where), offset_of(place[1], where), value))
+    return found
+
+
 def _span(item: Any, where: str) -> Span:
+    value = correction = None
     if isinstance(item, dict):
-        label, start, end = item.get("label"), item.get("start_offset"), item.get("end_offset")
+        label, start, end, value = (
+            next((item[key] for key in keys if key in item), None) for keys in (_NAME, _START, _END, _VALUE)
+        )
         correction = item.get("correction")
     elif isinstance(item, list) and len(item) == 3:
-        (start, end, label), correction = item, None
+        start, end, label = item
     else:
         raise CorpusError(f"{where}: {json.dumps(item)[:60]} is no span; [start, end, name] is expected")
     if not isinstance(label, str) or not (correction is None or isinstance(correction, str)):
         raise CorpusError(f"{where}: {json.dumps(label)[:60]} is not the name of a span; a text is expected")
-    return Span(label, offset_of(start, where), offset_of(end, where), None, correction)
+    said = value if isinstance(value, str) and value else None
+    return Span(label, offset_of(start, where), offset_of(end, where), said, correction)

@@ -27,7 +27,7 @@ class Format:
     file or directory is one, by its content; may raise `CorpusError`. ``read``: the annotated texts of one. ``write``:
     the contents of its files by their names, the empty name for the only file; what it cannot hold goes into the
     findings. ``offsets``: None unless its slots are offsets; else what these count (`OFFSETS`) where the texts do not
-    tell, empty to ask.
+    tell, empty to ask. ``ends``: whether its spans may include their last character.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Format:
     read: Callable[[Path, Options, Findings], Iterator[Annotated]]
     write: Callable[[Sequence[Utterance], Findings], dict[str, str]]
     offsets: str | None = None
+    ends: bool = False
 
 
 FORMATS: dict[str, Format] = {
@@ -45,7 +46,9 @@ FORMATS: dict[str, Format] = {
         Format("label-studio", "Label Studio's JSON", is_label_studio, read_label_studio, write_label_studio, UTF_16),
         Format("massive", "MASSIVE's JSON Lines", is_massive, read_massive, write_massive),
         Format("json", "JSON of text, intent and slots", is_values, read_values, write_values, ""),
-        Format("doccano", "doccano's JSON Lines", is_doccano, read_doccano, write_doccano, ""),
+        Format(
+            "doccano", "JSON Lines of spans, as doccano has them", is_doccano, read_doccano, write_doccano, "", True
+        ),
         Format("rasa", "Rasa's YAML", is_rasa, read_rasa, write_rasa),
         Format("paddlenlp", "PaddleNLP's tagged tokens", is_paddlenlp, read_paddlenlp, write_paddlenlp),
         Format("conll", "CoNLL columns", is_conll, read_conll, write_conll),

@@ -101,7 +101,8 @@ class NativeBackend:
                 given = None if flags is None else np.ascontiguousarray(flags[row], np.float32)
                 pointer = None if given is None else given.ctypes.data_as(POINTER(ctypes.c_float))
                 logits = context.run(sequence.ctypes.data_as(POINTER(ctypes.c_int32)), length, pointer)
-                for output, found in zip(outputs, (logits.intents, logits.slots)):  # those that there are
+                for about, output in zip(self.head.outputs, outputs):
+                    found = logits.slots if about.per_token else logits.intents
                     output[row] = np.ctypeslib.as_array(found, output.shape[1:])
         return outputs
 
@@ -265,14 +266,15 @@ class NativeParser:
             is_first = number == self.columns.first_turn
             context.set_previous_intent(api.UNKNOWN_TURN if number is None else api.FIRST_TURN if is_first else number)
         result = context.parse(utf8(text))
-        if not self.head.dialogues:
+        if self.labels.sets is not None:
             return self._labels_of(text, result)
         names = self.labels.slots
         slots = tuple(
             Slot(names[span.index], text[span.start : span.end], span.start, span.end)
             for span in result.slots[: result.slot_count]
         )
-        intent, score = self.labels.intents[result.intent_index], result.score
+        intent = self.labels.intents[result.intent_index] if self.labels.intents else ""
+        score = result.score
         understood, truncated, pinned = score >= self.threshold, bool(result.truncated), bool(result.pinned)
         return ParseResult(text, intent, score, understood, slots, truncated, pinned)
 
@@ -358,6 +360,8 @@ def _labels(info: api.Info, path: Path) -> Labels:
         optional, several = (tuple(bool(rule & bit) for rule in rules) for bit in (api.OPTIONAL, api.SEVERAL))
         return Labels.of_sets(intents, LabelSets(tuple(info.label_parents[: len(intents)]), optional, several))
     slots = tuple(info.slots[i].decode() for i in range(info.slot_count))
+    if not intents:
+        return Labels.of_spans(slots)
     sets = info.slots_of_intents[: info.intent_count]
     try:
         return Labels(intents, slots, {n: tuple(slots[i] for i in s.slots[: s.count]) for n, s in zip(intents, sets)})

@@ -47,6 +47,8 @@ class NativePins:
         _check(self._change_file(ADD, Path(path)))
 
     def _lines(self, intent: str, texts: Iterable[str]) -> list[str]:
+        if not self._labels.intents:
+            raise PinError("texts can be pinned for models of intents and slots only; this one answers spans alone")
         if intent not in self._labels.intents:
             raise PinError(f"the model has no intent {intent!r}; it has {', '.join(self._labels.intents)}")
         return _lines(intent, several(intent, texts))

@@ -113,7 +113,7 @@ def test_features_are_what_the_head_reads(vocab: list[str], sample: list[Utteran
     assert np.abs(found).max() <= 1  # the pooled output is a tanh
 
 
-@pytest.mark.parametrize("task", ["joint", "sequence", "labels"])
+@pytest.mark.parametrize("task", ["joint", "sequence", "labels", "tokens"])
 def test_every_head_is_analysed(
     task: str, tmp_path: Path, vocab: list[str], sample_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,6 +121,11 @@ def test_every_head_is_analysed(
     if task == "joint":
         data.write_text("".join(sample_path.read_text(encoding="utf-8").splitlines(True)[:40]), encoding="utf-8")
         corpus = read_corpus(data)
+    elif task == "tokens":
+        lines = [("我想听花心", [[3, 5, "song"]]), ("导航去广场", [[3, 5, "place"]]), (HOSTILE, []), ("\u202e倒", [])]
+        records = ({"text": text, "entities": spans} for text, spans in lines)
+        data.write_text("".join(f"{json.dumps(record)}\n" for record in records), encoding="utf-8")
+        corpus = HEADS[task].corpus.read(data, None)
     else:
         text = TREE if task == "labels" else "我想听花心\tmusic\n导航去广场\tnavigation\n我想听歌\tnavigation\n"
         data.write_text(text + f"{HOSTILE}\tmusic\n\u202e倒\tmusic\n", encoding="utf-8")
@@ -139,7 +144,8 @@ def test_every_head_is_analysed(
     assert found["importance"]["reasons"] == found["importance"]["complete"] > 0
     assert [row["line"] for row in found["next"]] in ([2, 4], [4, 2])
     assert found["dirty"]["named"] == round(0.5 * len(corpus)) and found["sparse"]["texts"] is not None
-    assert all(row["train"] == row["labelled"] for row in found["classes"]["intents" if task == "joint" else "labels"])
+    kind = {"joint": "intents", "tokens": "slots"}.get(task, "labels")
+    assert all(row["train"] == row["labelled"] for row in found["classes"][kind])
     html = page.read_text(encoding="utf-8")
     assert set(_NAMES) == set(found)
     for path, like in ((page, beginning()), (facts, json.dumps(dict.fromkeys(_NAMES)))):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import paddle
 import pytest
 
 from slu.corpus.utterance import Utterance
@@ -17,6 +18,7 @@ from slu.inputs.ngrams import FACTOR, Ngrams, code_of, frequent_keys
 from slu.inputs.tokenizer import Tokenizer
 from slu.model.checkpoint import NGRAMS, Checkpoint, load_checkpoint, parameter_shapes, save_checkpoint
 from slu.model.config import ModelConfig
+from slu.model.network import load_model
 from slu.runtime.bundle import open_directory
 from slu.training.recipe import ModelSettings, NgramSettings
 from slu.training.start import initial_checkpoint
@@ -128,6 +130,23 @@ def test_a_file_of_another_model(checkpoint: Checkpoint, tmp_path: Path) -> None
     (tmp_path / "model" / NGRAMS).write_bytes(b"")
     with pytest.raises(CheckpointError, match="belongs to another model"):
         load_checkpoint(tmp_path / "model")
+
+
+def test_dropout_reads_pairs_as_unknown_ones_in_training_alone(checkpoint: Checkpoint) -> None:
+    texts = ["来一首歌", "来一首歌"]
+    made = with_ngrams(checkpoint, texts)
+    made.config = made.config.replace(ngram_dropout_prob=0.5)
+    network = load_model(made)
+    ids = paddle.to_tensor(np.stack([made.tokenizer().encode(texts[0], 12).ids] * 200).astype(np.int64))
+    whole = network._ngram_rows(ids).numpy()
+    assert (whole == whole[0]).all() and (whole[0] > 0).any()
+    network.train()
+    paddle.seed(0)
+    rows = network._ngram_rows(ids).numpy()
+    known = whole > 0
+    assert set(np.unique(rows[known] == whole[known])) == {False, True} and not rows[~known].any()
+    assert (rows[rows > 0] == whole[rows > 0]).all()
+    assert abs((rows[known] == 0).mean() - 0.5) < 0.1  # of hundreds, with this seed
 
 
 @pytest.mark.parametrize("fields", [{"ngram_rows": 1, "ngram_width": 3}, {"ngram_rows": 5}, {"ngram_width": 5}])

@@ -172,8 +172,9 @@ jobjectArray names(JNIEnv *env, jclass, jlong model, jint which) {
   switch (which) {
     case 0: {
       const View texts[] = {View(info->name), View(info->kernel),
-                            View(info->manifest, info->manifest ? info->manifest_bytes : 0)};
-      return strings(env, 3, [&](uint32_t i) { return texts[i]; });
+                            View(info->manifest, info->manifest ? info->manifest_bytes : 0),
+                            View(info->head)};
+      return strings(env, 4, [&](uint32_t i) { return texts[i]; });
     }
     case 1:
       return strings(env, info->intent_count, [&](uint32_t i) { return View(info->intents[i]); });
@@ -205,9 +206,13 @@ void raise_last(JNIEnv *env, const slu_context *context, slu_status status) {
 void write_result(JNIEnv *env, const slu_result &found, const char *text, jintArray result) {
   jint score;
   slu::copy_bytes(&score, &found.score, sizeof score);
-  const jint head[] = {static_cast<jint>(found.intent_index), score,
-                       static_cast<jint>(found.understood),   static_cast<jint>(found.truncated),
-                       static_cast<jint>(found.pinned),       static_cast<jint>(found.slot_count)};
+  const jint head[] = {*found.intent ? static_cast<jint>(found.intent_index) : -1,
+                       score,
+                       static_cast<jint>(found.understood),
+                       static_cast<jint>(found.truncated),
+                       static_cast<jint>(found.pinned),
+                       static_cast<jint>(found.slot_count),
+                       static_cast<jint>(found.label_count)};
   jsize at = sizeof head / sizeof head[0];
   env->SetIntArrayRegion(result, 0, at, head);
   uint32_t bytes = 0, units = 0;  // of the text so far: slots come in its order
@@ -218,6 +223,11 @@ void write_result(JNIEnv *env, const slu_result &found, const char *text, jintAr
     bytes = slot.byte_end;
     const jint values[] = {static_cast<jint>(slot.index), static_cast<jint>(start), static_cast<jint>(units)};
     env->SetIntArrayRegion(result, at, 3, values);
+  }
+  for (uint32_t i = 0; i < found.label_count && !env->ExceptionCheck(); ++i, at += 2) {
+    jint values[] = {static_cast<jint>(found.labels[i].index), 0};
+    slu::copy_bytes(values + 1, &found.labels[i].score, sizeof(jint));
+    env->SetIntArrayRegion(result, at, 2, values);
   }
 }
 

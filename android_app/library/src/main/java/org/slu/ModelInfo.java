@@ -25,6 +25,7 @@ public final class ModelInfo {
   private final String name;
   private final String kernel;
   private final String manifest;
+  private final String head;
   private final List<String> intents;
   private final List<String> slots;
 
@@ -33,6 +34,7 @@ public final class ModelInfo {
     name = texts[0];
     kernel = texts[1];
     manifest = texts[2];
+    head = texts[3];
     this.intents = Collections.unmodifiableList(Arrays.asList(intents));
     this.slots = Collections.unmodifiableList(Arrays.asList(slots));
   }
@@ -47,7 +49,17 @@ public final class ModelInfo {
   }
 
   /**
-   * Intents that the model tells apart.
+   * What the model answers: {@code joint}, an intent and slots; {@code sequence}, one label of the text; {@code
+   * labels}, any number of them; {@code tokens}, spans alone, which are the slots.
+   *
+   * @return never null
+   */
+  public String getHead() {
+    return head;
+  }
+
+  /**
+   * Intents that the model tells apart; of models that answer labels, these. None of models that answer spans alone.
    *
    * @return a list that cannot be changed
    */

@@ -13,6 +13,7 @@ public final class ParseResult {
   private final boolean truncated;
   private final boolean pinned;
   private final List<Slot> slots;
+  private final List<Label> labels;
 
   /**
    * A computed result as parsers make them; public for the tests of those who use it.
@@ -41,9 +42,27 @@ public final class ParseResult {
    */
   public ParseResult(String text, String intent, float score, boolean understood, boolean truncated, boolean pinned,
       List<Slot> slots) {
-    if (text == null || intent == null || slots == null) {
-      throw SluException.argument("a result needs a text, an intent and a list of slots");
+    this(text, intent, score, understood, truncated, pinned, slots, Collections.<Label>emptyList());
+  }
+
+  /**
+   * A result as parsers make them, of any kind of model; public for the tests of those who use it.
+   *
+   * @param text the utterance
+   * @param intent name of the intent, empty in models without
+   * @param score probability of the answer, 0 to 1
+   * @param understood whether the score reaches the model's threshold
+   * @param truncated whether the end of the text was ignored
+   * @param pinned whether the answer is that of a pinned phrase
+   * @param slots in the order of the text
+   * @param labels of models that answer labels, in the order of the model's
+   */
+  public ParseResult(String text, String intent, float score, boolean understood, boolean truncated, boolean pinned,
+      List<Slot> slots, List<Label> labels) {
+    if (text == null || intent == null || slots == null || labels == null) {
+      throw SluException.argument("a result needs a text, an intent, a list of slots and one of labels");
     }
+    this.labels = Collections.unmodifiableList(new ArrayList<Label>(labels));
     this.text = text;
     this.intent = intent;
     this.score = score;
@@ -66,14 +85,14 @@ public final class ParseResult {
    * The most probable intent, one of {@link ModelInfo#getIntents()}. It is given even when the utterance was not
    * understood: look at {@link #isUnderstood()} before you act on it.
    *
-   * @return never null
+   * @return never null; empty in models that answer labels, or spans alone ({@link ModelInfo#getHead()})
    */
   public String getIntent() {
     return intent;
   }
 
   /**
-   * Probability of the whole answer, intent and slots together.
+   * Probability of the whole answer, intent and slots together, or all labels.
    *
    * @return 0 to 1
    */
@@ -142,22 +161,32 @@ public final class ParseResult {
     return slot == null ? null : slot.getValue();
   }
 
+  /**
+   * The labels of the text, in models that answer labels, in the order of {@link ModelInfo#getIntents()}.
+   *
+   * @return a list that cannot be changed, never null; empty in other models
+   */
+  public List<Label> getLabels() {
+    return labels;
+  }
+
   @Override
   public boolean equals(Object other) {
     if (!(other instanceof ParseResult)) return false;
     ParseResult result = (ParseResult) other;
     return text.equals(result.text) && intent.equals(result.intent) && Float.compare(score, result.score) == 0
         && understood == result.understood && truncated == result.truncated && pinned == result.pinned
-        && slots.equals(result.slots);
+        && slots.equals(result.slots) && labels.equals(result.labels);
   }
 
   @Override
   public int hashCode() {
-    return (text.hashCode() * 31 + intent.hashCode()) * 31 + slots.hashCode();
+    return ((text.hashCode() * 31 + intent.hashCode()) * 31 + slots.hashCode()) * 31 + labels.hashCode();
   }
 
   @Override
   public String toString() {
-    return intent + " " + score + (understood ? pinned ? " (pinned) " : " " : " (not understood) ") + slots;
+    return (intent.isEmpty() ? "" : intent + " ") + score
+        + (understood ? pinned ? " (pinned) " : " " : " (not understood) ") + (labels.isEmpty() ? slots : labels);
   }
 }

@@ -32,7 +32,9 @@ public final class Parser implements AutoCloseable {
     this.kernel = kernel;
     lexicon = new Lexicon(model, this);
     pins = new Pins(model, this);
-    answer = new int[SluNative.HEADER + SluNative.PER_SLOT * Math.max(model.getInfo().getMaxTokens(), Pins.MAX_SLOTS)];
+    ModelInfo info = model.getInfo();
+    answer = new int[SluNative.HEADER + SluNative.PER_SLOT * Math.max(info.getMaxTokens(), Pins.MAX_SLOTS)
+        + SluNative.PER_LABEL * info.getIntents().size()];
   }
 
   /**
@@ -169,14 +171,20 @@ public final class Parser implements AutoCloseable {
   private ParseResult result(String text, ModelInfo info) {
     int count = answer[SluNative.SLOT_COUNT];
     List<Slot> slots = new ArrayList<Slot>(count);
-    for (int i = 0, at = SluNative.HEADER; i < count; ++i, at += SluNative.PER_SLOT) {
+    int at = SluNative.HEADER;
+    for (int i = 0; i < count; ++i, at += SluNative.PER_SLOT) {
       int start = answer[at + 1];
       int end = answer[at + 2];
       slots.add(new Slot(info.getSlots().get(answer[at]), text.substring(start, end), start, end));
     }
-    return new ParseResult(text, info.getIntents().get(answer[SluNative.INTENT]),
+    List<Label> labels = new ArrayList<Label>(answer[SluNative.LABEL_COUNT]);
+    for (int i = 0; i < answer[SluNative.LABEL_COUNT]; ++i, at += SluNative.PER_LABEL) {
+      labels.add(new Label(info.getIntents().get(answer[at]), Float.intBitsToFloat(answer[at + 1])));
+    }
+    int intent = answer[SluNative.INTENT];
+    return new ParseResult(text, intent < 0 ? "" : info.getIntents().get(intent),
         Float.intBitsToFloat(answer[SluNative.SCORE]), answer[SluNative.UNDERSTOOD] != 0,
-        answer[SluNative.TRUNCATED] != 0, answer[SluNative.PINNED] != 0, slots);
+        answer[SluNative.TRUNCATED] != 0, answer[SluNative.PINNED] != 0, slots, labels);
   }
 
   private void enter() {

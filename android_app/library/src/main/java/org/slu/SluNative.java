@@ -20,15 +20,18 @@ final class SluNative {
   static final int INTENTS = 1;
   static final int SLOTS = 2;
 
-  // What parse() fills in: these, then three numbers a slot (index of its name, start, end).
-  static final int INTENT = 0;
+  // What parse() fills in: these, then three numbers a slot (index of its name, start, end), then two a label (index of
+  // its name, the bits of its score).
+  static final int INTENT = 0; // -1 in models without
   static final int SCORE = 1; // the bits of a float
   static final int UNDERSTOOD = 2;
   static final int TRUNCATED = 3;
   static final int PINNED = 4;
   static final int SLOT_COUNT = 5;
-  static final int HEADER = 6;
+  static final int LABEL_COUNT = 6;
+  static final int HEADER = 7;
   static final int PER_SLOT = 3;
+  static final int PER_LABEL = 2;
 
   private static final LinkageError MISSING = load();
 
@@ -96,7 +99,7 @@ final class SluNative {
   /** The numbers of ModelInfo, in its order. */
   static native long[] numbers(long model);
 
-  /** {@code which}: TEXTS (name, kernel, manifest), INTENTS or SLOTS. */
+  /** {@code which}: TEXTS (name, kernel, manifest, head), INTENTS or SLOTS. */
   static native String[] names(long model, int which);
 
   /** {@code kernel}: null for the fastest. */
