@@ -100,7 +100,7 @@ class Asker:
                 self._changed.notify_all()
 
 
-def open_any(where: str, in_flight: int, token_file: Path | None = None, patience: float = 600.0) -> Teacher:
+def open_any(where: str, in_flight: int, token_file: Path | None, patience: float) -> Teacher:
     """The teacher at an address, in a directory of soft labels, or the model of a directory.
 
     ``patience``: seconds for which one at an address is waited for.

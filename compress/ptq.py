@@ -105,6 +105,11 @@ def quantise_after_training(
     the one that agrees best with the float model is kept, then the first of the grid.
     """
     check_float(checkpoint, "ptq")
+    known = (*checkpoint.head.chosen_by, AGREEMENT)
+    if settings.measure not in known:
+        raise ConfigError(
+            f"ptq: measure is {settings.measure!r}; for task {checkpoint.head.name} choose one of {', '.join(known)}"
+        )
     largest = max(settings.utterances)
     if largest > len(data.train):
         raise ConfigError(

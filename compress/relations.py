@@ -51,12 +51,13 @@ class RelationLoss:
         check_encoder(teacher.config.encoder)
         self._teacher = load_model(teacher)
         self._wanted = Values(self._teacher)
-        self._of_student: dict[int, Values] = {}
+        self._student: Any = None
+        self._own: Values | None = None
 
     def watch(self, student: nn.Layer) -> None:
         """Keep the values of this network from its next run on; to be called before each run, it does it once."""
-        if id(student) not in self._of_student:
-            self._of_student = {id(student): Values(student)}
+        if student is not self._student:
+            self._student, self._own = student, Values(student)
 
     def __call__(self, student: nn.Layer, batch: Batch, given: Any) -> paddle.Tensor:
         """The distance over a batch, a mean over the tokens of the texts of the global batch, after the student has run
@@ -65,7 +66,8 @@ class RelationLoss:
 
         with paddle.no_grad():
             self._teacher(*given)
-        own = self._of_student[id(student)]
+        own = self._own
+        assert own is not None and student is self._student
         return relation_loss(own.latest, self._wanted.latest, gcd(own.heads, self._wanted.heads), batch)
 
 

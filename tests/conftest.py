@@ -24,6 +24,8 @@ TESTS = Path(__file__).parent
 SAMPLE = TESTS.parent / "data/sample/corpus.txt"
 TOGETHER = ("android_app", "web", "cpp_runtime", "export_lite", "compress")
 """Folders whose tests share what takes long to make; those that take longest first."""
+BESIDE = {"test_pipeline.py": "export_lite", "web": "compress", "test_lint.py": "compress"}
+"""Few tests that take long are put to many: pytest-xdist begins with the groups that have most tests."""
 
 hypothesis.settings.register_profile("slu", deadline=None)  # a busy machine may stand still for seconds
 hypothesis.settings.load_profile("slu")
@@ -37,7 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For pytest-xdist: a folder of `TOGETHER`, or else a file, is run by one worker; the largest begin."""
     for item in items:
         path = item.path.relative_to(TESTS)
-        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in TOGETHER else str(path)))
+        first = path.parts[0]
+        item.add_marker(pytest.mark.xdist_group(BESIDE.get(first, first if first in TOGETHER else str(path))))
     order = {name: number for number, name in enumerate(("test_pipeline.py", "test_lint.py", *TOGETHER))}
     items.sort(key=lambda item: order.get(item.path.relative_to(TESTS).parts[0], len(order)))
 

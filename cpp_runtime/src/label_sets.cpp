@@ -22,13 +22,15 @@ slu_status head_read(const HeadKeys &keys, const OtherKeys &others, slu_info *in
   Cursor cursor = keys.head.strings();
   cursor.string(&name);
   constexpr const char *kKnown[] = {"sequence", "labels", "tokens"};
+  const char *found = nullptr;
   for (const char *known : kKnown)
-    if (name == known) info->head = known;
-  if (!(name == info->head)) {
+    if (name == known) found = known;
+  if (!found) {
     message << "the model answers something that this library does not know (" << name
             << "); a newer one is needed";
     return SLU_ERROR_VERSION;
   }
+  info->head = found;
   const bool spans = name == "tokens";
   const Key *const of_labels[] = {&keys.names, &keys.parents, &keys.rules};
   for (const Key *key : of_labels)
@@ -39,6 +41,7 @@ slu_status head_read(const HeadKeys &keys, const OtherKeys &others, slu_info *in
     return damaged(message,
                    spans ? "intents or flags in a model of spans, or no" : "intents, slots or flags beside",
                    spans ? others.slots : keys.names);
+  if (spans && keys.pairs.found) return damaged(message, "labels in a model of spans:", keys.pairs);
   info->pairs = keys.pairs.found ? keys.pairs.number<uint32_t>() : 0;
   return info->pairs > 1 ? damaged(message, "wrong values in", keys.pairs) : SLU_OK;
 }

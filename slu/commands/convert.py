@@ -43,6 +43,8 @@ def convert(args: argparse.Namespace) -> int:
     if args.out.resolve() in [path.resolve() for path in args.files]:
         raise ConfigError(f"{args.out}: is the file that is to be converted; choose another --out")
     if args.target:
+        if args.pieces or args.ends:
+            raise ConfigError("--pieces and --ends are about what is read from other formats; leave them out with --to")
         utterances = [utterance for path in args.files for utterance in corpus.read(path, None)]
         findings = write_foreign(utterances, FORMATS[args.target], args.out)
         named = f"{args.out}: {len(utterances) - findings.left_out} utterances, {FORMATS[args.target].title}"

@@ -36,6 +36,8 @@ def read_spans(path: str | Path, names: LabelNames | None = None) -> list[Uttera
     for where, _, message, left_out in findings.problems:
         if left_out:
             raise CorpusError(f"{where}: {message}")
+    if not utterances:
+        raise CorpusError(f"{path}: no texts")
     for utterance in utterances:
         for name in _unknown(utterance, names):
             raise CorpusError(f"{path}: {utterance.text[:40]!r}: {_not_among(name)}")
@@ -48,8 +50,9 @@ def check_spans(path: str | Path, names: LabelNames | None = None, labels: Label
     Raises `CorpusError` for a file that cannot be read at all.
     """
     path = Path(path)
-    if _is_tagged(path):
-        return check_corpus(path)
+    of_tags = check_corpus(path) if _is_tagged(path) else []
+    if any(problem.severity == "error" for problem in of_tags):
+        return of_tags
     try:
         utterances, findings = _read(path)
     except CorpusError as error:
@@ -58,10 +61,12 @@ def check_spans(path: str | Path, names: LabelNames | None = None, labels: Label
         if found is None:
             raise
         return [Problem(int(found["line"]), "error", message)]
-    problems = [
+    problems = of_tags or [
         Problem(_line(where), "error" if left_out else "warning", message)
         for where, _, message, left_out in findings.problems
     ]
+    if not utterances and not problems:
+        return [Problem(0, "error", "no texts")]
     used = {slot.name for utterance in utterances for slot in utterance.slots}
     known: dict[str, tuple[object, ...]] = {}
     for utterance in utterances:

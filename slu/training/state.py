@@ -94,6 +94,8 @@ def load_state(
             optimizer.set_state_dict({f"{names[n]}_{what}": tensors[key] for key, (n, what) in zip(keys, split)})
         if average is not None:
             for key, value in average.values.items():
+                if value.shape != tensors[f"average.{key}"].shape:
+                    raise ValueError(f"average.{key} has another shape")
                 value[...] = tensors[f"average.{key}"]
             average.steps = int(tensors["average_steps"][0])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_build import ROOT
 from gguf_pieces import Pieces, integers, string, strings
 
 from export_lite.gguf import write_gguf
@@ -66,7 +65,7 @@ def test_answers_are_those_of_python(vocab: list[str], tmp_path: Path, count: in
     assert [session.parse(text) for text in TEXTS] == parser.parse_batch(TEXTS)
 
 
-def test_what_the_file_says(vocab: list[str], tmp_path: Path) -> None:
+def test_what_the_file_says(vocab: list[str], tmp_path: Path, host_build: Path) -> None:
     labels = Labels.of_spans(("LOC", "人名"))
     path = tmp_path / "model.gguf"
     write_gguf(checkpoint_of(vocab, labels), path)
@@ -76,7 +75,7 @@ def test_what_the_file_says(vocab: list[str], tmp_path: Path) -> None:
     parser = load_native(path)
     with pytest.raises(PinError, match="of intents and slots only"):
         parser.pins.add("LOC", ["text"])
-    [program] = [p for p in ROOT.glob("build/*/slu-cli") if p.parent.name.startswith(("py3", "host"))][:1]
+    program = host_build / "slu-cli"
     done = subprocess.run(
         [program, "parse", path], input="\n".join(TEXTS[1:3]), text=True, capture_output=True, check=True
     )
@@ -91,6 +90,7 @@ def test_what_the_file_says(vocab: list[str], tmp_path: Path) -> None:
 DAMAGE: list[tuple[str, str, bytes | None, str]] = [
     ("no head", "head", None, "missing .* ernie-slu.head"),
     ("an unknown head", "head", string("answer"), r"does not know \(answer\)"),
+    ("the head of intents and slots", "head", string("joint"), r"does not know \(joint\)"),
     ("the head of labels", "head", string("labels"), "missing .* ernie-slu.labels"),
     ("no names", "slots", None, "no ernie-slu.slots"),
     ("no name", "slots", strings([]), "too few or too many names"),

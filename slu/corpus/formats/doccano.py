@@ -82,7 +82,12 @@ def write_doccano(utterances: Sequence[Utterance], findings: Findings) -> dict[s
             number += 1
             entity = {"id": number, "label": slot.name, "start_offset": slot.start, "end_offset": slot.end}
             entities.append(entity | ({} if slot.correction is None else {"correction": slot.correction}))
-        record = {"id": i, "text": utterance.text, "cats": [utterance.intent], "entities": entities}
+        record = {
+            "id": i,
+            "text": utterance.text,
+            "cats": [utterance.intent] if utterance.intent else [],
+            "entities": entities,
+        }
         own = {"session": utterance.session, "offsets": CODE_POINTS}
         lines.append(json.dumps(record | own, ensure_ascii=False))
     return {"": "\n".join(lines) + "\n"}

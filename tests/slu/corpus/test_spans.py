@@ -181,3 +181,16 @@ def test_pieces() -> None:
     whole = Utterance("甲乙丙丁戊己", "", (Slot("L", "乙丙丁戊", 1, 5),), "1")
     pieces, moved = cut_texts([whole], 3)
     assert [piece.text for piece in pieces] == ["甲", "乙丙丁戊", "己"] and moved == 2
+
+
+def test_names_are_checked_in_a_tagged_corpus_too(sample_path: Path) -> None:
+    problems = check_spans(sample_path, LabelNames(("singer",)))
+    assert any("not among" in problem.message for problem in problems if problem.severity == "error")
+
+
+def test_no_texts_are_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "empty.yml"
+    path.write_text("nlu: []\n")
+    assert [(problem.severity, problem.message) for problem in check_spans(path)] == [("error", "no texts")]
+    with pytest.raises(CorpusError, match="no texts"):
+        read_spans(path)
