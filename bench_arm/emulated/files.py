@@ -140,6 +140,7 @@ def _send(machine: Machine, channel: Channel, request: str, second: bool) -> boo
             whole = _take(machine, channel, stream)
         if whole:
             target.chmod(stat.S_IMODE(mode) & 0o777)
+            channel.write(PAIR.pack(b"OKAY", 0))  # not before all of it can be read
     finally:
         if not whole:
             target.unlink(missing_ok=True)
@@ -152,7 +153,6 @@ def _take(machine: Machine, channel: Channel, stream: BinaryIO) -> bool:
     while True:
         name, length = PAIR.unpack(channel.read(PAIR.size))
         if name == b"DONE":
-            channel.write(PAIR.pack(b"OKAY", 0))
             return True
         if name != b"DATA" or length > MOST_PIECE:
             raise BrokenRequestError(f"{name!r} of {length} bytes where DATA or DONE was due")
