@@ -90,12 +90,17 @@ def _sha256sum(context: Context, words: list[str], stdin: bytes) -> int:
 def _rm(context: Context, words: list[str], stdin: bytes) -> int:
     options, paths = _options(words)
 
+    def failed(function: object, path: str, information: tuple[object, BaseException, object]) -> None:
+        # Half a file that another connection was sending goes with that connection.
+        if "f" not in options or not isinstance(information[1], FileNotFoundError):
+            raise information[1]
+
     def remove(path: str) -> None:
         found = context.machine.path(context.cwd, path)
         if found == context.machine.root:
             raise PermissionError(1, "Operation not permitted")
         if found.is_dir() and "r" in options:
-            shutil.rmtree(found)
+            shutil.rmtree(found, onerror=failed)
         elif found.exists() or "f" not in options:
             found.unlink()
 
