@@ -266,7 +266,7 @@ def test_a_model_that_is_replaced_between_two_runs(
 def test_answers_of_files_are_not_kept(place: Path, tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("取消\n听歌\n", encoding="utf-8")
     label(place / "fp32", tmp_path / "texts.txt", tmp_path / "out")
-    asker, questions = Asker(open_any(str(tmp_path / "out"), 0)), [Question("听歌"), Question("取消")]
+    asker, questions = Asker(open_any(str(tmp_path / "out"), 1, None, 1.0)), [Question("听歌"), Question("取消")]
     asker.expect([questions])
     found, wanted = asker.get(questions), ModelTeacher(place / "fp32").ask(questions)
     assert not asker.answers
