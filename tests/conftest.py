@@ -27,8 +27,8 @@ TOGETHER = ("android_app", "web", "cpp_runtime", "export_lite", "compress")
 BESIDE = {"test_pipeline.py": "export_lite", "web": "compress", "test_lint.py": "compress"}
 """Few tests that take long are put to many: pytest-xdist begins with the groups that have most tests."""
 PROGRAMS = ("android_app", "bench_arm", "slu/serving", "slu/runtime", "web")
-"""Folders whose tests drive servers, emulators, browsers and phones. One that fails is run once more, and pytest says so
-(RERUN): on a machine that stands still for seconds such a program may be late, and nothing is wrong."""
+"""Folders whose tests drive servers, emulators, browsers and phones. One that fails is run once more, and pytest says
+so (RERUN): on a machine that stands still for seconds such a program may be late, and nothing is wrong."""
 
 hypothesis.settings.register_profile("slu", deadline=None)  # a busy machine may stand still for seconds
 hypothesis.settings.load_profile("slu")
