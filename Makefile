@@ -12,6 +12,9 @@ JOBS ?= $(shell jobs=$$(($$(nproc) + 1)); echo $$((jobs < 4 ? jobs : 4)))
 
 MODELS := models/nlpcc2018-nano models/nlpcc2018-pico
 
+# The tests start some hundred Python programs, each of which would compile every module of the project again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup system-packages demo test test-slow lint types style format lock clean
 
 setup: $(SETUP) $(MODELS:=/model.gguf)

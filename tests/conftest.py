@@ -26,6 +26,9 @@ TOGETHER = ("android_app", "web", "cpp_runtime", "export_lite", "compress")
 """Folders whose tests share what takes long to make; those that take longest first."""
 BESIDE = {"test_pipeline.py": "export_lite", "web": "compress", "test_lint.py": "compress"}
 """Few tests that take long are put to many: pytest-xdist begins with the groups that have most tests."""
+PROGRAMS = ("android_app", "bench_arm", "slu/serving", "slu/runtime", "web")
+"""Folders whose tests drive servers, emulators, browsers and phones. One that fails is run once more, and pytest says
+so (RERUN): on a machine that stands still for seconds such a program may be late, and nothing is wrong."""
 
 hypothesis.settings.register_profile("slu", deadline=None)  # a busy machine may stand still for seconds
 hypothesis.settings.load_profile("slu")
@@ -41,6 +44,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = item.path.relative_to(TESTS)
         first = path.parts[0]
         item.add_marker(pytest.mark.xdist_group(BESIDE.get(first, first if first in TOGETHER else str(path))))
+        if path.parts[0] in PROGRAMS or "/".join(path.parts[:2]) in PROGRAMS:
+            item.add_marker(pytest.mark.flaky(reruns=1))
     order = {name: number for number, name in enumerate(("test_pipeline.py", "test_lint.py", *TOGETHER))}
     items.sort(key=lambda item: order.get(item.path.relative_to(TESTS).parts[0], len(order)))
 

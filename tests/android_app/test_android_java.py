@@ -33,6 +33,7 @@ def test_a_million_random_calls(run_junit: Callable[..., str], host: Machine) ->
     run_junit(host, "FuzzTest")
 
 
+@pytest.mark.slow
 def test_junit_on_arm64(run_junit: Callable[..., str], arm64: Machine) -> None:
     # Those that are quick there: what a JVM of 32 pages of code does a thousand times takes minutes in an emulator.
     fuzz = Machine([*arm64.java, "-Dslu.fuzz.calls=10000"], arm64.library)

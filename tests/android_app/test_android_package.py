@@ -42,6 +42,7 @@ def hashes() -> dict[str, str]:
     return {str(path.relative_to(BUILD)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+@pytest.mark.slow
 def test_the_same_sources_give_the_same_bytes(built: dict[str, Path]) -> None:
     before = hashes()
     assert len(before) == 3 + 2 * 5 * 5, "the packages; of two artifacts five files, each with four checksums"

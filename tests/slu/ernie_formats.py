@@ -6,12 +6,11 @@ import json
 import re
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import paddle
 import pytest
-from paddlenlp.transformers import ErnieConfig, ErnieForSequenceClassification, ErnieModel
 from safetensors.numpy import load_file, save_file
 
 from slu.corpus.labels import Labels
@@ -21,12 +20,17 @@ from slu.model.network import tensors_of
 from slu.training.recipe import ModelSettings
 from slu.training.start import initial_checkpoint
 
+if TYPE_CHECKING:  # it takes seconds, so only a test that needs it imports it
+    from paddlenlp.transformers import ErnieModel
+
 PADDING = 13
 """Rows of the word embeddings past the vocabulary, as published checkpoints have them."""
 
 
 def make_encoder(vocab: list[str], **fields: Any) -> ErnieModel:
     """A PaddleNLP model in evaluation mode; its biases and norms are not 0 and 1, so that each of them counts."""
+    from paddlenlp.transformers import ErnieConfig, ErnieModel
+
     config = ErnieConfig(
         vocab_size=len(vocab) + PADDING, hidden_size=48, num_hidden_layers=2, num_attention_heads=4,
         intermediate_size=80, max_position_embeddings=40, type_vocab_size=4, pad_token_id=0, **fields,
@@ -58,6 +62,8 @@ def paddle_state(encoder: ErnieModel, directory: Path) -> None:
 
 def paddle_state_of_a_classifier(encoder: ErnieModel, directory: Path) -> None:
     """Names with the prefix ``ernie.``, and a classifier that is not wanted."""
+    from paddlenlp.transformers import ErnieForSequenceClassification
+
     whole = ErnieForSequenceClassification(encoder.config)
     whole.ernie.set_state_dict(encoder.state_dict())
     whole.save_pretrained(str(directory))
@@ -145,6 +151,8 @@ def hugging_face(encoder: ErnieModel, directory: Path, prefix: str = "", old: bo
     tensors["cls.predictions.bias"] = np.zeros(7, np.float32)
     save_file(tensors, directory / "model.safetensors", {"format": "pt"})
     fields = encoder.config.to_dict()
+    from paddlenlp.transformers import ErnieConfig
+
     kept = {name: fields[name] for name in ErnieConfig().to_dict() if name in fields and name != "layer_norm_eps"}
     whole = {**kept, "vocab_size": encoder.config.vocab_size, "hidden_size": 48, "num_hidden_layers": 2,
              "num_attention_heads": 4, "intermediate_size": 80, "max_position_embeddings": 40, "type_vocab_size": 4,

@@ -16,7 +16,19 @@ inline void float_tile(const Linear &linear, size_t panel, const float *x, size_
   F16 sums[kPanels][kRows];
   for (auto &sums_of_panel : sums)
     for (auto &sum : sums_of_panel) sum = splat(0.0f);
-  for (size_t k = 0; k < linear.in; ++k) {
+  size_t k = 0;
+  if constexpr (kSplatsLanes) {
+    for (; k + 4 <= linear.in; k += 4) {  // see score_tile
+      V inputs[kRows];
+      SLU_UNROLL for (size_t m = 0; m < kRows; ++m) inputs[m] = v_load(x + m * stride + k);
+      SLU_UNROLL for (size_t i = 0; i < 4; ++i) SLU_UNROLL for (size_t p = 0; p < kPanels; ++p) {
+        const F16 w = load(weight + p * panel_size + (k + i) * kLanes);
+        SLU_UNROLL for (size_t m = 0; m < kRows; ++m) sums[p][m] =
+            fma(splat(v_lane(inputs[m], i)), w, sums[p][m]);
+      }
+    }
+  }
+  for (; k < linear.in; ++k) {
     SLU_UNROLL for (size_t p = 0; p < kPanels; ++p) {
       const F16 w = load(weight + p * panel_size + k * kLanes);
       SLU_UNROLL for (size_t m = 0; m < kRows; ++m) sums[p][m] = fma(splat(x[m * stride + k]), w, sums[p][m]);

@@ -143,7 +143,12 @@ def test_workers_and_numbers(serve: Serve, models: tuple[Path, Path], capfd: pyt
     assert [client.parse(text=text, session="parts")[0] for text in dialogue] == expected
     victim = client.served.workers()[0]
     os.kill(victim, signal.SIGKILL)
-    until(lambda: len(client.served.workers()) == 2 and victim not in client.served.workers(), 30)
+
+    def replaced() -> bool:
+        now = client.served.workers()  # one look: a victim that is gone at a second one is not replaced yet
+        return len(now) == 2 and victim not in now
+
+    until(replaced, 30)
     assert [client.parse(text=text, session="parts") for text in dialogue]
     said = capfd.readouterr().err
     assert "POST /v1/parse 200" in said and "died" in said

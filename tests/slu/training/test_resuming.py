@@ -69,7 +69,8 @@ def killed(task: Callable[[], Any], at: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def test_killed_at_any_moment_and_resumed_it_ends_as_unbroken(recipe_path: Path, place: Path) -> None:
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_killed_at_any_moment_and_resumed_it_ends_as_unbroken(recipe_path: Path, place: Path, every: int) -> None:
     """With dropout, unknown tokens, averaged weights and two shards: everything that a state must hold."""
     changes = ("training.batch_size=12", "training.learning_rate=2e-2", "training.evaluate_every=9")
     whole = place / "whole"
@@ -84,7 +85,7 @@ def test_killed_at_any_moment_and_resumed_it_ends_as_unbroken(recipe_path: Path,
         assert_same_result(whole, place / "fp32")
         assert not workspace_of(place / "fp32").exists()
         shutil.rmtree(place / "fp32")
-        at += 1
+        at += every
     # stage.json, the curves, best and state, the log, labels, manifest, files kept, the directory, tidying up
     assert at >= 15
     assert_same_result(whole, place / "fp32")

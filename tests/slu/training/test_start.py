@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import paddle
@@ -25,7 +26,6 @@ from ernie_formats import (
     refused,
     write_vocab,
 )
-from paddlenlp.transformers import ErnieModel, ErnieTokenizer
 
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
@@ -34,6 +34,9 @@ from slu.model.network import load_model
 from slu.model.quantization import quantise
 from slu.training.recipe import ModelSettings
 from slu.training.start import PUBLISHED, initial_checkpoint
+
+if TYPE_CHECKING:
+    from paddlenlp.transformers import ErnieModel
 
 
 @pytest.fixture
@@ -213,6 +216,8 @@ def test_published_names() -> None:
 def test_a_published_name_is_downloaded(
     encoder: ErnieModel, vocab: list[str], labels: Labels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from paddlenlp.transformers import ErnieModel, ErnieTokenizer
+
     name = "ernie-3.0-tiny-nano-v2-zh"
     write_vocab(tmp_path, vocab)
     tokenizer = ErnieTokenizer(str(tmp_path / "vocab.txt"))
@@ -237,6 +242,8 @@ def test_a_published_name_is_downloaded(
     ],
 )
 def test_a_failing_download_is_one_line(labels: Labels, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    from paddlenlp.transformers import ErnieTokenizer
+
     def fails(name: str) -> None:
         raise error
 
