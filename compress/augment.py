@@ -127,7 +127,8 @@ def _with_other_words(random: Random, words: list[tuple[str, str]], alike: dict[
 
 
 def _with_unknown_words(random: Random, words: list[tuple[str, str]], share: float) -> str:
-    return "".join(UNKNOWN if random.random() < share and part != BETWEEN else word for word, part in words)
+    hidden = (random.random() < share and part != BETWEEN and not word.isspace() for word, part in words)
+    return "".join(UNKNOWN if hide else word for hide, (word, _) in zip(hidden, words))
 
 
 def _runs(random: Random, words: list[tuple[str, str]], longest: int) -> str:

@@ -55,7 +55,8 @@ class StudentSettings:
     ``name``: of one of several students. ``encoder``: one of `slu.model.config.ENCODERS`; "": that of the checkpoint.
     The sizes are the student's; 0: as the checkpoint's. ``labels``: weight of the loss of the labels, where there are
     any; ``logits``: of that of the teachers' mean probabilities (see `slu.heads.joint_loss`); ``relations``: of the
-    distance from the checkpoint's last layer (see `compress.relations`).
+    distance from the checkpoint's last layer (see `compress.relations`). ``dropout``: the student's, below 0: as the
+    checkpoint's.
     """
 
     teachers: int = 3
@@ -75,6 +76,7 @@ class StudentSettings:
     unlabelled: str = field(default="", metadata=ADDED_LATER)
     relations: float = field(default=0.0, metadata=ADDED_LATER)
     patience: float = field(default=PATIENCE, metadata=ADDED_LATER)
+    dropout: float = field(default=-1.0, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if self.teachers < 1:
@@ -86,6 +88,8 @@ class StudentSettings:
         for name in (*SIZES, "labels", "logits", "relations", "patience"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must not be negative")
+        if self.dropout >= 1:
+            raise ConfigError(f"dropout is {self.dropout}; it must be below 1")
 
 
 def step(work: Work) -> Made:
@@ -217,6 +221,8 @@ def shape_after(config: ModelConfig, settings: StudentSettings) -> ModelConfig:
     hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]
     if hidden % heads:
         raise ConfigError(f"[student] hidden_size {hidden} is not a multiple of {heads} attention heads")
+    if settings.dropout >= 0:
+        config = config.replace(hidden_dropout_prob=settings.dropout, attention_probs_dropout_prob=settings.dropout)
     shape = config.replace(**sizes, attention_head_size=hidden // heads, encoder=encoder)
     if shape.encoder_problem:
         raise ConfigError(f"[student] {shape.encoder_problem}")

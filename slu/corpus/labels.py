@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ class Labels:
     """Intents and slots in the order of a model's outputs.
 
     ``intents``: row ``i`` of the intent logits is ``intents[i]``. ``slots``: two tags each, see `tags`.
-    ``slots_of_intent``: for every intent, the slots it was seen with, in the order of ``slots``.
+    ``slots_of_intent``: for every intent, the slots it can have: those it was seen with, or all; in the order of
+    ``slots``.
     ``sets``: for heads that answer labels, which label sets there are; ``intents`` are then the names of the labels. A
     model that answers spans alone has slots and no intents.
     Raises ValueError when names repeat, are empty, or when ``slots_of_intent`` or ``sets`` does not match them.
@@ -75,6 +76,10 @@ class Labels:
         intents = tuple(sorted(seen))
         slots = tuple(sorted(set().union(*seen.values())))
         return cls(intents, slots, {intent: tuple(sorted(seen[intent])) for intent in intents})
+
+    def with_any_slot(self) -> Labels:
+        """The same labels, where every intent can have every slot."""
+        return replace(self, slots_of_intent=dict.fromkeys(self.intents, self.slots))
 
     @classmethod
     def of_sets(cls, names: tuple[str, ...], sets: LabelSets) -> Labels:

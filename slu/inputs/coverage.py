@@ -23,7 +23,8 @@ class Coverage:
     slots, neither of both, that begin or end with a character that is in no token. ``characters``: those that are not
     white space; ``characters_unknown``: of them those that are read as [UNK], ``characters_dropped``: those in no
     token. ``letter_tokens``: tokens of one ASCII letter inside a longer word. ``longest``: tokens of the longest text,
-    [CLS] and [SEP] counted. ``example``: the first text of each kind.
+    [CLS] and [SEP] counted. ``whole_words``: whether no token continues a word of letters, so that rare words are meant
+    to be [UNK]. ``example``: the first text of each kind.
     """
 
     max_length: int
@@ -38,6 +39,7 @@ class Coverage:
     characters_dropped: int
     letter_tokens: int
     longest: int
+    whole_words: bool
     example: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
@@ -89,7 +91,7 @@ class Coverage:
         found = []
         for name, whole, what, advice in kinds:
             share = 100 * getattr(self, name) / whole if whole else 0.0
-            if share > WARN_ABOVE:
+            if share > WARN_ABOVE and not (name == "characters_unknown" and self.whole_words):
                 found.append(f"warning: {share:.1f} % {what}, such as {self.example[name][:60]!r}: {advice}")
         return found
 
@@ -102,6 +104,7 @@ def coverage(utterances: Iterable[Utterance], tokenizer: Tokenizer, max_length: 
     texts = slots = characters = letters = 0
     letter = [len(token) == 3 and token[:2] == "##" and token[2].isascii() for token in tokenizer.vocab]
     longest = 2
+    whole_words = all(token[:2] != "##" or token[2:].isdigit() for token in tokenizer.vocab)
 
     def count(name: str, text: str, number: int = 1) -> None:
         counts[name] += number
@@ -146,6 +149,7 @@ def coverage(utterances: Iterable[Utterance], tokenizer: Tokenizer, max_length: 
         characters=characters,
         letter_tokens=letters,
         longest=longest,
+        whole_words=whole_words,
         example=example,
         **counts,
     )

@@ -28,6 +28,7 @@ class Data:
     """The two parts of a corpus and their hashes; ``lexicons``: those of the section [lexicon], None without it.
 
     ``head``: what is learned. ``names``: the labels that the recipe names, None for those of the training part.
+    ``any_slot``: see `slu.training.recipe.DataSettings`.
 
     ``added``: what is trained on beside the training part, see `slu.training.augmentation`. ``held_out``: whether
     ``dev`` is unknown to the model. With ``dev_fraction = 0`` and no ``data.dev`` it is not: ``dev`` is then a sample
@@ -42,11 +43,13 @@ class Data:
     held_out: bool = True
     head: Head = DEFAULT
     names: LabelNames | None = None
+    any_slot: bool = False
 
     @property
     def labels(self) -> Labels:
         """What a model that is trained on this can answer."""
-        return self.head.corpus.labels(self.train, self.names)
+        labels = self.head.corpus.labels(self.train, self.names)
+        return labels.with_any_slot() if self.any_slot else labels
 
     def read_by(self, model: Model) -> Data:
         """The same with the training part as ``model`` reads it: in windows, for heads that have some."""
@@ -82,7 +85,9 @@ def load_data(recipe: Recipe) -> Data:
         if chosen.lists:
             identity["lists"] = file_hash(recipe.resolve(chosen.lists))
     added, identity_of_added = added_utterances(recipe, train, lexicons)
-    return Data(train, dev, identity | identity_of_added, lexicons, added, held_out)
+    if settings.any_slot:
+        identity["any_slot"] = "true"
+    return Data(train, dev, identity | identity_of_added, lexicons, added, held_out, any_slot=settings.any_slot)
 
 
 def _label_names(recipe: Recipe, settings: DataSettings, head: Head) -> LabelNames | None:
@@ -94,6 +99,8 @@ def _label_names(recipe: Recipe, settings: DataSettings, head: Head) -> LabelNam
     for section in DIALOGUE_SECTIONS:
         if recipe.has(section):
             raise ConfigError(f"{recipe.path}: [{section}] is for intents and slots; remove it for task {head.name}")
+    if settings.any_slot:
+        raise ConfigError(f"{recipe.path}: [data] any_slot is for intents and slots, the task is {head.name}")
     if settings.split != "utterance":
         raise ConfigError(
             f"{recipe.path}: [data] split is {settings.split!r}; texts of task {head.name} have no sessions"

@@ -26,6 +26,9 @@ GENERIC = "ideographs"
 """In place of the path of a vocabulary: the generic one that needs no file (`slu.inputs.vocab.ideograph_vocab`)."""
 FROM_CORPUS = "corpus"
 """In place of the path of a vocabulary: one that is trained from the corpus (`slu.training.vocabulary`)."""
+WORDS = "words"
+"""In place of the path of a vocabulary: the words of the corpus, each of them whole (`slu.training.vocabulary`)."""
+NO_FILES = (GENERIC, FROM_CORPUS, WORDS)
 PATHS = (
     "data.corpus", "data.dev", "data.labels", "model.vocab", "lexicon.lists", "speech.phrases", "commands.phrases",
     "student.unlabelled", "student.token_file",
@@ -41,7 +44,8 @@ class DataSettings:
     ``split``: whether single utterances or whole sessions are held out ("utterance" or "session"). ``dev``: a tagged
     corpus that measures every stage instead; then all of ``corpus`` is trained on. ``dev_fraction = 0`` without ``dev``
     trains on all of it as well, and nothing is held out (see `slu.training.data.Data`). ``labels``: a file that names
-    the labels of a task without intents, see `slu.corpus.classified`; empty for those that occur.
+    the labels of a task without intents, see `slu.corpus.classified`; empty for those that occur. ``any_slot``: every
+    intent can have every slot, not only those that it has in the training part.
     """
 
     corpus: str
@@ -50,6 +54,7 @@ class DataSettings:
     dev_fraction: float = 0.2
     seed: int = 0
     labels: str = ""
+    any_slot: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,9 @@ class ModelSettings:
     """``task``: what the model answers, a name of `slu.heads.table.HEADS`.
 
     ``init``: "scratch", a published name such as ernie-3.0-tiny-nano-v2-zh, or a local checkpoint directory.
-    ``vocab``: file with the vocabulary of a model from scratch, "ideographs" for the generic one that needs no file, or
-    "corpus" for a WordPiece vocabulary of at most ``vocab_size`` tokens that is trained from the training part.
+    ``vocab``: file with the vocabulary of a model from scratch, "ideographs" for the generic one that needs no file,
+    "corpus" for a WordPiece vocabulary of at most ``vocab_size`` tokens that is trained from the training part, or
+    "words" for its words that occur at least twice, the most frequent ones of them.
     The sizes are those of a model from scratch, and ``initializer_range`` is the standard deviation of its weights.
     ``max_length``: tokens a text may have, [CLS] and [SEP] counted.
     ``normalisation``: what is done to a text before its tokens, one of `slu.inputs.normalisation.NORMALISATIONS`.
@@ -237,7 +243,7 @@ def _override(raw: dict[str, Any], text: str) -> None:
         tables = [one for table in inner for one in (table if isinstance(table, list) else [table])]
         if not all(isinstance(table, dict) for table in tables):
             raise ConfigError(f"--set {text}: {part} is not a section")
-    if name.strip() in PATHS and parsed and (name.strip() != "model.vocab" or parsed not in (GENERIC, FROM_CORPUS)):
+    if name.strip() in PATHS and parsed and (name.strip() != "model.vocab" or parsed not in NO_FILES):
         # A path on the command line is relative to where the command runs, not to the recipe.
         parsed = str(Path(str(parsed)).absolute())
     for table in tables:

@@ -39,8 +39,8 @@ from slu.model.checkpoint import (
 )
 from slu.model.config import ERNIE, ModelConfig
 from slu.model.quantization import dequantise
-from slu.training.recipe import FROM_CORPUS, GENERIC, ModelSettings, NgramSettings, Recipe
-from slu.training.vocabulary import train_vocab
+from slu.training.recipe import FROM_CORPUS, NO_FILES, WORDS, ModelSettings, NgramSettings, Recipe
+from slu.training.vocabulary import train_vocab, word_vocab
 
 PUBLISHED = re.compile(r"ernie-3\.0-(tiny-)?(x?base|medium|mini|micro|nano|pico)(-v[12])?-zh")
 
@@ -100,6 +100,9 @@ def scratch_tokenizer(settings: ModelSettings, vocab_path: Path | None, texts: I
     if settings.vocab == FROM_CORPUS:
         tokens = train_vocab(texts, settings.vocab_size, normalisation=settings.normalisation)
         return Tokenizer(tokens, normalisation=settings.normalisation)
+    if settings.vocab == WORDS:
+        tokens = word_vocab(texts, settings.vocab_size, normalisation=settings.normalisation)
+        return Tokenizer(tokens, normalisation=settings.normalisation)
     return Tokenizer(ideograph_vocab(), normalisation=settings.normalisation)
 
 
@@ -118,7 +121,7 @@ def recipe_tokenizer(recipe: Recipe, texts: Iterable[str]) -> tuple[Tokenizer, i
 
 def vocab_path(recipe: Recipe, settings: ModelSettings) -> Path | None:
     """The file of the vocabulary, None if ``settings.vocab`` names none."""
-    return None if settings.vocab in (GENERIC, FROM_CORPUS) else recipe.resolve(settings.vocab)
+    return None if settings.vocab in NO_FILES else recipe.resolve(settings.vocab)
 
 
 def _set_flags(checkpoint: Checkpoint, flags: tuple[str, ...]) -> None:

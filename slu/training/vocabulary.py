@@ -1,16 +1,33 @@
-"""A WordPiece vocabulary trained from the corpus: for languages that are written in letters.
+"""Vocabularies made from the corpus: for languages that are written in letters.
 
-The library `tokenizers` learns the pieces. The words that it learns from are cut and normalised by our own tokenizer,
-so that the model, and the engine, cut every text exactly as the pieces were learned.
+Either pieces of words, which the library `tokenizers` learns, or whole words. They are made of words that our own
+tokenizer has cut and normalised, so that the model, and the engine, cut every text exactly as the pieces were learned.
 """
 
 from __future__ import annotations
 
 import string
+from collections import Counter
 from collections.abc import Iterable
 
 from slu.errors import ConfigError
 from slu.inputs.tokenizer import SPECIAL_TOKENS, UNK, words_of
+
+
+def word_vocab(texts: Iterable[str], size: int, min_count: int = 2, normalisation: str = "") -> list[str]:
+    """At most ``size`` tokens: the special ones, the digits, and the words that occur ``min_count`` times in ``texts``.
+
+    The most frequent words come first, of equally frequent ones the smaller string. Every other word is one [UNK], so
+    that no slot can begin inside a word; those of the training part teach the model what to make of the words that are
+    new to it. A number that is no word of the vocabulary is cut into numbers that are, and digits. Raises `ConfigError`
+    when ``size`` has no room for a word.
+    """
+    counts = Counter(word for text in texts for word in words_of(text, normalisation))
+    least = [*SPECIAL_TOKENS, *string.digits, *(f"##{digit}" for digit in string.digits)]
+    if size <= len(least):
+        raise ConfigError(f"vocab_size is {size}; the special tokens and the digits alone are {len(least)}: raise it")
+    words = sorted(set(counts) - set(least), key=lambda word: (-counts[word], word))
+    return [*least, *(word for word in words if counts[word] >= min_count)][:size]
 
 
 def train_vocab(texts: Iterable[str], size: int, min_count: int = 2, normalisation: str = "") -> list[str]:

@@ -75,6 +75,12 @@ def test_words_that_are_masked_are_unknown_to_every_vocabulary(data: Data, vocab
             assert tokenizer.tokens(text).count("[UNK]") >= text.count(UNKNOWN)
 
 
+def test_spaces_are_not_masked() -> None:
+    text = Utterance("play a song by the band", "music.play", (), "1", ("1",))
+    masked = augment([text] * 9, {}, AugmentSettings(names=0, words=0, runs=0, masked=3, replaced=0.5))
+    assert len(masked) > 20 and all(made.count(" ") == 5 for _, made in masked)
+
+
 def test_a_pair_stays_a_pair() -> None:
     pair = Utterance("请问哪里可以修车\t附近的汽车修理店在哪里", "", (), "1", ("1",))
     made = augment([pair, pair], {}, AugmentSettings(names=3, words=9, runs=9, masked=9, replaced=0.9, longest=2))

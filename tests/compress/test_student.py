@@ -13,11 +13,12 @@ from computing import exact, logits_of
 from compress.augment import AugmentSettings
 from compress.distillation import imitation_loss
 from compress.steps import run_step
-from compress.student import StudentSettings, ask, new_student, train_student
+from compress.student import StudentSettings, ask, new_student, shape_after, train_student
 from slu.errors import ConfigError
 from slu.heads.examples import IGNORED, Example, collate
 from slu.heads.joint_loss import AnswerLoss, HeadLoss
 from slu.model.checkpoint import Checkpoint, load_checkpoint
+from slu.model.config import ModelConfig
 from slu.model.network import load_model
 from slu.training.batches import make_examples, make_shards, unlabelled_examples
 from slu.training.data import Data, load_data
@@ -161,6 +162,15 @@ def test_sizes_that_do_not_fit_do_not_wait_for_the_teachers(recipe: Recipe, tmp_
         StudentSettings(teachers=0)
     with pytest.raises(ConfigError, match="hidden_size is -8"):
         StudentSettings(hidden_size=-8)
+    with pytest.raises(ConfigError, match="dropout is 1.0"):
+        StudentSettings(dropout=1.0)
+
+
+def test_the_dropout_of_a_student() -> None:
+    teacher = ModelConfig(vocab_size=50, hidden_dropout_prob=0.2, attention_probs_dropout_prob=0.2)
+    same, none = (shape_after(teacher, StudentSettings(dropout=dropout)) for dropout in (-1.0, 0.0))
+    assert same == teacher
+    assert (none.hidden_dropout_prob, none.attention_probs_dropout_prob) == (0, 0)
 
 
 def test_teachers_of_another_vocabulary_are_refused(trained: Checkpoint, data: Data, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
     python tests/hostile/mutants.py BUNDLE [--count 5000] [--first 0] [--backend native,paddle,...] [--json F]
 
 The hashes in the manifest of each mutant are made right again, as somebody would who forges a bundle. Prints a line of
-JSON a backend, and exits with 1 if one of the four happened; the seeds that did it are in it.
+JSON a backend, and exits with 1 if one of the four happened; the seeds that did it are in it. Every ten seconds it says
+how far it is, and writes what it has so far to the file of `--json`: a run that is stopped has not been for nothing,
+and `--first` goes on from there.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +29,34 @@ from slu.runtime.formats import BACKENDS
 HERE = Path(__file__).parent
 SECONDS, WALL_SECONDS = 5.0, 60.0
 """Of processor time that a mutant may take, and of time as such: the machine may have other things to do."""
+SAID_EVERY = 10.0
+"""Seconds between two looks at how far a run is."""
+BAD = ("crashes", "hangs", "tracebacks", "files_written")
 SIDE = ("manifest.json", "labels.json", "config.json", "vocab.txt")
 """What "json" mutates, opened by the native engine."""
 
 
-def run(bundle: Path, backend: str, count: int, first: int = 0, names: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What came of the mutants ``first`` to ``first + count`` of the files ``names`` (those of the backend)."""
+Result = dict[str, Any]
+Tell = Callable[[Result], None]
+
+
+def run(
+    bundle: Path,
+    backend: str,
+    count: int,
+    first: int = 0,
+    names: tuple[str, ...] = (),
+    tell: Tell = lambda result: None,
+) -> Result:
+    """What came of the mutants ``first`` to ``first + count`` of the files ``names`` (those of the backend).
+
+    ``tell`` is given what has come of those done so far, whenever `SAID_EVERY` seconds have passed.
+    """
     names = names or BACKENDS[backend].files
-    result: dict[str, Any] = {"backend": backend, "files": names, "mutants": 0, "opened": 0, "refused": 0}
-    bad: dict[str, list[Any]] = {"crashes": [], "hangs": [], "tracebacks": [], "files_written": []}
-    seed, last, slowest = first, first + count, 0.0
+    counts = {"mutants": 0, "opened": 0, "refused": 0, "slowest_seconds": 0.0}
+    result: Result = {"backend": backend, "files": names, "first": first, **counts}
+    result |= {kind: [] for kind in BAD}
+    seed, last = first, first + count
     with tempfile.TemporaryDirectory() as temporary:
         home, work, original, mutant = (Path(temporary) / name for name in ("home", "work", "original", "mutant"))
         for place in (home, work):
@@ -50,15 +71,15 @@ def run(bundle: Path, backend: str, count: int, first: int = 0, names: tuple[str
                 cwd=work, env={**os.environ, "HOME": str(home), "PYTHONPATH": str(HERE.parents[1])},
                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             )  # fmt: skip
-            seed, ended, slowest = _watch(process, seed, last, result, bad, slowest)
+            seed, ended = _watch(process, seed, result, tell)
             if ended:
-                bad[ended].append(seed)
+                result[ended].append(seed)
                 seed += 1
+                result["mutants"] = seed - first
         # What libraries leave in HOME when they are imported is not the mutants' doing.
-        bad["files_written"] = [str(path) for path in work.rglob("*")]
-        bad["files_written"] += sorted({path.name for path in mutant.iterdir()} ^ set(before))
-    result["mutants"] = last - first
-    return {**result, "slowest_seconds": round(slowest, 2), **bad}
+        result["files_written"] = [str(path) for path in work.rglob("*")]
+        result["files_written"] += sorted({path.name for path in mutant.iterdir()} ^ set(before))
+    return result
 
 
 def _copy_what_is_needed(bundle: Path, copy: Path, files: tuple[str, ...]) -> None:
@@ -73,13 +94,15 @@ def _copy_what_is_needed(bundle: Path, copy: Path, files: tuple[str, ...]) -> No
     (copy / MARK).write_text(json.dumps(manifest), encoding="utf-8")
 
 
-def _watch(
-    process: subprocess.Popen[bytes], seed: int, last: int, result: dict[str, Any], bad: dict[str, Any], slowest: float
-) -> tuple[int, str, float]:
+def _watch(process: subprocess.Popen[bytes], seed: int, result: Result, tell: Tell) -> tuple[int, str]:
     """Count what a worker says until it is done, or ends otherwise: the seed that it came to, and how it ended."""
     assert process.stdout is not None
     began, before, started, rest = time.monotonic(), 0.0, False, b""
+    said_at = began
     while True:
+        if time.monotonic() - said_at > SAID_EVERY:
+            said_at = time.monotonic()
+            tell(result)
         ready, _, _ = select.select([process.stdout], [], [], 1)
         chunk = os.read(process.stdout.fileno(), 1 << 16) if ready else b""
         if not ready:
@@ -88,9 +111,9 @@ def _watch(
                 continue
             process.kill()
             process.wait()
-            return seed, "hangs", slowest
+            return seed, "hangs"
         if not chunk:
-            return (seed, "", slowest) if process.wait() == 0 else (seed, "crashes", slowest)
+            return (seed, "") if process.wait() == 0 else (seed, "crashes")
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             word, _, said = line.decode("utf-8", "replace").partition(" ")
@@ -99,12 +122,14 @@ def _watch(
             if said == "begins":
                 seed, began, before, started = int(word), time.monotonic(), _processor_seconds(process.pid), True
                 continue
-            slowest = max(slowest, _processor_seconds(process.pid) - before)
+            used = round(_processor_seconds(process.pid) - before, 2)
+            result["slowest_seconds"] = max(result["slowest_seconds"], used)
             seed = int(word) + 1
+            result["mutants"] = seed - result["first"]
             if said in ("opened", "refused"):
                 result[said] += 1
             else:
-                bad["tracebacks"].append([int(word), said])
+                result["tracebacks"].append([int(word), said])
 
 
 def _processor_seconds(process: int) -> float:
@@ -125,14 +150,24 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     present = [name for name, entry in BACKENDS.items() if entry.installed and not entry.missing(args.bundle)]
-    results = []
+    done: list[Result] = []
+
+    def tell(result: Result) -> None:
+        found = "".join(f", {len(result[kind])} {kind}" for kind in BAD if result[kind])
+        print(f"{result['backend']}: {result['mutants']} of {args.count} mutants{found}", file=sys.stderr, flush=True)
+        write(result)
+
+    def write(result: Result) -> None:
+        if args.json:
+            args.json.write_text(json.dumps([*done, result], indent=1) + "\n", encoding="utf-8")
+
     for backend in args.backend.split(",") if args.backend else ["json", *present]:
         names, runs = (SIDE, "native") if backend == "json" else ((), backend)
-        results.append(run(args.bundle, runs, args.count, args.first, names))
-        print(json.dumps(results[-1]), flush=True)
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    return int(any(one[kind] for one in results for kind in ("crashes", "hangs", "tracebacks", "files_written")))
+        result = run(args.bundle, runs, args.count, args.first, names, tell)
+        print(json.dumps(result), flush=True)
+        write(result)
+        done.append(result)
+    return int(any(one[kind] for one in done for kind in BAD))
 
 
 if __name__ == "__main__":

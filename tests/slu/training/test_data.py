@@ -9,6 +9,7 @@ import pytest
 
 from slu.corpus.tagged import write_corpus
 from slu.corpus.utterance import Utterance
+from slu.errors import ConfigError
 from slu.manifest import Manifest
 from slu.training.data import SEEN, load_data
 from slu.training.fit import TrainingSettings
@@ -85,3 +86,14 @@ def test_a_setting_that_is_new_does_not_make_older_results_stale() -> None:
     assert identity["model"]["vocab"] == "ideographs"
     changed = settings_identity(TrainSettings(ModelSettings(vocab_size=500), TrainingSettings()))
     assert changed["model"]["vocab_size"] == 500
+
+
+def test_any_slot(recipe_path: Path) -> None:
+    plain, any_slot = (load_data(load_recipe(recipe_path, [f"data.any_slot={word}"])) for word in ("false", "true"))
+    assert plain.identity == load_data(load_recipe(recipe_path)).identity != any_slot.identity
+    before, after = plain.labels, any_slot.labels
+    assert (before.intents, before.slots) == (after.intents, after.slots)
+    assert any(before.slots_of_intent[intent] != before.slots for intent in before.intents)
+    assert all(after.slots_of_intent[intent] == after.slots for intent in after.intents)
+    with pytest.raises(ConfigError, match="any_slot is for intents and slots"):
+        load_data(load_recipe(recipe_path, ["data.any_slot=true", "model.task=labels"]))

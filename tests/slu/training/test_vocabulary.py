@@ -6,7 +6,7 @@ import pytest
 
 from slu.errors import ConfigError
 from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer
-from slu.training.vocabulary import train_vocab
+from slu.training.vocabulary import train_vocab, word_vocab
 
 TEXTS = [
     "Wake me at seven",
@@ -37,3 +37,18 @@ def test_a_small_vocabulary_has_the_most_frequent_pieces() -> None:
     assert set(small) <= set(whole)
     with pytest.raises(ConfigError, match=f"need {least}"):
         train_vocab(TEXTS, least - 1)
+
+
+def test_whole_words_that_occur_twice() -> None:
+    texts = ["Café at 19 30", "cafe AT 7", "at the end 晚安 1066", "the 晚"]
+    vocab = word_vocab(texts, 40)
+    assert vocab == word_vocab(list(texts), 40)
+    assert vocab[: len(SPECIAL_TOKENS)] == list(SPECIAL_TOKENS)
+    assert vocab[-4:] == ["at", "cafe", "the", "晚"], "frequent ones first, then by their characters"
+    tokenizer = Tokenizer(vocab)
+    assert tokenizer.tokens("at the cafe's theatre") == ["at", "the", "cafe", "[UNK]", "[UNK]", "[UNK]"]
+    assert tokenizer.tokens("19:07") == ["1", "##9", "[UNK]", "0", "##7"], "numbers have their digits"
+    assert word_vocab(texts, 27) == vocab[:27], "the most frequent words"
+    assert "end" in word_vocab(texts, 40, min_count=1)
+    with pytest.raises(ConfigError, match="vocab_size is 25"):
+        word_vocab(texts, 25)
