@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,9 @@ def test_odd_characters(tmp_path: Path) -> None:
     path.write_bytes(b'{"question": "\xff"}')
     with pytest.raises(CorpusError, match=":1: not UTF-8"):
         read_questions(path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CorpusError, match="a pipe or a device"):
+        read_questions(tmp_path / "pipe")
 
 
 def test_sample(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import paddle
 import pytest
@@ -165,6 +167,8 @@ def test_losses(short: int, name: str) -> None:
         moved[place] += 1e-3
         more = AnswerLoss(name == "answers").of_labels([paddle.to_tensor(moved.astype(np.float32))], given)
         assert gradient[place] == pytest.approx((float(more) - float(value)) / 1e-3, abs=2e-3)
+    hidden = replace(given, ids=np.where(given.ids == TOKENIZER.sep_id, TOKENIZER.unk_id, given.ids))
+    assert float(loss.of_labels([own], hidden)) == pytest.approx(float(value)), "[SEP] read as an unknown token"
     [shares] = loss.probabilities([own], given)
     assert shares[:3].sum(1) == pytest.approx(np.ones((3, 2)), abs=1e-5) and not shares[:3, :3].any()
     assert shares[3, 2:5].sum(0) == pytest.approx([1, 1], abs=1e-5) and not shares[3, 5:].any()
