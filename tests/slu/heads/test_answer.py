@@ -74,6 +74,30 @@ def test_windows_as_utterances() -> None:
             assert all(part.text[slot.start : slot.end] == slot.value for slot in part.slots)
 
 
+def test_windows_that_begin_inside_a_word() -> None:
+    text = "q\td abc abc abc"  # d a ##b ##c ...
+    whole = windows(TOKENIZER, text, 8)
+    assert any(TOKENIZER.vocab[own.ids[separator(own) + 1]].startswith("##") for own in whole)
+    for part, own in zip(ANSWER.read_at_once([Utterance(text, "", (), "1")], TOKENIZER, 8), whole):
+        read, place = TOKENIZER.encode(part.text, 8).ids.tolist(), separator(own) + 1
+        cut = next(i for i in range(place, len(own.ids)) if not TOKENIZER.vocab[own.ids[i]].startswith("##"))
+        assert read == [*own.ids[:place].tolist(), *own.ids[cut:].tolist()]
+
+
+def test_a_passage_without_tokens() -> None:
+    utterance = Utterance("a b c d e f g\t\u200b", "", (), "1")
+    assert [part.text for part in ANSWER.read_at_once([utterance], TOKENIZER, 8)] == ["a b\t"]
+
+
+def test_an_answer_that_ends_in_a_character_without_token() -> None:
+    text = "a\tb c\u200b"
+    encoding = TOKENIZER.encode(text, 20)
+    for value, wanted in (("c\u200b", [0, 0, 3]), ("\u200b", [IGNORED] * 3)):
+        slot = Slot("answer", value, text.index(value), len(text))
+        [found] = answer_targets.targets(Utterance(text, "", (slot,), ""), encoding, LABELS)
+        assert found.tolist() == [IGNORED, IGNORED, *wanted, IGNORED]
+
+
 def test_the_likeliest_answer_and_its_probability(short: int) -> None:
     """Over three windows, among all parts of three tokens at most and none."""
     random = np.random.default_rng(2)
