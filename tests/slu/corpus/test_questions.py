@@ -49,6 +49,8 @@ READ: list[tuple[dict[str, object], list[tuple[str, int]], str]] = [
      [("北京", 4)], "'上海' is not in the passage"),
     (asked(), [], ""),
     (asked({"text": "", "answer_start": -1}, is_impossible="true"), [], ""),
+    (asked({"text": "北京", "answer_start": 4}, is_impossible=True), [], "is_impossible, but it has answers"),
+    (asked(is_impossible=True), [], ""),
     (asked({"text": "北京", "answer_start": 4}, is_impossible=False), [("北京", 4)], ""),
     ({**asked(), "answers": {"text": ["北京"], "answer_start": [4]}}, [("北京", 4)], ""),
 ]  # fmt: skip
