@@ -104,7 +104,7 @@ def test_what_the_file_says(vocab: list[str], tmp_path: Path, host_build: Path) 
 
 
 def test_memory_is_linear(vocab: list[str], tmp_path: Path, host_build: Path) -> None:
-    """A context for 512 tokens of the published nano's shape: less than 4 MB, and less than twice that of half as many."""
+    """A context for 512 tokens of the published nano's shape: less than 4 MB, and than twice that of half as many."""
     found = []
     for length in (256, 512):
         config = checkpoint_of(vocab, length).config.replace(
