@@ -29,11 +29,13 @@ system-packages:
 $(PACKAGES): requirements.lock
 	@PYTHON="$(PYTHON)" tools/system-packages build
 	$(PYTHON) -m venv .venv
+	@echo 'downloading and installing the packages of $< into .venv: two or three minutes'
 	$(PIP) --require-hashes --no-deps -r requirements.lock
 	@touch $@
 
 # The package itself: the Python parts as they are here, the native engine compiled, as far as it has changed.
 $(SETUP): $(PACKAGES) pyproject.toml $(ENGINE)
+	@echo 'compiling the engine: half a minute'
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 

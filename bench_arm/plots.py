@@ -80,10 +80,10 @@ def accuracy_figure(runs: Sequence[tuple[str, list[dict[str, Any]]]], width: int
     """Accuracy against parameter size: our headline measure, and the published one beside its published points.
 
     ``runs``: names and rows (``stage``, ``size_bytes``, measures). Of models of labels, the second one is macro F1, of
-    spans alone slot F1.
+    spans alone slot F1, of answers answer F1.
     """
     known = {name for _, rows in runs for row in rows for name in row}
-    second = next((name for name in ("seed_accuracy", "macro_f1") if name in known), "slot_f1")
+    second = next((name for name in ("seed_accuracy", "macro_f1", "answer_f1") if name in known), "slot_f1")
     narrow = width < 600
     figure, panels = new_panels(2 if narrow else 1, 1 if narrow else 2, width, 300 if narrow else 360)
     for axes, measure in zip(panels, ("exact", second)):

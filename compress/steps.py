@@ -152,7 +152,7 @@ def run_step(
         inputs |= more
 
     def make(workspace: Path) -> Made:
-        work = Work(before, source, settings, recipe, data, workspace, say, shared)
+        work = Work(before, source, settings, recipe, data.read_by(before), workspace, say, shared)
         made: Made = _resolve(STEPS[step].function)(work)
         return made
 

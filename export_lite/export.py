@@ -20,6 +20,7 @@ from slu.lock import only_writer
 from slu.manifest import Manifest, check_replaceable, library_versions
 from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, NGRAMS, VOCAB, WEIGHTS, Checkpoint, load_checkpoint
 from slu.model.config import ERNIE
+from slu.platform import not_installed
 from slu.runtime.bundle import EXPORT_STAGE, graph_inputs, open_directory
 from slu.runtime.formats import BACKENDS, FORMATS, INT8, Format, resolve
 
@@ -189,7 +190,7 @@ def _why_not(name: str, quantised: bool) -> str | None:
     if form.precision == INT8 and not quantised:
         return "the checkpoint is not quantised; `slu compress` does that"
     missing = form.missing_module
-    return f'{missing} is not installed; pip install "slu[{form.extra}]" brings it' if missing else None
+    return not_installed(missing, form.extra) if missing else None
 
 
 def _inputs(source: Path) -> dict[str, str]:

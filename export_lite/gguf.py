@@ -109,6 +109,8 @@ def add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
         _add_intents(writer, labels)
     else:
         writer.add_array(f"{ARCHITECTURE}.slots", list(labels.slots))
+        if checkpoint.head.windows:
+            writer.add_uint32(f"{ARCHITECTURE}.pairs", 1)
     writer.add_float64(f"{ARCHITECTURE}.threshold", checkpoint.manifest.threshold)
     writer.add_string(f"{ARCHITECTURE}.manifest", json.dumps(checkpoint.manifest.to_json(), ensure_ascii=False))
     writer.add_tokenizer_model("ernie-wordpiece")

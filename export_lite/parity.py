@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from export_lite.process import TIMEOUT_SECONDS, run_python
+from slu.corpus.classified import PAIR
 from slu.corpus.utterance import Utterance
 from slu.errors import BundleError
 from slu.heads.measures import percent
@@ -73,7 +74,7 @@ Outputs = tuple[np.ndarray, ...]
 class Reference:
     """Sequences of tokens and what the checkpoint computes for them. The first of them are those of ``texts``.
 
-    ``labelled``: the last of the texts, with their labels.
+    ``labelled``: the last of the texts, with their labels; of a long passage, each window is a text.
     """
 
     checkpoint: Checkpoint
@@ -101,7 +102,11 @@ def reference(checkpoint: Checkpoint, length: int, data: Sequence[Utterance] = (
     columns = FlagColumns.of(checkpoint.config.flags, checkpoint.labels)
     lexicon = Lexicon(checkpoint.lexicon) if checkpoint.lexicon else None
     random = np.random.default_rng(0)
-    texts = [*TEXTS, *_own_texts(checkpoint, length, random), *(utterance.text for utterance in data)]
+    texts = [*TEXTS, *_own_texts(checkpoint, length, random)]
+    if checkpoint.config.pairs:
+        texts = [PAIR.join(pair) for pair in zip(texts, reversed(texts))]
+    data = checkpoint.head.read_at_once(data, tokenizer, length)
+    texts += [utterance.text for utterance in data]
     encodings = [tokenizer.encode(text, length) for text in texts]
     inputs: list[Inputs] = []
     for text, encoding in zip(texts, encodings):
@@ -198,7 +203,11 @@ def _decisions(expected: Reference, outputs: Sequence[Outputs]) -> list[Any]:
     head, labels = expected.checkpoint.head, expected.checkpoint.labels
     decoder = head.decoder(labels)
     of_texts = outputs[: len(expected.texts)]
-    return [decoder.decode(*head.without_specials([array[None] for array in logits]))[0] for logits in of_texts]
+    found = []
+    for encoding, logits in zip(expected.encodings, of_texts):
+        rows = head.without_specials([array[None] for array in logits])
+        found += decoder.decode(*rows, encodings=[encoding])
+    return found
 
 
 def _exact(expected: Reference, decisions: Sequence[Any]) -> float | None:

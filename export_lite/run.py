@@ -115,6 +115,7 @@ COLUMNS = (
     ("intent_accuracy", "intent", "{:.2f}"),
     ("intent_macro_f1", "intent macro F1", "{:.2f}"),
     ("slot_f1", "slot F1", "{:.2f}"),
+    ("answer_f1", "answer F1", "{:.2f}"),
     ("micro_f1", "micro F1", "{:.2f}"),
     ("macro_f1", "macro F1", "{:.2f}"),
     ("size_bytes", "size MB", "{:.2f}"),

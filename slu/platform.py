@@ -197,14 +197,19 @@ def native_output_on_stderr() -> Iterator[None]:
         os.close(saved)
 
 
+def not_installed(what: str, extra: str) -> str:
+    """What to do about ``what``, which an extra of the package brings."""
+    return f'{what} is not installed; pip install "slu[{extra}]" brings it, or make setup in a clone of the project'
+
+
 def missing_extra(module: str) -> str | None:
     """What to do about a module that is not installed; None for one that no extra brings."""
     for extra, modules in EXTRAS.items():
         if module.partition(".")[0] in modules:
-            message = f'{module.partition(".")[0]} is not installed; pip install "slu[{extra}]" brings it'
+            message = not_installed(module.partition(".")[0], extra)
             if sys.version_info[:2] == TRAINING_PYTHON or extra in ("noise", "device", "serve", "ray"):
                 return message
-            return f"{message}, for Python 3.10 only (this is {sys.version_info[0]}.{sys.version_info[1]})"
+            return f"{message}; for Python 3.10 only (this is {sys.version_info[0]}.{sys.version_info[1]})"
     return None
 
 

@@ -22,6 +22,8 @@ LABEL_ACCURACIES = ("exact", "micro_f1", "macro_f1")
 """The same of models that answer labels; with one label a text, there is no ``micro_f1``."""
 SPAN_ACCURACIES = ("exact", "slot_f1", "slot_macro_f1")
 """The same of models that answer spans alone."""
+ANSWER_ACCURACIES = ("exact", "answer_f1")
+"""The same of models that answer questions."""
 TIMES = ("mean", "p50", "p90", "p99")
 OPTIONAL = ("load_ms", "rss_growth_bytes", "pss_bytes", "exact", "instructions", "padded_to", "utterances")
 """Fields of a bench measurement that not every device can give."""
@@ -184,6 +186,8 @@ def _accuracies(row: dict[str, Any]) -> tuple[str, ...]:
     """The measures that a row must have."""
     if "slot_macro_f1" in row:
         return SPAN_ACCURACIES
+    if "answer_f1" in row:
+        return ANSWER_ACCURACIES
     return tuple(name for name in LABEL_ACCURACIES if name in row) if "macro_f1" in row else ACCURACIES
 
 

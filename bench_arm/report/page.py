@@ -20,6 +20,7 @@ MEASURES = {
     "intent_macro_f1": "intent macro F1",
     "slot_f1": "slot F1",
     "slot_macro_f1": "slot macro F1",
+    "answer_f1": "answer F1",
     "micro_f1": "micro F1",
     "macro_f1": "macro F1",
 }

@@ -212,6 +212,11 @@ slu_status slu_parse(slu_context *context, const char *text, size_t text_bytes, 
     *result = &context->result;
     return SLU_OK;
   }
+  if (context->model.answers_questions()) {
+    status = context->answer_question(View(text, text_bytes));
+    if (status == SLU_OK) *result = &context->result;
+    return status;
+  }
   status = context->tokenize(View(text, text_bytes));
   if (status != SLU_OK) return status;
   status = context->compute(context->tokens.ids, context->match(), context->tokens.count);

@@ -28,10 +28,12 @@ uint32_t most_slots(const slu_info &info) {
 slu_context::slu_context(const slu_model &from, const slu::Engine &engine, slu::Arena *arena)
     : model(from),
       tokens(take_tokens(arena, from.info)),
-      tokenizer(from.vocabulary, from.info.max_tokens, from.normalisation, from.info.pairs),
+      tokenizer(from.vocabulary, from.info.max_tokens, from.normalisation, from.info.pairs,
+                from.answers_questions()),
       encoder(from, engine, arena),
       decoder(from, arena),
       label_decoder(from, arena),
+      answer_decoder(from, arena),
       labels(arena->take<slu_label>(from.answers_labels() ? from.info.intent_count : 0)),
       slots(arena->take<slu_slot>(most_slots(from.info))),
       flags{arena->take<uint64_t>(from.flag_words * from.info.max_tokens), from.flag_words} {}
@@ -88,8 +90,11 @@ void slu_context::answer(const slu::Pin &pin, const slu::PinnedSlot *spans, slu:
 
 slu_status slu_context::tokenize(slu::View text) {
   size_t bad;
-  if (tokenizer.run(text, &tokens, &bad)) return SLU_OK;
-  slu::Message(&error) << "the text is not UTF-8 at byte " << uint64_t{bad};
+  return tokenizer.run(text, &tokens, &bad) ? SLU_OK : not_utf8(bad);
+}
+
+slu_status slu_context::not_utf8(size_t byte) {
+  slu::Message(&error) << "the text is not UTF-8 at byte " << uint64_t{byte};
   return SLU_ERROR_INVALID_UTF8;
 }
 
@@ -154,6 +159,27 @@ void slu_context::decode_intent_and_slots() {
   result.score = decision.score;
   result.slot_count = found;
   result.slots = slots;
+}
+
+slu_status slu_context::answer_question(slu::View text) {
+  answer_decoder.begin();
+  result = {};
+  for (uint32_t skip = 0;;) {
+    size_t bad;
+    if (!tokenizer.run(text, &tokens, &bad, skip)) return not_utf8(bad);
+    const slu_status status = compute(tokens.ids, nullptr, tokens.count);
+    if (status != SLU_OK) return status;
+    skip += answer_decoder.add(encoder.slots(), tokens);
+    result.token_count += tokens.count;
+    if (!tokenizer.more()) break;
+  }
+  result.intent = "";
+  result.slot_count = answer_decoder.end(slots, &result.score);
+  slots[0].name = model.info.slots[0];
+  result.slots = slots;
+  result.understood = static_cast<double>(result.score) >= model.info.threshold;
+  result.truncated = tokens.truncated;
+  return SLU_OK;
 }
 
 namespace slu {

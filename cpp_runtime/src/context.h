@@ -1,6 +1,7 @@
 // The working memory of one thread, and the steps of a parse.
 #pragma once
 
+#include "answer_decoder.h"
 #include "decoder.h"
 #ifdef SLU_BACKEND
 #include "../backends/encoder.h"  // the same class over another runtime
@@ -23,6 +24,8 @@ struct slu_context {
     return encoder.compute(ids, bits, count, &error);
   }
   void decode();
+  // The answer of a model of questions and passages: reads all windows and leaves it in result.
+  slu_status answer_question(slu::View text);
 
   const slu_model &model;
   slu::Tokens tokens;
@@ -30,6 +33,7 @@ struct slu_context {
   slu::Encoder encoder;
   slu::Decoder decoder;
   slu::LabelDecoder label_decoder;
+  slu::AnswerDecoder answer_decoder;
   slu_label *labels;                           // [intent_count], of models of labels
   slu_slot *slots;                             // [max_tokens]
   slu::FlagBits flags;                         // [max_tokens], of models that take flags
@@ -43,6 +47,7 @@ struct slu_context {
   size_t own_bytes = 0;  // of this allocation
 
  private:
+  slu_status not_utf8(size_t byte);
   void decode_intent_and_slots();
   bool find_pin(slu::View text);
   void answer(const slu::Pin &pin, const slu::PinnedSlot *spans, slu::View text);

@@ -7,6 +7,9 @@ namespace {
 
 // Vector loads and stores reach up to this many elements past the end of a row.
 constexpr size_t kSlack = kLanes;
+// Tokens that go through the linear layers together, so that what lies between these is small whatever the length of a
+// text: a token's sums do not depend on those beside it.
+constexpr size_t kBlock = 64;
 
 }  // namespace
 
@@ -24,17 +27,18 @@ Encoder::Encoder(const slu_model &model, const Engine &engine, Arena *arena)
     float_inner |= !(model.layers[i].up.quantised() && model.layers[i].down.quantised());
   int8_stride_ = hidden > inner_stride_ ? hidden : inner_stride_;
   if (float_inner && wide > int8_stride_) int8_stride_ = wide;
+  const uint64_t block = tokens < kBlock ? tokens : kBlock;
   hidden_ = arena->take<float>(tokens * hidden);
-  update_ = arena->take<float>(tokens * hidden);
+  update_ = arena->take<float>((model.ngrams.rows ? tokens : block) * hidden);
   qkv_ = arena->take<float>(tokens * qkv_stride_ + kSlack);
   attended_ = arena->take<float>(tokens * inner_stride_);
   keys_ = arena->take<float>(info.head_size * columns);
   scores_ = arena->take<float>(4 * columns);
-  quantised_ = arena->take<int8_t>(tokens * int8_stride_ + kSlack);
-  wide_ = arena->take<int8_t>(tokens * wide_stride_ + kSlack);
+  quantised_ = arena->take<int8_t>(block * int8_stride_ + kSlack);
+  wide_ = arena->take<int8_t>(block * wide_stride_ + kSlack);
   arranged_ =
-      arena->take<int8_t>((tokens + 7) / 8 * 8 * round_up(wide > int8_stride_ ? wide : int8_stride_, 8));
-  wide_float_ = float_inner ? arena->take<float>(tokens * wide_stride_) : nullptr;
+      arena->take<int8_t>((block + 7) / 8 * 8 * round_up(wide > int8_stride_ ? wide : int8_stride_, 8));
+  wide_float_ = float_inner ? arena->take<float>(block * wide_stride_) : nullptr;
   pooled_ = arena->take<float>(hidden);
   tag_rows_ = arena->take<float>(tokens * tags);
   intents_ = arena->take<float>(model.intent.out_padded);
@@ -53,8 +57,10 @@ Input Encoder::input_of(const Linear &linear, const float *x, size_t stride, siz
 
 void Encoder::linear(const Linear &linear, const float *x, size_t stride, size_t rows, float *y,
                      size_t y_stride) {
-  const Input input = input_of(linear, x, stride, rows);
-  (linear.quantised() ? kernels_.linear : floats_.linear)(linear, input, y, y_stride);
+  for (size_t row = 0; row < rows; row += kBlock) {
+    const Input input = input_of(linear, x + row * stride, stride, rows - row < kBlock ? rows - row : kBlock);
+    (linear.quantised() ? kernels_.linear : floats_.linear)(linear, input, y + row * y_stride, y_stride);
+  }
 }
 
 void Encoder::run(const int32_t *ids, const uint64_t *flags, uint32_t count) {
@@ -83,19 +89,26 @@ void Encoder::layer(const Layer &layer, uint32_t count) {
   linear(layer.qkv, hidden_, hidden, count, qkv_, qkv_stride_);
   floats_.attention(
       {info.heads, info.head_size, count, qkv_, qkv_stride_, attended_, inner_stride_, keys_, scores_});
-  linear(layer.attention_out, attended_, inner_stride_, count, update_, hidden);
-  floats_.add_norm(hidden_, update_, count, info.hidden_size, layer.attention_norm, model_.epsilon);
+  for (size_t row = 0; row < count; row += kBlock)
+    finish(layer, attended_ + row * inner_stride_, hidden_ + row * hidden,
+           count - row < kBlock ? count - row : kBlock);
+}
 
+void Encoder::finish(const Layer &layer, const float *attended, float *x, size_t count) {
+  const slu_info &info = model_.info;
+  const size_t hidden = model_.hidden_padded;
+  linear(layer.attention_out, attended, inner_stride_, count, update_, hidden);
+  floats_.add_norm(x, update_, count, info.hidden_size, layer.attention_norm, model_.epsilon);
   if (layer.up.quantised() && layer.down.quantised()) {
-    kernels_.linear_gelu_quantise(layer.up, input_of(layer.up, hidden_, hidden, count),
-                                  layer.down.input_inverse, wide_, wide_stride_);
+    kernels_.linear_gelu_quantise(layer.up, input_of(layer.up, x, hidden, count), layer.down.input_inverse,
+                                  wide_, wide_stride_);
     kernels_.linear(layer.down, {wide_, wide_stride_, count, arranged_}, update_, hidden);
   } else {
-    linear(layer.up, hidden_, hidden, count, wide_float_, wide_stride_);
+    linear(layer.up, x, hidden, count, wide_float_, wide_stride_);
     floats_.gelu(wide_float_, count * wide_stride_);
     linear(layer.down, wide_float_, wide_stride_, count, update_, hidden);
   }
-  floats_.add_norm(hidden_, update_, count, info.hidden_size, layer.down_norm, model_.epsilon);
+  floats_.add_norm(x, update_, count, info.hidden_size, layer.down_norm, model_.epsilon);
 }
 
 void Encoder::heads(uint32_t count) {

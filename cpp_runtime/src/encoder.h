@@ -37,6 +37,8 @@ class Encoder {
   // What the pairs of tokens add to the embeddings, [count][hidden_padded]; null in a model that reads none.
   const float *ngrams(const int32_t *ids, uint32_t count);
   void layer(const Layer &layer, uint32_t count);
+  // What follows the attention of a layer, for `count` tokens up to the block: `x` is of the residual stream.
+  void finish(const Layer &layer, const float *attended, float *x, size_t count);
   void heads(uint32_t count);
   // x, `rows` rows and `stride` floats from row to row, as the linear layer wants it: itself, or int8.
   Input input_of(const Linear &linear, const float *x, size_t stride, size_t rows);
@@ -49,14 +51,14 @@ class Encoder {
   const FloatKernels &floats_;
   size_t inner_stride_, qkv_stride_, wide_stride_, int8_stride_;
   float *hidden_;      // [max_tokens][hidden_padded], the residual stream
-  float *update_;      // [max_tokens][hidden_padded], what a sublayer adds to it
+  float *update_;      // [block][hidden_padded], what a sublayer adds to it; what n-grams do, of max_tokens
   float *qkv_;         // [max_tokens][qkv_stride]
   float *attended_;    // [max_tokens][inner_stride]
   float *keys_;        // of one head, transposed
   float *scores_;      // of one head, 4 queries
-  int8_t *quantised_;  // [max_tokens][int8_stride], input of the next linear layer
-  int8_t *wide_;       // [max_tokens][wide_stride], between the linear layers of the feed-forward part
-  int8_t *arranged_;   // [round_up(max_tokens, 8)][the wider of the two]: see Input::scratch
+  int8_t *quantised_;  // [block][int8_stride], input of the next linear layer
+  int8_t *wide_;       // [block][wide_stride], between the linear layers of the feed-forward part
+  int8_t *arranged_;   // [round_up(block, 8)][the wider of the two]: see Input::scratch
   float *wide_float_;  // the same in floats, when one of the two has float weights; null otherwise
   float *pooled_;      // [hidden_padded]
   float *tag_rows_;    // [max_tokens][tags_padded]

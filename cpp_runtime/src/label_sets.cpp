@@ -21,7 +21,7 @@ slu_status head_read(const HeadKeys &keys, const OtherKeys &others, slu_info *in
   View name;
   Cursor cursor = keys.head.strings();
   cursor.string(&name);
-  constexpr const char *kKnown[] = {"sequence", "labels", "tokens"};
+  constexpr const char *kKnown[] = {"sequence", "labels", "tokens", "answer"};
   const char *found = nullptr;
   for (const char *known : kKnown)
     if (name == known) found = known;
@@ -31,7 +31,7 @@ slu_status head_read(const HeadKeys &keys, const OtherKeys &others, slu_info *in
     return SLU_ERROR_VERSION;
   }
   info->head = found;
-  const bool spans = name == "tokens";
+  const bool questions = name == "answer", spans = questions || name == "tokens";
   const Key *const of_labels[] = {&keys.names, &keys.parents, &keys.rules};
   for (const Key *key : of_labels)
     if (key->found == spans)
@@ -41,8 +41,12 @@ slu_status head_read(const HeadKeys &keys, const OtherKeys &others, slu_info *in
     return damaged(message,
                    spans ? "intents or flags in a model of spans, or no" : "intents, slots or flags beside",
                    spans ? others.slots : keys.names);
-  if (spans && keys.pairs.found) return damaged(message, "labels in a model of spans:", keys.pairs);
+  if (spans && !questions && keys.pairs.found)
+    return damaged(message, "labels in a model of spans:", keys.pairs);
   info->pairs = keys.pairs.found ? keys.pairs.number<uint32_t>() : 0;
+  if (questions && (info->pairs != 1 || others.slots.count != 1))
+    return damaged(message, "a model of answers reads pairs and has one slot; wrong values in",
+                   info->pairs != 1 ? keys.pairs : others.slots);
   return info->pairs > 1 ? damaged(message, "wrong values in", keys.pairs) : SLU_OK;
 }
 

@@ -345,7 +345,7 @@ slu_status Builder::build(Arena *arena, slu_model *model) {
   model->info = info_;
   model->ngrams = ngrams_;
   model->epsilon = keys_[kEpsilon].number<float>();
-  model->tag_count = has_labels() ? 0 : 2 * info_.slot_count + 1;
+  model->tag_count = has_labels() ? 0 : model->answers_questions() ? 2 : 2 * info_.slot_count + 1;
   model->hidden_padded = hidden_padded_;
   model->normalisation = *info_.normalisation ? Normalisation::kSpeech : Normalisation::kPlain;
   model->flag_words = (info_.flag_count + 63) / 64;

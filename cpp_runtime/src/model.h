@@ -86,9 +86,13 @@ struct slu_model {
   slu::Norm embedding_norm;
   slu::Layer *layers = nullptr;      // [info.layers]
   slu::Linear pooler, intent, slot;  // `intent` is of the labels in models of labels; no pooler without it
+                                     // `slot` is to begin and to end the answer in models of answers
   bool answers_labels() const { return info.label_rules != nullptr; }
   bool answers_spans() const { return !info.intent_count; }  // alone, without intents
-  slu::SlotSet *slot_sets = nullptr;                         // [slot_set_count]
+  bool answers_questions() const {
+    return answers_spans() && info.pairs;
+  }                                   // one span of the second text, or none
+  slu::SlotSet *slot_sets = nullptr;  // [slot_set_count]
   uint16_t *set_of_intent = nullptr;  // [intent_count or, of spans alone, 1] into slot_sets
   uint32_t slot_set_count = 0;
   slu::LexiconLevel lists;                              // that the file has

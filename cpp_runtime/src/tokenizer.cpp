@@ -5,31 +5,46 @@
 namespace slu {
 
 Tokenizer::Tokenizer(const Vocabulary &vocabulary, uint32_t max_tokens, Normalisation normalisation,
-                     bool pairs)
+                     bool pairs, bool windows)
     : vocabulary_(vocabulary),
       max_tokens_(max_tokens),
       normalisation_(normalisation),
       pairs_(pairs),
+      windows_(windows),
       cls_(vocabulary.find(View("[CLS]"))),
       sep_(vocabulary.find(View("[SEP]"))),
       unknown_(vocabulary.find(View("[UNK]"))) {}
 
-bool Tokenizer::run(View text, Tokens *tokens, size_t *bad) {
+bool Tokenizer::run(View text, Tokens *tokens, size_t *bad, uint32_t skip) {
   tokens->count = 0;
-  tokens->truncated = false;
+  tokens->truncated = more_ = false;
+  limit_ = max_tokens_ - 1;
+  skip_ = 0;
   const Position nowhere{};
   add_token(cls_, nowhere, nowhere, 0, 0, tokens);
   uint32_t index = 0;
   size_t first = pairs_ ? 0 : text.bytes;
   while (first < text.bytes && text.data[first] != '\t') ++first;
+  const bool windows = windows_ && first < text.bytes && max_tokens_ > 3;
+  if (windows) limit_ = 1 + (max_tokens_ - 3) / 2;
   if (!read(text, 0, first, &index, tokens, bad)) return false;
+  const bool cut = tokens->truncated;
+  if (windows) {
+    tokens->truncated = false;
+    limit_ = max_tokens_ - 1;
+  }
   if (first < text.bytes) {
     const uint32_t before = tokens->count;
     const Position tab{index, index + 1, static_cast<uint32_t>(first), static_cast<uint32_t>(first) + 1, 0};
     if (!tokens->truncated) add_token(sep_, tab, tab, 0, 0, tokens);
     tokens->truncated |= tokens->count == before;
     ++index;
+    skip_ = skip;
     if (!read(text, first + 1, text.bytes, &index, tokens, bad)) return false;
+  }
+  if (windows) {
+    more_ = tokens->truncated;
+    tokens->truncated = cut;
   }
   // finish_word leaves room for this one.
   tokens->ids[tokens->count] = sep_;
@@ -105,7 +120,7 @@ void Tokenizer::add_combining(uint32_t at, uint32_t byte_end, Tokens *tokens) {
 
 void Tokenizer::finish_word(Tokens *tokens) {
   const bool too_long = characters_ > kMostWordCharacters;
-  const uint32_t count = count_, before = tokens->count;
+  const uint32_t count = count_, before = tokens->count, skip = skip_;
   count_ = characters_ = 0;
   if (tokens->truncated) return;
   const uint32_t head = hash_byte(hash_byte(kHashStart, '#'), '#');
@@ -147,19 +162,24 @@ void Tokenizer::finish_word(Tokens *tokens) {
     begin = found_end;
   }
   if (known) {
-    if (before + needed > tokens->count) tokens->truncated = true;
+    if (before + needed > tokens->count + (skip - skip_)) tokens->truncated = true;
     return;
   }
   tokens->count = before;
+  skip_ = skip;
   add_token(unknown_, positions_[0], too_long ? last_ : positions_[count - 1], 0,
             positions_[count - 1].end_in_word, tokens);
-  if (tokens->count == before) tokens->truncated = true;
+  if (tokens->count == before && skip_ == skip) tokens->truncated = true;
 }
 
 // Adds nothing when only the place of [SEP] is left.
 void Tokenizer::add_token(int32_t id, const Position &first, const Position &last, uint32_t begin,
                           uint32_t end, Tokens *tokens) {
-  if (tokens->count + 1 >= max_tokens_) return;
+  if (skip_) {
+    --skip_;
+    return;
+  }
+  if (tokens->count >= limit_) return;
   const uint32_t i = tokens->count++;
   tokens->ids[i] = id;
   tokens->starts[i] = first.start;

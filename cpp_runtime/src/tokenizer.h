@@ -23,11 +23,15 @@ struct Tokens {
 
 class Tokenizer {
  public:
-  // `pairs`: the first tab of a text separates two texts, and is a [SEP].
+  // `pairs`: the first tab of a text separates two texts, and is a [SEP]. `windows`: of the first one, the question, half
+  // of the tokens are read at most, and what is left of the second one, the passage, is in windows that follow.
   Tokenizer(const Vocabulary &vocabulary, uint32_t max_tokens, Normalisation normalisation,
-            bool pairs = false);
-  // False when `text` is not UTF-8; *bad is then the offset of the first wrong byte.
-  bool run(View text, Tokens *tokens, size_t *bad);
+            bool pairs = false, bool windows = false);
+  // False when `text` is not UTF-8; *bad is then the offset of the first wrong byte. `skip`: tokens of the passage to
+  // leave out.
+  bool run(View text, Tokens *tokens, size_t *bad, uint32_t skip = 0);
+  // Whether the passage goes on behind the window that was read last.
+  bool more() const { return more_; }
 
  private:
   // Where one character of the text begins and ends, and where its normalised text ends in bytes_.
@@ -50,7 +54,7 @@ class Tokenizer {
   const Vocabulary &vocabulary_;
   const uint32_t max_tokens_;
   const Normalisation normalisation_;
-  const bool pairs_;
+  const bool pairs_, windows_;
   int32_t cls_, sep_, unknown_;
 
   // The word that is being read. A character has at least one normalised code point, so this is room enough.
@@ -59,6 +63,10 @@ class Tokenizer {
   uint32_t count_ = 0;       // characters of the text
   uint32_t characters_ = 0;  // normalised code points; past the limit only this and last_ go on
   Position last_{};
+
+  uint32_t limit_ = 0;  // most tokens before the last [SEP], or of [CLS] and the question
+  uint32_t skip_ = 0;   // tokens that are left out before the next one
+  bool more_ = false;
 };
 
 }  // namespace slu

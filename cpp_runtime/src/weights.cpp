@@ -151,7 +151,8 @@ slu_status Weights::read() {
   const char *const outputs = model_->answers_labels() ? "label" : "intent";
   if (status == SLU_OK && whole) status = linear(Name(outputs), hidden, info().intent_count, &model_->intent);
   if (status == SLU_OK && model_->tag_count)
-    status = linear(Name("slot"), hidden, model_->tag_count, &model_->slot);
+    status = linear(Name(model_->answers_questions() ? "answer" : "slot"), hidden, model_->tag_count,
+                    &model_->slot);
   return status;
 }
 

@@ -89,6 +89,10 @@ def run(args: argparse.Namespace) -> int:
     head = checkpoint.head
     if args.labels and head.dialogues:
         raise ConfigError(f"--labels: names labels, and {args.model} answers intents and slots; leave it out")
+    if head.windows:
+        raise ConfigError(
+            f"{args.model}: slu analyze has no measures of task {head.name} yet; slu eval --errors lists wrong answers"
+        )
     names = read_label_names(args.labels) if args.labels else None
     dev = head.corpus.read(args.data, names)
     check_labels(dev, checkpoint.labels, args.data)

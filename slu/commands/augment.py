@@ -43,6 +43,10 @@ def augment(args: argparse.Namespace, head: Head, names: LabelNames | None) -> i
     from slu.corpus.word_edits import EditSettings, edited_copies
     from slu.errors import ConfigError
 
+    if head.windows:
+        raise ConfigError(
+            f"--task {head.name}: words of a passage are not edited, as its answers would not fit it any more"
+        )
     if args.out.resolve() in [path.resolve() for path in (args.file, args.labels) if path]:
         raise ConfigError(f"--out {args.out}: is read by this command; choose another name")
     settings = EditSettings(tuple(name.strip() for name in args.edits.split(",")), args.share, args.count)

@@ -69,7 +69,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
             "--task",
             metavar="TASK",
             default="",
-            help="of the corpus: joint, sequence, labels or tokens (default: that of the model or recipe, or joint)",
+            help="of the corpus: joint, sequence, labels, tokens or answer (default: of the model or recipe, or joint)",
         )
 
     convert = actions.add_parser(
@@ -188,19 +188,23 @@ def _label_names(args: argparse.Namespace, head: Head) -> LabelNames | None:
 
 def _coverage(args: argparse.Namespace, head: Head, names: LabelNames | None) -> Coverage | None:
     """What the model of ``--model`` or ``--config`` cannot learn of the corpus; None without them."""
+    from slu.corpus.classified import PAIR
     from slu.inputs.coverage import coverage
     from slu.model.checkpoint import load_checkpoint
 
     if args.model:
         checkpoint = load_checkpoint(args.model)
-        return coverage(head.corpus.read(args.file, names), checkpoint.tokenizer(), checkpoint.config.max_length)
+        reads = checkpoint.tokenizer(), checkpoint.config.max_length
+        return coverage(head.read_at_once(head.corpus.read(args.file, names), *reads), *reads)
     if args.config:
         from slu.training.recipe import load_recipe
         from slu.training.start import recipe_tokenizer
 
         utterances = head.corpus.read(args.file, names)
         recipe = load_recipe(args.config, args.set)
-        return coverage(utterances, *recipe_tokenizer(recipe, (utterance.text for utterance in utterances)))
+        tokenizer, length = recipe_tokenizer(recipe, (utterance.text for utterance in utterances))
+        tokenizer.pairs = any(PAIR in utterance.text for utterance in utterances)
+        return coverage(head.read_at_once(utterances, tokenizer, length), tokenizer, length)
     return None
 
 
@@ -221,14 +225,15 @@ def _split(args: argparse.Namespace) -> int:
     if not head.dialogues and args.by != "utterance":
         raise ConfigError(f"--by {args.by}: texts of task {head.name} have no sessions; leave it out")
     utterances = head.corpus.read(args.file, _label_names(args, head))
-    train, dev = split_corpus(utterances, args.by, args.dev_fraction, args.seed)
+    by = "session" if head.corpus.whole_sessions else args.by
+    train, dev = split_corpus(utterances, by, args.dev_fraction, args.seed)
     with new_directory(args.out) as directory:
         head.corpus.write(train, directory / "train.txt")
         head.corpus.write(dev, directory / "dev.txt")
         Manifest(
             stage=SPLIT_STAGE,
             inputs={args.file.name: sha256(args.file)},
-            config={"by": args.by, "seed": args.seed, "dev_fraction": args.dev_fraction},
+            config={"by": by, "seed": args.seed, "dev_fraction": args.dev_fraction},
         ).save(directory)
     print(f"{args.out}: {len(train)} utterances in train.txt, {len(dev)} in dev.txt")
     return 0
@@ -247,6 +252,7 @@ def _augment(args: argparse.Namespace) -> int:
 def _sample(args: argparse.Namespace) -> int:
     from slu.corpus.sample import generate_lexicons, generate_sample
     from slu.corpus.sample.labelled import with_domains, with_label_trees
+    from slu.corpus.sample.questions import generate_questions
     from slu.corpus.spans import without_intents
     from slu.errors import ConfigError
     from slu.files import write_new
@@ -254,8 +260,10 @@ def _sample(args: argparse.Namespace) -> int:
     head = _head(args)
     if args.lists and not head.dialogues:
         raise ConfigError(f"--lists: lexicons are for intents and slots, and the task is {head.name}; leave it out")
-    utterances = generate_sample(args.count, args.seed)
-    if head.name == "sequence":
+    utterances = generate_sample(args.count if head.windows is None else 1, args.seed)
+    if head.name == "answer":
+        utterances = generate_questions(args.count, args.seed)
+    elif head.name == "sequence":
         utterances = with_domains(utterances)
     elif head.name == "labels":
         utterances = with_label_trees(utterances, args.count, args.seed)

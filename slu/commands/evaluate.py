@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     lines += [*class_table(result), *more_lines]
     if args.errors:
         wrong = error_lines(utterances, answers, parser)
-        write_result(args.errors, "\n".join(["\t".join(error_columns(parser.labels)), *wrong]) + "\n")
+        write_result(args.errors, "\n".join(["\t".join(error_columns(parser.labels, parser.head)), *wrong]) + "\n")
         lines.append(f"{len(wrong)} wrong utterances in {args.errors}")
     print("\n".join(lines))
     return 0

@@ -26,7 +26,8 @@ class Utterance:
     """One labelled utterance. ``slots`` are in text order, without overlap; ``session`` is its dialogue's id.
 
     ``labels``: in corpora without intents and slots, the labels of the text, in the order of the model's; ``intent`` is
-    empty there, and each text a session of its own.
+    empty there, and each text a session of its own. In corpora of questions, ``slots`` are the right answers instead:
+    the first is that to learn, and they may overlap (`slu.corpus.questions`).
     """
 
     text: str

@@ -17,8 +17,9 @@ from slu.errors import CorpusError
 from slu.evaluation.reliability import calibration
 from slu.evaluation.unknown_labels import unknown_labels
 from slu.files import write_result
+from slu.heads.head import Head
 from slu.heads.measures import percent
-from slu.heads.table import HEADS
+from slu.heads.table import DEFAULT, HEADS
 from slu.inputs.flags import FIRST_TURN
 from slu.runtime.parser import Parser, ParseResult
 
@@ -74,8 +75,10 @@ def choose_threshold(parser: Parser, utterances: Sequence[Utterance], answers: S
     return float(np.quantile(scores, 1 - KEPT, method="lower")) if scores else 0.0
 
 
-def error_columns(labels: Labels) -> tuple[str, ...]:
+def error_columns(labels: Labels, head: Head = DEFAULT) -> tuple[str, ...]:
     """The columns of `error_lines` for a model with these labels."""
+    if head.errors:
+        return (*head.errors.columns, "score")
     if labels.sets is not None:
         return LABEL_ERROR_COLUMNS
     return ERROR_COLUMNS if labels.intents else SPAN_ERROR_COLUMNS
@@ -86,6 +89,13 @@ def error_lines(utterances: Sequence[Utterance], answers: Sequence[ParseResult],
 
     The columns are those of `error_columns`.
     """
+    if parser.head.errors:
+        rows = parser.head.errors.row
+        return [
+            "\t".join((*(" ".join(cell.split()) for cell in rows(u, a)), f"{a.score:.4f}"))
+            for u, a in zip(utterances, answers)
+            if not parser.head.right(u, a, parser.labels)
+        ]
     if parser.labels.sets is not None:
         return _label_error_lines(utterances, answers, parser)
     if not parser.labels.intents:

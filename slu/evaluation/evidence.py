@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from slu.heads.head import Decoder, Evidence
+from slu.inputs.tokenizer import Encoding
 from slu.runtime.parser import ParseResult
 from slu.runtime.python_parser import PythonParser
 
@@ -40,9 +41,15 @@ class _Recorder:
         self.answer = decoder.answer
         self.kept: list[Evidence] = []
 
-    def decode(self, *logits: np.ndarray) -> list[Any]:
+    def decode(self, *logits: np.ndarray, encodings: Sequence[Encoding] = ()) -> list[Any]:
         numbered = []
-        for row, decision in enumerate(self._decoder.decode(*logits)):
+        for row, decision in enumerate(self._decoder.decode(*logits, encodings=encodings)):
             numbered.append(replace(decision, score=float(len(self.kept))))
             self.kept.append(Evidence(decision, tuple(np.array(array[row]) for array in logits)))
         return numbered
+
+    def join(self, decisions: Sequence[Any]) -> Any:
+        """The decision about a text from those about its windows; its record has no logits."""
+        joined = cast(Any, self._decoder).join([self.kept[int(one.score)].decision for one in decisions])
+        self.kept.append(Evidence(joined, ()))
+        return replace(joined, score=float(len(self.kept) - 1))

@@ -23,6 +23,7 @@ from random import Random
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import ConfigError
 from slu.evaluation.written import traditional_of, write_otherwise
+from slu.platform import not_installed
 
 SAME_TONE = 72 / 111
 """Share of homophones that keep the tone; for a character that has only one of the two sorts, that one is drawn."""
@@ -179,5 +180,5 @@ def _pypinyin():  # type: ignore[no-untyped-def]
     try:
         from pypinyin import Style, lazy_pinyin
     except ImportError as error:
-        raise ConfigError('--noise homophone: pypinyin is not installed; pip install "slu[noise]" brings it') from error
+        raise ConfigError(not_installed("--noise homophone: pypinyin", "noise")) from error
     return lazy_pinyin, Style.TONE3

@@ -18,6 +18,7 @@ from slu.corpus.phrase_files import CHECK
 from slu.corpus.speech import KINDS, Phrases, framed, one_of, punctuated, read_phrases, spaced, widened, with_text
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
+from slu.platform import not_installed
 
 MIXED = ("traditional", "width", "punctuation", "spacing", "filler", "polite", "wake")
 """In the order in which they are applied: a wake word stands outside of polite words."""
@@ -76,5 +77,5 @@ def _converter():  # type: ignore[no-untyped-def]
     try:
         from opencc import OpenCC
     except ImportError as error:
-        raise ConfigError('--noise traditional: OpenCC is not installed; pip install "slu[noise]" brings it') from error
+        raise ConfigError(not_installed("--noise traditional: OpenCC", "noise")) from error
     return OpenCC("s2t")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -25,7 +25,7 @@ from slu.corpus.tagged import Problem
 from slu.corpus.utterance import Slot, Utterance
 from slu.files import write_new
 from slu.heads.reasons import Reason, reasons_of
-from slu.inputs.tokenizer import Encoding
+from slu.inputs.tokenizer import Encoding, Tokenizer
 
 if TYPE_CHECKING:
     import paddle
@@ -77,12 +77,13 @@ class Answered(NamedTuple):
 
 
 class Decoder(Protocol):
-    """From logits to answers, for one set of labels."""
+    """From logits to answers, for one set of labels. One of a head with `Windows` can also ``join`` the decisions about
+    the windows of a text to one about the text."""
 
-    def decode(self, *logits: np.ndarray) -> Sequence[Any]:
+    def decode(self, *logits: np.ndarray, encodings: Sequence[Encoding] = ()) -> Sequence[Any]:
         """A `Decision` a text, for ``n`` texts of the same number of tokens.
 
-        ``logits``: an array an output of the head, per token ones without [CLS] and [SEP].
+        ``logits``: an array an output of the head, per token ones without [CLS] and [SEP]. ``encodings``: of the texts.
         """
         ...
 
@@ -139,7 +140,8 @@ class CorpusForm:
     ``read``: all utterances; raises `CorpusError` with file and line at the first error. ``check``: every problem, with
     labels also names that those do not have. ``write``: a file that ``read`` takes. ``labels``: those of a model that
     is trained on these utterances. ``lines``: whether each utterance is one line of its file, whose number is its
-    session.
+    session. ``whole_sessions``: whether a session, such as the questions about a passage, must not be split into what
+    is learned and what measures.
     """
 
     read: Callable[[Path, LabelNames | None], list[Utterance]]
@@ -147,6 +149,7 @@ class CorpusForm:
     write: Callable[[Iterable[Utterance], Path], None]
     labels: Callable[[Sequence[Utterance], LabelNames | None], Labels]
     lines: bool = False
+    whole_sessions: bool = False
 
     def write_new(self, utterances: Iterable[Utterance], path: Path) -> None:
         """As ``write``, where nothing is but the same corpus; otherwise `OutputError`."""
@@ -154,6 +157,26 @@ class CorpusForm:
             made = Path(temporary) / "corpus.txt"
             self.write(utterances, made)
             write_new(path, made.read_bytes())
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How texts are read that are longer than a model reads.
+
+    ``encodings``: the windows of a text, of so many tokens at most. ``utterances``: a labelled text as one utterance a
+    window, which training, compression and their teachers read like any other.
+    """
+
+    encodings: Callable[[Tokenizer, str, int], list[Encoding]]
+    utterances: Callable[[Utterance, Tokenizer, int], list[Utterance]]
+
+
+@dataclass(frozen=True)
+class Errors:
+    """The table of wrong answers: ``columns``, and the ``row`` of a labelled text and its answer; the score follows."""
+
+    columns: tuple[str, ...]
+    row: Callable[[Utterance, Any], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -174,7 +197,8 @@ class Head:
     them, in the order in which they are shown; ``chosen_by``: those that can choose the best model of a training.
     ``right``: whether an answer is entirely right. ``reasons``: what of an answer `slu analyze` explains, given which
     outputs are per token. ``first_biases``: those of the layers of a new network that is to be trained on these
-    utterances; None for random ones.
+    utterances; None for random ones. ``windows``: None where the end of a long text is not read. ``errors``: None where
+    `slu.evaluation.evaluate` has a table.
     """
 
     name: str
@@ -194,6 +218,24 @@ class Head:
     right: Callable[[Utterance, Any, Labels], bool]
     reasons: Callable[[Sequence[bool], Utterance, Encoding, Labels], tuple[Reason, ...]] = reasons_of
     first_biases: Callable[[Sequence[Utterance], Labels], dict[str, np.ndarray]] | None = None
+    windows: Windows | None = None
+    errors: Errors | None = None
+
+    def encodings(self, tokenizer: Tokenizer, text: str, max_length: int) -> list[Encoding]:
+        """A text as a model of ``max_length`` tokens reads it: whole, or in windows."""
+        return (
+            self.windows.encodings(tokenizer, text, max_length)
+            if self.windows
+            else [tokenizer.encode(text, max_length)]
+        )
+
+    def read_at_once(self, utterances: Iterable[Utterance], tokenizer: Tokenizer, max_length: int) -> list[Utterance]:
+        """Labelled texts as a model of ``max_length`` tokens reads them: windows are utterances of their own, each a
+        session by itself."""
+        if self.windows is None:
+            return list(utterances)
+        found = [part for u in utterances for part in self.windows.utterances(u, tokenizer, max_length)]
+        return [replace(part, session=str(number)) for number, part in enumerate(found, 1)]
 
     def explained(self, utterance: Utterance, encoding: Encoding, labels: Labels) -> tuple[Reason, ...]:
         """The reasons of an answer, given as an utterance."""

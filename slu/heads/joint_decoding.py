@@ -12,6 +12,7 @@ together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +41,7 @@ class JointDecoder:
         self.labels = labels
         self._answers = Answers(labels)
 
-    def decode(self, *logits: np.ndarray) -> list[Decision]:
+    def decode(self, *logits: np.ndarray, encodings: Sequence[Encoding] = ()) -> list[Decision]:
         """Decode ``n`` texts of the same number of tokens.
 
         ``logits``: of the intents ``[n, intents]``, and of the tags ``[n, tokens, tags]``, without [CLS] and [SEP].

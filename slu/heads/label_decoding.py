@@ -40,7 +40,7 @@ class LabelDecoder:
         self.labels = labels
         self.weights = weights_of(labels)
 
-    def decode(self, *logits: np.ndarray) -> list[LabelDecision]:
+    def decode(self, *logits: np.ndarray, encodings: Sequence[Encoding] = ()) -> list[LabelDecision]:
         """See `slu.heads.head.Decoder`."""
         [own] = logits
         chosen = self.weights.best(own)

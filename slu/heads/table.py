@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from slu.heads.answer import ANSWER
 from slu.heads.head import Head
 from slu.heads.joint import JOINT
 from slu.heads.labels import LABELS
 from slu.heads.sequence import SEQUENCE
 from slu.heads.tokens import TOKENS
 
-HEADS: dict[str, Head] = {head.name: head for head in (JOINT, SEQUENCE, LABELS, TOKENS)}
+HEADS: dict[str, Head] = {head.name: head for head in (JOINT, SEQUENCE, LABELS, TOKENS, ANSWER)}
 OF_LABELS = (SEQUENCE.name, LABELS.name)
 """Those that answer labels of whole texts."""
 DEFAULT = JOINT

@@ -44,7 +44,7 @@ class SpanDecoder:
     def __init__(self, labels: Labels):
         self._joint = JointDecoder(labels)
 
-    def decode(self, *logits: np.ndarray) -> list[Decision]:
+    def decode(self, *logits: np.ndarray, encodings: Sequence[Encoding] = ()) -> list[Decision]:
         """See `slu.heads.head.Decoder`; the intent of a decision means nothing."""
         [tags] = logits
         return self._joint.decode(only_intent(len(tags)), tags)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from slu.platform import not_installed
+
 AS_CHECKPOINT, FLOAT32, FLOAT16, INT8 = "as the checkpoint", "fp32", "fp16", "int8"
 
 
@@ -138,7 +140,7 @@ class BackendEntry:
             return found
         if importlib.util.find_spec(self.module) is not None:
             return None
-        return f'{self.module} is not installed; pip install "slu[{self.extra}]" brings it'
+        return not_installed(self.module, self.extra)
 
     def missing(self, directory: Path) -> str | None:
         """The first of its files that is not in ``directory``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import RLock
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, cast
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from slu.manifest import Manifest
 from slu.model.config import ModelConfig
 from slu.runtime.parser import Backend, ParseResult, intent_number, not_pickled, required
 
-BATCH = 128
-"""Utterances computed at once; more would only take more memory."""
+BATCH, BATCH_TOKENS = 128, 8192
+"""Utterances, and tokens, computed at once; more would only take more memory."""
 TOGETHER = 16
 """Texts in every run of a network whose logits are wanted: the same text then has the same bits in any company."""
 
@@ -107,14 +107,24 @@ class PythonParser:
     def _compute(
         self, lexicon: Entries | None, texts: Sequence[str], previous_intents: Sequence[str | None] | None
     ) -> list[ParseResult]:
-        encodings = [self.tokenizer.encode(text, self.backend.max_length) for text in texts]
-        results: list[ParseResult | None] = [None] * len(texts)
-        for group, logits in self._run([lexicon] * len(texts), texts, encodings, previous_intents):
-            for i, decision in zip(group, self.decoder.decode(*self.head.without_specials(logits))):
-                intent, slots, names = self.decoder.answer(decision, texts[i], encodings[i])
-                understood, truncated = decision.score >= self.threshold, encodings[i].truncated
-                results[i] = ParseResult(texts[i], intent, decision.score, understood, slots, truncated, labels=names)
-        return [result for result in results if result is not None]
+        windows = [self.head.encodings(self.tokenizer, text, self.backend.max_length) for text in texts]
+        encodings = [encoding for of_one in windows for encoding in of_one]
+        of_text = [i for i, of_one in enumerate(windows) for _ in of_one]
+        decisions: list[Any] = [None] * len(encodings)
+        given = None if previous_intents is None else [previous_intents[i] for i in of_text]
+        for group, logits in self._run([lexicon] * len(encodings), [texts[i] for i in of_text], encodings, given):
+            asked = [encodings[i] for i in group]
+            decoded = self.decoder.decode(*self.head.without_specials(logits), encodings=asked)
+            for i, decision in zip(group, decoded):
+                decisions[i] = decision
+        results, ordered = [], iter(decisions)
+        for text, of_one in zip(texts, windows):
+            found = [next(ordered) for _ in of_one]
+            decision = found[0] if len(found) == 1 else cast(Any, self.decoder).join(found)
+            intent, slots, names = self.decoder.answer(decision, text, of_one[0])
+            understood, truncated = decision.score >= self.threshold, of_one[0].truncated
+            results.append(ParseResult(text, intent, decision.score, understood, slots, truncated, labels=names))
+        return results
 
     def logits(
         self,
@@ -152,7 +162,7 @@ class PythonParser:
         """
         previous = [intent_number(name, self.columns, self.labels) for name in previous_intents or [None] * len(texts)]
         matches = [find_matches(of_one, t, e) if of_one else [] for of_one, t, e in zip(lexicons, texts, encodings)]
-        for group in _batches_of_equal_length(encodings, together or BATCH):
+        for group in _batches_of_equal_length(encodings, together):
             filled = group + group[-1:] * (together - len(group))
             ids = np.stack([encodings[i].ids for i in filled])
             if self.columns.count:
@@ -205,9 +215,12 @@ def _with_added(lexicon: Entries | None, added: Sequence[Mapping[str, Sequence[s
     return found
 
 
-def _batches_of_equal_length(encodings: Sequence[Encoding], size: int) -> list[list[int]]:
+def _batches_of_equal_length(encodings: Sequence[Encoding], together: int) -> list[list[int]]:
     by_length: dict[int, list[int]] = defaultdict(list)
     for i, encoding in enumerate(encodings):
         by_length[len(encoding.ids)].append(i)
-    groups = (by_length[length] for length in sorted(by_length))
-    return [group[i : i + size] for group in groups for i in range(0, len(group), size)]
+    batches = []
+    for length, group in sorted(by_length.items()):
+        size = together or max(1, min(BATCH, BATCH_TOKENS // length))
+        batches += [group[i : i + size] for i in range(0, len(group), size)]
+    return batches

@@ -15,6 +15,7 @@ from slu.errors import ConfigError, CorpusError
 from slu.files import sha256
 from slu.heads.head import Head
 from slu.heads.table import DEFAULT, HEADS
+from slu.runtime.python_parser import Model
 from slu.training.added import Added
 from slu.training.augmentation import added_utterances, texts_of
 from slu.training.identity import canonical, file_hash, plain
@@ -49,6 +50,13 @@ class Data:
         """What a model that is trained on this can answer."""
         labels = self.head.corpus.labels(self.train, self.names)
         return labels.with_any_slot() if self.any_slot else labels
+
+    def read_by(self, model: Model) -> Data:
+        """The same with the training part as ``model`` reads it: in windows, for heads that have some."""
+        if self.head.windows is None:
+            return self
+        read = self.head.read_at_once(self.train, model.tokenizer(), model.config.max_length)
+        return replace(self, train=read)
 
     @property
     def learned(self) -> list[Utterance]:
@@ -117,9 +125,10 @@ def _parts(
     if settings.dev_fraction == 0:
         drawn = Random(settings.seed).sample(range(len(utterances)), min(SEEN, len(utterances)))
         return utterances, [utterances[i] for i in sorted(drawn)], identity | {"split": "nothing held out"}
-    by: Literal["utterance", "session"] = "session" if settings.split == "session" else "utterance"
+    whole = settings.split == "session" or head.corpus.whole_sessions
+    by: Literal["utterance", "session"] = "session" if whole else "utterance"
     try:
         train, dev = split_corpus(utterances, by=by, dev_fraction=settings.dev_fraction, seed=settings.seed)
     except CorpusError as error:
         raise CorpusError(f"{path}: {error}") from error
-    return train, dev, identity | {"split": f"{settings.split} {settings.dev_fraction} seed {settings.seed}"}
+    return train, dev, identity | {"split": f"{by} {settings.dev_fraction} seed {settings.seed}"}

@@ -175,7 +175,16 @@ def describe(name: str, metrics: dict[str, Any], before: dict[str, Any]) -> str:
     parts = [f"{name}: {metrics['size_bytes'] / 1e6:.2f} MB"]
     if before.get("size_bytes"):
         parts[0] += f" (was {before['size_bytes'] / 1e6:.2f})"
-    shown = ("exact", "seed_accuracy", "intent_accuracy", "intent_macro_f1", "slot_f1", "micro_f1", "macro_f1")
+    shown = (
+        "exact",
+        "seed_accuracy",
+        "intent_accuracy",
+        "intent_macro_f1",
+        "slot_f1",
+        "micro_f1",
+        "macro_f1",
+        "answer_f1",
+    )
     for measure in (name for name in shown if name in metrics):
         text = f"{measure} {metrics[measure]:.2f}"
         if measure in before:

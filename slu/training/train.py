@@ -211,10 +211,11 @@ def train_stage(
             set_first_biases(initial, data)
         if check:
             check(initial.config)
-        covered = coverage(data.train, initial.tokenizer(), initial.config.max_length)
+        read = data.read_by(initial)
+        covered = coverage(read.train, initial.tokenizer(), initial.config.max_length)
         if distributed.rank() == 0:
             say("\n".join(f"train: {line}" for line in covered.lines()))
-        trained, report, keep = train(initial, data, settings.training, workspace)
+        trained, report, keep = train(initial, read, settings.training, workspace)
         return trained, {**report, "coverage": covered.to_json()}, keep
 
     distributed.start()

@@ -121,7 +121,7 @@ def test_what_the_file_says(vocab: list[str], tmp_path: Path) -> None:
 
 DAMAGE: list[tuple[str, str, Callable[[list[int]], bytes] | bytes | None, str]] = [
     ("no head", "head", None, "missing .* ernie-slu.head"),
-    ("an unknown head", "head", string("answer"), r"does not know \(answer\)"),
+    ("an unknown head", "head", string("riddle"), r"does not know \(riddle\)"),
     ("no labels", "labels", None, "missing .* ernie-slu.labels"),
     ("labels twice", "labels", strings(["a"] * 4), "there twice"),
     ("a label above itself", "labels.parents", integers([-1, 1, 0, 1]), "do not follow"),

@@ -89,7 +89,7 @@ def test_what_the_file_says(vocab: list[str], tmp_path: Path, host_build: Path) 
 
 DAMAGE: list[tuple[str, str, bytes | None, str]] = [
     ("no head", "head", None, "missing .* ernie-slu.head"),
-    ("an unknown head", "head", string("answer"), r"does not know \(answer\)"),
+    ("an unknown head", "head", string("riddle"), r"does not know \(riddle\)"),
     ("the head of intents and slots", "head", string("joint"), r"does not know \(joint\)"),
     ("the head of labels", "head", string("labels"), "missing .* ernie-slu.labels"),
     ("no names", "slots", None, "no ernie-slu.slots"),

@@ -77,7 +77,8 @@ typedef struct slu_info {
   uint32_t vocab_size;
   uint32_t max_tokens; /* longest input, [CLS] and [SEP] counted; longer texts are truncated */
   uint32_t intent_count;
-  uint32_t slot_count;        /* slot names; there are 2 * slot_count + 1 tags: O, B-a, I-a, B-b, ... */
+  uint32_t
+      slot_count; /* slot names; there are 2 * slot_count + 1 tags: O, B-a, I-a, B-b, ...; but 2 of "answer" */
   uint32_t quantised;         /* 1: the encoder's matrix products are INT8, 0: float */
   const char *const *intents; /* [intent_count], in the order of the logits */
   const char *const *slots;   /* [slot_count] */
@@ -96,9 +97,11 @@ typedef struct slu_info {
   const char *normalisation; /* what is done to a text before its tokens: "speech-1", or "" for nothing */
   /* Since version 1.3: */
   const char *head; /* what the model answers: "joint", intent and slots; "sequence", one label of the text;
-                       "labels", any number of them, perhaps in a tree; "tokens", spans alone, which are the slots.
-                       Of "sequence" and "labels", `intents` and intent_count are the labels, and there are no slots;
-                       of "tokens", intent_count is 0. */
+                       "labels", any number of them, perhaps in a tree; "tokens", spans alone, which are the slots;
+                       "answer", the part of a passage that answers a question, which is the only slot, or none: the
+                       text is the question, a tab and the passage, of any length. Of "sequence" and "labels",
+                       `intents` and intent_count are the labels, and there are no slots; of "tokens" and "answer",
+                       intent_count is 0. */
   const int32_t
       *label_parents; /* [intent_count]: index of the label above in the tree, -1 for none; always below
                                    its own index. NULL for "joint" */
@@ -131,7 +134,7 @@ typedef struct slu_result {
   float score;           /* probability of the answer among all consistent answers, 0..1 */
   uint32_t understood;   /* 1 when score >= slu_info.threshold */
   uint32_t truncated;    /* 1 when the text had more tokens than max_tokens; the rest was ignored */
-  uint32_t token_count;  /* computed, [CLS] and [SEP] counted */
+  uint32_t token_count;  /* computed, [CLS] and [SEP] counted; of a long passage those of all its windows */
   uint32_t slot_count;
   const slu_slot *slots; /* [slot_count], in the order of the text */
   uint32_t
