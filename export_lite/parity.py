@@ -203,7 +203,7 @@ def _decisions(expected: Reference, outputs: Sequence[Outputs]) -> list[Any]:
     head, labels = expected.checkpoint.head, expected.checkpoint.labels
     decoder = head.decoder(labels)
     of_texts = outputs[: len(expected.texts)]
-    found = []
+    found: list[Any] = []
     for encoding, logits in zip(expected.encodings, of_texts):
         rows = head.without_specials([array[None] for array in logits])
         found += decoder.decode(*rows, encodings=[encoding])

@@ -26,7 +26,7 @@ TOGETHER = ("android_app", "web", "cpp_runtime", "export_lite", "compress")
 """Folders whose tests share what takes long to make; those that take longest first."""
 BESIDE = {"test_pipeline.py": "export_lite", "web": "compress", "test_lint.py": "compress"}
 """Few tests that take long are put to many: pytest-xdist begins with the groups that have most tests."""
-PROGRAMS = ("android_app", "bench_arm", "slu/serving", "slu/runtime", "web")
+PROGRAMS = ("android_app", "bench_arm", "slu/serving", "web")
 """Folders whose tests drive servers, emulators, browsers and phones. One that fails is run once more, and pytest says
 so (RERUN): on a machine that stands still for seconds such a program may be late, and nothing is wrong."""
 

@@ -68,9 +68,10 @@ slu_model *open_model(const std::string &path) {
   try {
     if (model->answers_labels() || model->answers_spans() || model->ngrams.rows)
       throw Failure(SLU_ERROR_VERSION, path + ": a model " +
-                                           (model->answers_labels()  ? "of labels"
-                                            : model->answers_spans() ? "of spans alone"
-                                                                     : "that reads n-grams") +
+                                           (model->answers_labels()      ? "of labels"
+                                            : model->answers_questions() ? "of answers to questions"
+                                            : model->answers_spans()     ? "of spans alone"
+                                                                         : "that reads n-grams") +
                                            ", which the native engine runs and this library does not; take "
                                            "model.gguf");
     auto file = std::make_unique<NetworkFile>(network_file(*model, directory, name));

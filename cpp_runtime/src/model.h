@@ -89,9 +89,8 @@ struct slu_model {
                                      // `slot` is to begin and to end the answer in models of answers
   bool answers_labels() const { return info.label_rules != nullptr; }
   bool answers_spans() const { return !info.intent_count; }  // alone, without intents
-  bool answers_questions() const {
-    return answers_spans() && info.pairs;
-  }                                   // one span of the second text, or none
+  // One span of the second text, or none.
+  bool answers_questions() const { return answers_spans() && info.pairs; }
   slu::SlotSet *slot_sets = nullptr;  // [slot_set_count]
   uint16_t *set_of_intent = nullptr;  // [intent_count or, of spans alone, 1] into slot_sets
   uint32_t slot_set_count = 0;

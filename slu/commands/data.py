@@ -203,7 +203,7 @@ def _coverage(args: argparse.Namespace, head: Head, names: LabelNames | None) ->
         utterances = head.corpus.read(args.file, names)
         recipe = load_recipe(args.config, args.set)
         tokenizer, length = recipe_tokenizer(recipe, (utterance.text for utterance in utterances))
-        tokenizer.pairs = any(PAIR in utterance.text for utterance in utterances)
+        tokenizer.pairs = head.reads_pairs and any(PAIR in utterance.text for utterance in utterances)
         return coverage(head.read_at_once(utterances, tokenizer, length), tokenizer, length)
     return None
 

@@ -114,6 +114,8 @@ def _check_task(args: argparse.Namespace, parser: Parser) -> None:
     if not parser.head.dialogues and (args.commands or args.reject is not None):
         option = "--commands" if args.commands else "--reject"
         raise ConfigError(f"{option}: is for models of intents and slots, and the task of {args.model} is {task}")
+    if parser.head.windows and args.noise:
+        raise ConfigError(f"--noise: changes texts, and with a passage its answers; {args.model} has task {task}")
 
 
 def _python_parser(parser: Parser, model: Path) -> PythonParser:

@@ -26,7 +26,7 @@ from slu.corpus.labels import Labels
 from slu.corpus.tagged import Problem
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CorpusError
-from slu.files import write_file
+from slu.files import read_bytes, write_file
 
 SLOT = "answer"
 """What the slots are called."""
@@ -35,12 +35,13 @@ _QUESTION = re.compile(r'(?<!\\)"question"\s*:')
 
 @dataclass(frozen=True)
 class _Asked:
-    """One question as a file has it. ``where``: file, line, and its id if it has one."""
+    """One question as a file has it. ``where``: file, line, and its id if it has one; ``id``: that, or empty."""
 
     line: int
     where: str
     record: dict[str, Any]
     context: str
+    id: str
 
 
 def read_questions(path: str | Path, names: LabelNames | None = None) -> list[Utterance]:
@@ -58,7 +59,7 @@ def check_questions(path: str | Path, names: LabelNames | None = None, labels: L
     known: dict[str, tuple[int, set[str]]] = {}
     for asked, utterance, found in _read(Path(path), names):
         count += 1
-        shown = f"{asked.where.partition(' ')[2]}{': ' if ' ' in asked.where else ''}"
+        shown = f"question {asked.id}: " if asked.id else ""
         if utterance is not None:
             values = {slot.value for slot in utterance.slots}
             first, before = known.setdefault(utterance.text, (asked.line, values))
@@ -100,7 +101,7 @@ def _read(path: Path, names: LabelNames | None) -> Iterator[tuple[_Asked, Uttera
             found.append(f"the {'passage' if question else 'question'} is empty; the question is left out")
             yield asked, None, found
             continue
-        wanted = _answers(asked)
+        wanted = _answers(asked, found)
         places = dict.fromkeys(place for place in (_place(asked.context, *one, found) for one in wanted) if place)
         if wanted and not places:
             found.append("no answer is in the passage; the question is left out")
@@ -113,7 +114,7 @@ def _read(path: Path, names: LabelNames | None) -> Iterator[tuple[_Asked, Uttera
 
 
 def _records(path: Path) -> Iterator[_Asked]:
-    text = read_text(path)
+    text = read_text(path, read_bytes)
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise CorpusError(f"{path}: empty; give questions as SQuAD's JSON, or one a line (docs/answers.md)")
@@ -137,8 +138,8 @@ def _records(path: Path) -> Iterator[_Asked]:
 
 
 def _asked(record: dict[str, Any], number: int, where: str, context: str) -> _Asked:
-    own = record.get("id")
-    return _Asked(number, f"{where}: question {own}" if isinstance(own, (str, int)) else where, record, context)
+    own = str(record["id"]) if isinstance(record.get("id"), (str, int)) else ""
+    return _Asked(number, f"{where}: question {own}" if own else where, record, context, own)
 
 
 def _first_object(line: str) -> dict[str, Any] | None:
@@ -167,10 +168,13 @@ def _list(record: dict[str, Any], name: str, where: str) -> list[Any]:
     return value
 
 
-def _answers(asked: _Asked) -> list[tuple[str, int | None]]:
+def _answers(asked: _Asked, said: list[str]) -> list[tuple[str, int | None]]:
     """The texts that are to be found in the passage, and where; none of a question without an answer."""
     record, where = asked.record, asked.where
     if str(record.get("is_impossible", "")).lower() in ("true", "1"):
+        given = record.get("answers")
+        if isinstance(given, list) and any(one.get("text") if isinstance(one, dict) else one for one in given):
+            said.append("is_impossible, but it has answers; they are left out")
         return []
     given = record.get("answers")
     if isinstance(given, dict):  # as the `datasets` package has them
@@ -196,9 +200,9 @@ def _place(context: str, given: str, start: int | None, found: list[str]) -> tup
     """Where an answer stands; None, with a word about it, where it does not."""
     text = given.strip()
     if start is not None and start >= 0:
-        start += len(given) - len(given.lstrip())
-        if text and context.startswith(text, start):
-            return start, start + len(text)
+        after_blanks = start + len(given) - len(given.lstrip())
+        if text and context.startswith(text, after_blanks):
+            return after_blanks, after_blanks + len(text)
     if not text or text not in context:
         found.append(f"the answer {given[:40]!r} is not in the passage; it is left out")
         return None

@@ -33,18 +33,18 @@ class AnswerLoss:
         competing = targets != IGNORED
         spread = competing / np.maximum(competing.sum(1, keepdims=True), 1)
         wanted = wanted * (1 - self._smoothing) + self._smoothing * spread[..., None]
-        return self._of_wanted(logits[0], wanted, competing.any(1), batch)
+        return self._of_wanted(logits[0], wanted, competing, batch)
 
     def of_teachers(self, logits: Sequence[paddle.Tensor], soft: Sequence[np.ndarray], batch: Batch) -> paddle.Tensor:
-        return self._of_wanted(logits[0], soft[0].astype(np.float64), passages(batch).any(1), batch)
+        return self._of_wanted(logits[0], soft[0].astype(np.float64), passages(batch), batch)
 
     def probabilities(self, logits: Sequence[paddle.Tensor], batch: Batch) -> tuple[np.ndarray, ...]:
         return (self._shares(logits[0].numpy(), passages(batch))[1].astype(np.float32),)
 
-    def _of_wanted(self, own: paddle.Tensor, wanted: np.ndarray, counted: np.ndarray, batch: Batch) -> paddle.Tensor:
+    def _of_wanted(self, own: paddle.Tensor, wanted: np.ndarray, competing: np.ndarray, batch: Batch) -> paddle.Tensor:
         """The cross entropy with what is wanted; computed outside of Paddle, which passes its derivative on."""
-        values = own.numpy().astype(np.float64)
-        log_sums, shares = self._shares(values, passages(batch))
+        values, counted = own.numpy().astype(np.float64), competing.any(1)
+        log_sums, shares = self._shares(values, competing)
         scale = (1.0 if self._whole else 0.5) / batch.utterances
         by_logit = ((shares - wanted) * counted[:, None, None] * scale).astype(np.float32)
         value = float((log_sums * counted).sum() - (wanted * values * counted[:, None, None]).sum()) * scale
@@ -78,7 +78,8 @@ class AnswerLoss:
 
 
 def passages(batch: Batch) -> np.ndarray:
-    """Which tokens are of a passage or the [SEP] before it, bool ``[n, length]``; none of a text without a passage."""
+    """Which tokens are of a passage or the [SEP] before it, bool ``[n, length]``; none of a text without a passage, or
+    whose [SEP] training has read as an unknown token."""
     rows = np.arange(len(batch.ids))
     separators = batch.ids == batch.ids[rows, batch.lengths - 1][:, None]
     place = np.arange(batch.ids.shape[1])

@@ -1,6 +1,8 @@
 """The measures of answers to questions, in percent: exact match and F1 as the CMRC 2018 task counts them.
 
-Case, white space and punctuation do not count. The units are single Chinese characters, and words of everything else.
+Case, white space and the marks of `IGNORED_MARKS` do not count, which are those of that task's script: points, commas
+and percent signs of numbers are none of them. The units are single Chinese characters, words of everything else, and
+what marks are left. (The script cuts words by NLTK; this one by white space and marks.)
 F1 is that of the longest run of units that the answer and a right one have in common; of several right ones, the best
 counts.
 """
@@ -19,9 +21,11 @@ MEASURES = ("exact", "answer_f1", "understood")
 """The single numbers, in the order in which they are shown."""
 ANSWER, NO_ANSWER = "answer", "no answer"
 """The rows of ``classes``."""
-_UNITS = re.compile(
-    r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|[^\W_\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+"
-)
+IGNORED_MARKS = "-:_*^/\\~`+=，。：？！“”；’《》……·、「」（）－～『』"
+_HAN = r"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = rf"[^\W{_HAN}]+"
+_UNITS = re.compile(rf"[{_HAN}]|{_WORD}(?:[.,'%]{_WORD})*|[^\s]")
+_WITHOUT_MARKS = str.maketrans("", "", IGNORED_MARKS)
 
 
 class Answer(Protocol):
@@ -35,7 +39,7 @@ class Answer(Protocol):
 
 def units(text: str) -> list[str]:
     """What of an answer counts."""
-    return _UNITS.findall(text.lower())
+    return _UNITS.findall(text.lower().translate(_WITHOUT_MARKS))
 
 
 def right(utterance: Utterance, answer: Answer, labels: Labels) -> bool:

@@ -28,7 +28,7 @@ def targets(utterance: Utterance, encoding: Encoding, labels: Labels) -> tuple[n
     if not len(starts):
         return (found,)
     target = np.zeros(len(starts), np.int64)
-    if not utterance.slots or utterance.slots[0].end > ends[-1]:  # behind what is read
+    if not utterance.slots or (encoding.truncated and utterance.slots[0].end > ends[-1]):  # behind what is read
         target[0] = BEGINS | ENDS
     else:
         [slot, *_] = utterance.slots

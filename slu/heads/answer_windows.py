@@ -48,7 +48,10 @@ def separator(encoding: Encoding) -> int:
 
 
 def window_utterances(utterance: Utterance, tokenizer: Tokenizer, max_length: int) -> list[Utterance]:
-    """A labelled question as one utterance a window, each with the answers that lie in it."""
+    """A labelled question as one utterance a window, each with the answers that lie in it.
+
+    One that begins inside a word goes without the rest of that word, which alone would be read as other tokens.
+    """
     text = utterance.text
     found = windows(tokenizer, text, max_length)
     if len(found) == 1 and not found[0].truncated:
@@ -57,7 +60,10 @@ def window_utterances(utterance: Utterance, tokenizer: Tokenizer, max_length: in
     for encoding in found:
         middle = separator(encoding)
         question = text[: encoding.ends[middle - 1]]  # 0 of [CLS], if no token stands before it
-        start, end = int(encoding.starts[middle + 1]), int(encoding.ends[-2])
+        first, last = middle + 1, len(encoding.ids) - 1
+        while first < last and tokenizer.vocab[encoding.ids[first]].startswith("##"):
+            first += 1
+        start, end = (int(encoding.starts[first]), int(encoding.ends[last - 1])) if first < last else (0, 0)
         shift = len(question) + len(PAIR) - start
         slots = tuple(
             Slot(slot.name, slot.value, slot.start + shift, slot.end + shift)

@@ -221,6 +221,11 @@ class Head:
     windows: Windows | None = None
     errors: Errors | None = None
 
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether a tab parts two texts, as a question and its passage. Of spans of a text it is a blank."""
+        return self.windows is not None or not any(output.per_token for output in self.outputs)
+
     def encodings(self, tokenizer: Tokenizer, text: str, max_length: int) -> list[Encoding]:
         """A text as a model of ``max_length`` tokens reads it: whole, or in windows."""
         return (

@@ -104,7 +104,10 @@ def coverage(utterances: Iterable[Utterance], tokenizer: Tokenizer, max_length: 
     texts = slots = characters = letters = 0
     letter = [len(token) == 3 and token[:2] == "##" and token[2].isascii() for token in tokenizer.vocab]
     longest = 2
-    whole_words = all(token[:2] != "##" or token[2:].isdigit() for token in tokenizer.vocab)
+    # As `slu.training.vocabulary.word_vocab` makes them: digits alone go on, and there are whole words of letters.
+    whole_words = any(len(token) > 1 and token.isalpha() and token.isascii() for token in tokenizer.vocab) and all(
+        token[:2] != "##" or token[2:].isdigit() for token in tokenizer.vocab
+    )
 
     def count(name: str, text: str, number: int = 1) -> None:
         counts[name] += number

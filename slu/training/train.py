@@ -205,7 +205,7 @@ def train_stage(
         lexicons = data.lexicons
         lexicon, flags = (lexicons.compile(labels, data.train), lexicons.flags) if lexicons else (None, ())
         texts = [utterance.text for utterance in data.learned]
-        pairs = any(PAIR in utterance.text for utterance in data.train)
+        pairs = data.head.reads_pairs and any(PAIR in utterance.text for utterance in data.train)
         initial = initial_checkpoint(model, labels, vocab, lexicon, flags, texts, pairs, ngrams)
         if model.init == "scratch":
             set_first_biases(initial, data)

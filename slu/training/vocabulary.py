@@ -19,8 +19,9 @@ def word_vocab(texts: Iterable[str], size: int, min_count: int = 2, normalisatio
 
     The most frequent words come first, of equally frequent ones the smaller string. Every other word is one [UNK], so
     that no slot can begin inside a word; those of the training part teach the model what to make of the words that are
-    new to it. A number that is no word of the vocabulary is cut into numbers that are, and digits. Raises `ConfigError`
-    when ``size`` has no room for a word.
+    new to it. (The normalisation "speech-1" reads what is unknown character by character; this vocabulary is for texts
+    that are read as they are.) A number that is no word of the vocabulary is cut into numbers that are, and digits.
+    Raises `ConfigError` when ``size`` has no room for a word.
     """
     counts = Counter(word for text in texts for word in words_of(text, normalisation))
     least = [*SPECIAL_TOKENS, *string.digits, *(f"##{digit}" for digit in string.digits)]

@@ -76,8 +76,9 @@ export interface Pins {
 
 export interface ModelInfo {
   readonly name: string;
-  /** What the model answers: an intent and slots; one label; any number of them; spans alone, which are the slots. */
-  readonly head: "joint" | "sequence" | "labels" | "tokens";
+  /** What the model answers: an intent and slots; one label; any number of them; spans alone, which are the slots; a part of a
+   * passage that answers a question, which is the slot. */
+  readonly head: "joint" | "sequence" | "labels" | "tokens" | "answer";
   readonly formatVersion: number;
   readonly layers: number;
   readonly hiddenSize: number;

@@ -75,7 +75,8 @@ typedef struct slu_info {
   uint32_t head_size;
   uint32_t intermediate_size; /* neurons of the feed-forward part that pruning has kept */
   uint32_t vocab_size;
-  uint32_t max_tokens; /* longest input, [CLS] and [SEP] counted; longer texts are truncated */
+  uint32_t
+      max_tokens; /* longest input, [CLS] and [SEP] counted; the rest is ignored, of "answer" read in windows */
   uint32_t intent_count;
   uint32_t
       slot_count; /* slot names; there are 2 * slot_count + 1 tags: O, B-a, I-a, B-b, ...; but 2 of "answer" */
@@ -133,8 +134,8 @@ typedef struct slu_result {
   uint32_t intent_index; /* into slu_info.intents */
   float score;           /* probability of the answer among all consistent answers, 0..1 */
   uint32_t understood;   /* 1 when score >= slu_info.threshold */
-  uint32_t truncated;    /* 1 when the text had more tokens than max_tokens; the rest was ignored */
-  uint32_t token_count;  /* computed, [CLS] and [SEP] counted; of a long passage those of all its windows */
+  uint32_t truncated; /* 1 when a text, of "answer" the question, had too many tokens; the rest was ignored */
+  uint32_t token_count; /* computed, [CLS] and [SEP] counted; of a long passage those of all its windows */
   uint32_t slot_count;
   const slu_slot *slots; /* [slot_count], in the order of the text */
   uint32_t
@@ -145,7 +146,8 @@ typedef struct slu_result {
   const slu_label *labels; /* [label_count], ascending by index */
 } slu_result;
 
-/* Token i stands for code points [starts[i], ends[i]) of the text; both are 0 for [CLS] and [SEP]. */
+/* Token i stands for code points [starts[i], ends[i]) of the text; both are 0 for [CLS] and [SEP]. Of "answer", the
+ * tokens of the first window. */
 typedef struct slu_tokens {
   uint32_t count;
   uint32_t truncated;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,10 +91,10 @@ def read_lines(path: Path) -> list[str]:
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
 
 
-def read_text(path: Path) -> str:
-    """A whole UTF-8 file, without a byte order mark; raises `CorpusError`."""
+def read_text(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> str:
+    """A whole UTF-8 file, without a byte order mark; raises `CorpusError`. ``read``: gives its bytes."""
     try:
-        raw = path.read_bytes()
+        raw = read(path)
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror or error})") from error
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,8 @@ READ: list[tuple[dict[str, object], list[tuple[str, int]], str]] = [
      [("北京", 4)], "'上海' is not in the passage"),
     (asked(), [], ""),
     (asked({"text": "", "answer_start": -1}, is_impossible="true"), [], ""),
+    (asked({"text": "北京", "answer_start": 4}, is_impossible=True), [], "is_impossible, but it has answers"),
+    (asked(is_impossible=True), [], ""),
     (asked({"text": "北京", "answer_start": 4}, is_impossible=False), [("北京", 4)], ""),
     ({**asked(), "answers": {"text": ["北京"], "answer_start": [4]}}, [("北京", 4)], ""),
 ]  # fmt: skip
@@ -132,6 +135,9 @@ def test_odd_characters(tmp_path: Path) -> None:
     path.write_bytes(b'{"question": "\xff"}')
     with pytest.raises(CorpusError, match=":1: not UTF-8"):
         read_questions(path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CorpusError, match="a pipe or a device"):
+        read_questions(tmp_path / "pipe")
 
 
 def test_sample(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import paddle
 import pytest
@@ -70,6 +72,30 @@ def test_windows_as_utterances() -> None:
         for part, own in zip(parts, windows(TOKENIZER, text, max_length)):
             assert TOKENIZER.encode(part.text, max_length).ids.tolist() == own.ids.tolist()
             assert all(part.text[slot.start : slot.end] == slot.value for slot in part.slots)
+
+
+def test_windows_that_begin_inside_a_word() -> None:
+    text = "q\td abc abc abc"  # d a ##b ##c ...
+    whole = windows(TOKENIZER, text, 8)
+    assert any(TOKENIZER.vocab[own.ids[separator(own) + 1]].startswith("##") for own in whole)
+    for part, own in zip(ANSWER.read_at_once([Utterance(text, "", (), "1")], TOKENIZER, 8), whole):
+        read, place = TOKENIZER.encode(part.text, 8).ids.tolist(), separator(own) + 1
+        cut = next(i for i in range(place, len(own.ids)) if not TOKENIZER.vocab[own.ids[i]].startswith("##"))
+        assert read == [*own.ids[:place].tolist(), *own.ids[cut:].tolist()]
+
+
+def test_a_passage_without_tokens() -> None:
+    utterance = Utterance("a b c d e f g\t\u200b", "", (), "1")
+    assert [part.text for part in ANSWER.read_at_once([utterance], TOKENIZER, 8)] == ["a b\t"]
+
+
+def test_an_answer_that_ends_in_a_character_without_token() -> None:
+    text = "a\tb c\u200b"
+    encoding = TOKENIZER.encode(text, 20)
+    for value, wanted in (("c\u200b", [0, 0, 3]), ("\u200b", [IGNORED] * 3)):
+        slot = Slot("answer", value, text.index(value), len(text))
+        [found] = answer_targets.targets(Utterance(text, "", (slot,), ""), encoding, LABELS)
+        assert found.tolist() == [IGNORED, IGNORED, *wanted, IGNORED]
 
 
 def test_the_likeliest_answer_and_its_probability(short: int) -> None:
@@ -165,6 +191,8 @@ def test_losses(short: int, name: str) -> None:
         moved[place] += 1e-3
         more = AnswerLoss(name == "answers").of_labels([paddle.to_tensor(moved.astype(np.float32))], given)
         assert gradient[place] == pytest.approx((float(more) - float(value)) / 1e-3, abs=2e-3)
+    hidden = replace(given, ids=np.where(given.ids == TOKENIZER.sep_id, TOKENIZER.unk_id, given.ids))
+    assert float(loss.of_labels([own], hidden)) == pytest.approx(float(value)), "[SEP] read as an unknown token"
     [shares] = loss.probabilities([own], given)
     assert shares[:3].sum(1) == pytest.approx(np.ones((3, 2)), abs=1e-5) and not shares[:3, :3].any()
     assert shares[3, 2:5].sum(0) == pytest.approx([1, 1], abs=1e-5) and not shares[3, 5:].any()
@@ -197,6 +225,10 @@ MEASURED = [
     ("abc", ["abd"], 0, 0),
     ("颂范廷", ["范廷颂"], 0, 4 / 6),
     ("", ["范"], 0, 0),
+    ("314", ["3.14"], 0, 0),
+    ("3.14", ["3.14"], 1, 1),
+    ("3%", ["3"], 0, 2 / 3),
+    ("￥5", ["%5"], 0, 1 / 2),
     ("", [], 1, 1),
     ("范", [], 0, 0),
 ]
@@ -213,4 +245,4 @@ def test_measures(given: str, wanted: list[str], exact: int, f1: float) -> None:
 
 
 def test_units() -> None:
-    assert units("在1998年，GPU_卡 Naïve") == ["在", "1998", "年", "gpu", "卡", "naïve"]
+    assert units("在1998年，GPU_卡 Naïve 1,200.5%") == ["在", "1998", "年", "gpu", "卡", "naïve", "1,200.5", "%"]

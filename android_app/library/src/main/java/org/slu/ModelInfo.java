@@ -50,7 +50,8 @@ public final class ModelInfo {
 
   /**
    * What the model answers: {@code joint}, an intent and slots; {@code sequence}, one label of the text; {@code
-   * labels}, any number of them; {@code tokens}, spans alone, which are the slots.
+   * labels}, any number of them; {@code tokens}, spans alone, which are the slots; {@code answer}, a part of a passage,
+   * which is the slot.
    *
    * @return never null
    */
