@@ -85,7 +85,7 @@ class Coverage:
                 "characters_unknown",
                 self.characters,
                 "of the characters are in words that the vocabulary lacks",
-                'set model.vocab to "corpus", or to a vocabulary of this language',
+                'set model.vocab to "corpus" or to a vocabulary of this language; where it is "words", that is meant',
             ),
         )
         found = []
