@@ -129,7 +129,7 @@ def test_one_label_of_pairs_with_qat(tmp_path: Path, sample: list[Utterance]) ->
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (["--set", "model.task=answer"], "task is 'answer'; choose one of joint, sequence, labels, tokens"),
+        (["--set", "model.task=span"], "task is 'span'; choose one of joint, sequence, labels, tokens, answer"),
         (["--set", "speech.phrases=x"], r"\[speech\] is for intents and slots"),
         (["--set", "data.split=session"], "texts of task labels have no sessions"),
         (["--set", "model.task=joint"], "labels is for tasks without intents"),
