@@ -155,8 +155,6 @@ void float_attention(const Attention &a) {
     transpose_keys(a, a.qkv + inner + head * a.head_size);
     size_t row = 0;
     for (; row + kQueries <= a.tokens; row += kQueries) attend<kQueries>(a, row, head, stride, scale);
-    if constexpr (kSplatsLanes && kQueries > 2)  // on ARM, that half of the registers would be idle otherwise
-      if (row + 2 <= a.tokens) attend<2>(a, row, head, stride, scale), row += 2;
     for (; row < a.tokens; ++row) attend<1>(a, row, head, stride, scale);
   }
 }
