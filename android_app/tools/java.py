@@ -38,7 +38,7 @@ def compile_java(tools: Toolchain, files: list[Path], target: Path, classpath: I
     ]
     words = ["-bootclasspath", tools.android_jar, "-implicit:none", "-proc:none", "-d", target]
     path = os.pathsep.join(map(str, classpath))
-    run([tools.java("javac"), *options, *words, *(["-classpath", path] if path else []), *files])
+    run([*tools.compiler("javac"), *options, *words, *(["-classpath", path] if path else []), *files])
     return target
 
 
@@ -58,5 +58,6 @@ def javadoc(tools: Toolchain, files: list[Path], target: Path) -> Path:
     """The HTML pages of the API; every warning is an error."""
     shutil.rmtree(target, ignore_errors=True)
     options = ["-quiet", "-notimestamp", "-Xdoclint:all", "-Xwerror", "-encoding", "UTF-8", "-charset", "UTF-8"]
-    run([tools.java("javadoc"), *options, "-source", "8", "-bootclasspath", tools.android_jar, "-d", target, *files])
+    words = ["-source", "8", "-bootclasspath", tools.android_jar, "-d", target]
+    run([*tools.compiler("javadoc"), *options, *words, *files])
     return target

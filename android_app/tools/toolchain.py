@@ -20,6 +20,9 @@ class BuildError(SluError):
     """A step of the Android build fails, or a program for it is missing."""
 
 
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+
+
 @dataclass(frozen=True)
 class Toolchain:
     """Commands and files of the build."""
@@ -44,7 +47,7 @@ class Toolchain:
     @property
     def dx(self) -> list[str]:
         return [
-            self.java("java"),
+            *self.jvm,
             "-cp",
             str(self.root / "usr/share/java/com.android.dx.jar"),
             "com.android.dx.command.Main",
@@ -53,11 +56,20 @@ class Toolchain:
     @property
     def apksigner(self) -> list[str]:
         jars = [self.root / f"usr/share/java/{name}.jar" for name in ("apksigner", "apksig")]
-        return [self.java("java"), "-cp", os.pathsep.join(map(str, jars)), "com.android.apksigner.ApkSignerTool"]
+        return [*self.jvm, "-cp", os.pathsep.join(map(str, jars)), "com.android.apksigner.ApkSignerTool"]
 
     def java(self, program: str) -> str:
         """Path of a program of the JDK."""
         return str(self.jdk / "bin" / program)
+
+    @property
+    def jvm(self) -> list[str]:
+        """Runs a Java program that ends within seconds: what the optimising compiler costs then is never earned."""
+        return [self.java("java"), *QUICK]
+
+    def compiler(self, program: str) -> list[str]:
+        """Runs javac or javadoc in the same way."""
+        return [self.java(program), *(f"-J{option}" for option in QUICK)]
 
     @property
     def jni_include(self) -> list[Path]:

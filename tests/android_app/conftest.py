@@ -53,7 +53,7 @@ def test_classes(tools: Toolchain, classes: Path, junit: list[Path]) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join(map(str, [classes, *junit]))
     options = ["--release", "8", "-encoding", "UTF-8", "-Xlint:all,-options,-serial,-try", "-Werror", "-d", str(target)]
-    command = [tools.java("javac"), *options, "-classpath", path, *map(str, sources(JAVA))]
+    command = [*tools.compiler("javac"), *options, "-classpath", path, *map(str, sources(JAVA))]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return target
@@ -78,13 +78,13 @@ def properties(models: dict[str, Path]) -> list[str]:
 @pytest.fixture(scope="session")
 def host(tools: Toolchain, properties: list[str]) -> Machine:
     """This machine's JVM."""
-    return Machine([tools.java("java"), "-Xcheck:jni", *properties], build_host(tools).parent)
+    return Machine([*tools.jvm, "-Xcheck:jni", *properties], build_host(tools).parent)
 
 
 @pytest.fixture(scope="session")
 def x86_64(tools: Toolchain, properties: list[str]) -> Machine:
     """This machine's JVM with the library of emulators."""
-    return Machine([tools.java("java"), "-Xcheck:jni", *properties], build_native("x86_64", tools).parent)
+    return Machine([*tools.jvm, "-Xcheck:jni", *properties], build_native("x86_64", tools).parent)
 
 
 @pytest.fixture(scope="session")

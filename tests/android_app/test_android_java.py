@@ -52,7 +52,7 @@ def shrink(
     missing = "".join(f"-dontwarn {name}.**\n" for name in ("android", "java.lang.invoke", "org.junit", "org.hamcrest"))
     written.write_text(own + missing + rules, encoding="utf-8")
     program = [
-        tools.java("java"),
+        *tools.jvm,
         "-cp",
         str(checks / "usr/share/java/proguard.jar"),
         "proguard.ProGuard",

@@ -37,7 +37,7 @@ def test_the_logic_on_the_host(tools: Toolchain, classes: Path, junit: list[Path
     tests = sources(TESTS)
     path = os.pathsep.join(map(str, [classes, tools.android_jar, *junit]))
     options = ["-source", "8", "-target", "8", "-encoding", "UTF-8", "-Xlint:all,-options", "-Werror", "-d", target]
-    compiler = [tools.java("javac"), *options, "-cp", path, *without_android(), *tests]
+    compiler = [*tools.compiler("javac"), *options, "-cp", path, *without_android(), *tests]
     done = subprocess.run([str(word) for word in compiler], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
@@ -46,7 +46,7 @@ def test_the_logic_on_the_host(tools: Toolchain, classes: Path, junit: list[Path
     path = os.pathsep.join(map(str, [target, classes, *junit]))
     properties = [f"-Dslu.model={MODEL}", f"-Dslu.result={tmp_path}/result.json"]
     options = ["-Xcheck:jni", f"-Djava.library.path={library}", *properties, "-cp", path]
-    runner = [tools.java("java"), *options, "org.junit.runner.JUnitCore", *names]
+    runner = [*tools.jvm, *options, "org.junit.runner.JUnitCore", *names]
     done = subprocess.run([str(word) for word in runner], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and "\nOK (" in done.stdout and "WARNING" not in done.stdout, done.stdout + done.stderr
 

@@ -49,7 +49,7 @@ def batch_losses(checkpoint: Checkpoint, data: Data, batches: int) -> list[float
     return losses
 
 
-@pytest.mark.parametrize("batches", [1, 3])
+@pytest.mark.parametrize("batches", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_importance_is_the_change_of_the_loss(trained: Checkpoint, data: Data, batches: int) -> None:
     """Against (loss(1 + e) - loss(1 - e)) / 2e, e = 0.02: within 2 %, or 1e-5, which is what float32 losses resolve."""
     importance = measure_importance(trained, data, batches)

@@ -183,7 +183,7 @@ write_static_graph = static_graph.write_static_graph
         ),
         (scaled_weight, "lite-x86", "new", "lite-x86: model.x86.nb: the backend lite computes logits that differ by"),
         (scaled_weight, "onnx", "new", "onnx: model.onnx: the backend onnxruntime computes logits that differ by"),
-        (other_length, "paddle", "new", "the backend paddle failed (exit code 1)"),
+        pytest.param(other_length, "paddle", "new", "the backend paddle failed (exit code 1)", marks=pytest.mark.slow),
         (half_of_the_parameters, "lite-arm", "bundle", "model.arm.nb: Paddle Lite's optimiser failed (signal SIGABRT)"),
     ],
 )

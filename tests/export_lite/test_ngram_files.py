@@ -24,7 +24,7 @@ def test_parity(vocab: list[str], labels: Labels, sample: list[Utterance], tmp_p
     keys = frequent_keys([u.text for u in sample], Tokenizer(vocab), LENGTH, 400, 2)
     made = random_checkpoint(vocab, labels, compressed, ngram_rows=len(keys) + 1, ngram_width=20)
     save_checkpoint(replace(made, ngrams=keys), tmp_path / "model")
-    formats = ("gguf", "lite-arm-int8", "onnx", "onnx-int8") if compressed else ("gguf", "paddle", "lite-arm", "onnx")
+    formats = ("gguf", "onnx", "onnx-int8") if compressed else ("gguf", "paddle", "lite-arm", "onnx")
     manifest = export_bundle(tmp_path / "model", tmp_path / "bundle", formats, say=lambda line: None)
     assert [one["name"] for one in manifest.config["inputs"]] == ["input_ids", "ngrams"]
     assert [one.name for one in graph_inputs(LENGTH, made.config, labels)] == ["input_ids", "ngrams"]
