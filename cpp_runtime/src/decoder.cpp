@@ -37,13 +37,15 @@ Floats exponentials(Floats x) {
   return reinterpret_cast<Floats>((reinterpret_cast<Bits>(p) + (reinterpret_cast<Bits>(t) << 23)) & large);
 }
 
-// `count` floats, up to 4; `rest` in the lanes past them.
-Floats load(const float *p, uint32_t count, Floats rest) {
-  if (count >= kVector) {
-    copy_bytes(&rest, p, sizeof rest);
-  } else {
-    for (uint32_t i = 0; i < count; ++i) rest[i] = p[i];
-  }
+Floats load(const float *p) {
+  Floats values;
+  copy_bytes(&values, p, sizeof values);
+  return values;
+}
+
+// The last floats, fewer than a vector has; `rest` in the lanes past them.
+Floats load_last(const float *p, uint32_t count, Floats rest) {
+  for (uint32_t i = 0; i < count; ++i) rest[i] = p[i];
   return rest;
 }
 
@@ -95,24 +97,31 @@ double logarithm_of(double x, int32_t exponent) {
 // Leaves in `values` the logarithms of the softmax and in `weights` e^(value - largest value). Returns the logarithm of
 // the sum of these.
 float log_softmax(float *values, uint32_t count, double *weights) {
-  const Floats low = Floats{} + values[0];
-  Floats most = low, least = low;
-  for (uint32_t i = 0; i < count; i += kVector) {
-    const Floats some = load(values + i, count - i, low);
-    most = larger(most, some);
-    least = -larger(-least, -some);
-  }
+  const uint32_t last = count % kVector, whole = count - last;
+  const Floats first = Floats{} + values[0];
+  Floats most = load_last(values + whole, last, first);
+  for (uint32_t i = 0; i < whole; i += kVector) most = larger(most, load(values + i));
   most = larger(most, Floats{most[2], most[3], most[0], most[1]});
   most = larger(most, Floats{most[1], most[0], most[3], most[2]});
   Floats sums = {};
-  for (uint32_t i = 0; i < count; i += kVector) {
-    const Floats some = exponentials(load(values + i, count - i, most - 100.0f) - most);  // e^-100 is 0 above
+  Bits tiny = {};
+  for (uint32_t i = 0; i < whole; i += kVector) {
+    const Floats some = exponentials(load(values + i) - most);
     sums += some;
+    tiny |= some <= 0.0f;
     const Doubles wide = __builtin_convertvector(some, Doubles);
-    copy_bytes(weights + i, &wide, (count - i < kVector ? count - i : kVector) * sizeof(double));
+    copy_bytes(weights + i, &wide, sizeof wide);
+  }
+  if (last) {
+    const Floats none = most - 100.0f;  // of which `exponentials` makes 0
+    const Floats some = exponentials(load_last(values + whole, last, none) - most);
+    sums += some;
+    for (uint32_t i = 0; i < last; ++i) {
+      weights[whole + i] = static_cast<double>(some[i]);
+      if (some[i] <= 0.0f) tiny[0] = 1;
+    }
   }
   const float log_sum = logarithm((sums[0] + sums[1]) + (sums[2] + sums[3])), largest = most[0];
-  const Bits tiny = least - most <= -87.0f;
   if (tiny[0] | tiny[1] | tiny[2] | tiny[3])  // no float; only logits that no training makes are so far apart
     for (uint32_t i = 0; i < count; ++i)
       if (weights[i] <= 0) weights[i] = small_exponential(values[i] - largest);
