@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from slu.commands.arguments import add_set_argument
+from slu.commands.arguments import add_set_argument, add_shape_argument, changes_of_shape
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,6 +21,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("config", metavar="CONFIG", type=Path, help="the recipe, a TOML file")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True)
     add_set_argument(parser)
+    add_shape_argument(parser)
     parser.set_defaults(func=run)
 
 
@@ -28,6 +29,6 @@ def run(args: argparse.Namespace) -> int:
     from export_lite.run import results_table, run_recipe
     from slu.training.recipe import load_recipe
 
-    rows = run_recipe(load_recipe(args.config, args.set), args.out)
+    rows = run_recipe(load_recipe(args.config, [*args.set, *changes_of_shape(args.shape)]), args.out)
     print("\n" + "\n".join(results_table(rows)))
     return 0

@@ -26,6 +26,23 @@ def add_set_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_shape_argument(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--shape",
+        metavar="NAME",
+        help="train a model from scratch of a published size, such as ernie-3.0-tiny-micro-v2",
+    )
+
+
+def changes_of_shape(name: str | None) -> list[str]:
+    """What ``--set`` would be given for ``--shape``."""
+    from slu.model.shapes import published_shape
+
+    if not name:
+        return []
+    return ['model.init="scratch"', *(f"model.{size}={value}" for size, value in published_shape(name).items())]
+
+
 def add_lexicon_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lexicon",
