@@ -147,7 +147,7 @@ def write_texts(before: Checkpoint, data: Data, students: Sequence[tuple[Recipe,
     for recipe, settings in students:
         texts = texts_of(recipe, data, settings)
         small, _ = select_used(before, [*data.learned, *texts.own, *data.dev])
-        asked += lessons(small, data, texts)[2]
+        asked += lessons(small, data, texts, settings.training.epochs)[2]
     return write_questions(path, asked)
 
 
@@ -181,16 +181,19 @@ def train_student(
     counts: dict[str, Any] = {}
 
     def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example] | Answered]:
-        loss = loss_of(settings.training, small)
+        training = settings.training
+        loss = loss_of(training, small)
         objective = imitation_loss(settings.labels, settings.logits, loss)
         if settings.relations:
             objective = with_relations(objective, settings.relations, RelationLoss(select(teachers[0])))
-        labelled, new, questions = lessons(small, data, texts)
+        labelled, new, questions = lessons(small, data, texts, training.epochs)
         counts.update(labelled=len(labelled), unlabelled=len(new))
         if askers:
             return objective, ahead(small, [*labelled, *new], questions, askers, loss)
-        training = settings.training
-        key = (settings.augment, settings.unlabelled, training.loss, training.label_smoothing, settings.teachers)
+        drawn = min(training.epochs, max((one.turn[1] for one in (*data.added, *texts.more)), default=1))
+        key = (
+            settings.augment, settings.unlabelled, training.loss, training.label_smoothing, settings.teachers, drawn
+        )  # fmt: skip
         make = lambda: ask(selected(teachers, select), [*labelled, *new], loss)  # noqa: E731
         return objective, shared.asked(key, make)
 

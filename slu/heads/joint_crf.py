@@ -103,9 +103,10 @@ def _forward_backward(logits: np.ndarray, scored: np.ndarray) -> tuple[np.ndarra
     sums = _forward(logits, scored)
     total = np.where(scored.any(1), _last(sums), np.float32(0))
     after, rest = np.zeros_like(logits), np.zeros((len(logits), logits.shape[2]), logits.dtype)
+    first = np.r_[0, 1 : logits.shape[2] : 2]  # the tags that may follow any other: O and B-x
     for t in range(logits.shape[1] - 2, -1, -1):
         following = logits[:, t + 1] + rest
-        anywhere = _log_sum(np.delete(following, np.s_[2::2], 1))[:, None]
+        anywhere = _log_sum(following.take(first, 1))[:, None]
         before = np.repeat(anywhere, logits.shape[2], 1)
         before[:, 1::2] = before[:, 2::2] = np.logaddexp(anywhere, following[:, 2::2])
         rest = np.where(scored[:, t + 1, None], before, rest)

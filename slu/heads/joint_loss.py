@@ -50,6 +50,7 @@ class AnswerLoss:
 
     def __init__(self, labels: Labels, smoothing: float = 0.0):
         self._answers = Answers(labels)
+        self._known: tuple[Sequence[paddle.Tensor], Batch, tuple[np.ndarray, ...]] | None = None
         self.heads = HeadLoss(smoothing)
 
     def of_labels(self, logits: Sequence[paddle.Tensor], batch: Batch) -> paddle.Tensor:
@@ -71,9 +72,7 @@ class AnswerLoss:
         return self._of_wanted(logits, soft, batch) + HEADS_WEIGHT * of_heads
 
     def probabilities(self, logits: Sequence[paddle.Tensor], batch: Batch) -> tuple[np.ndarray, ...]:
-        intent, slots = (array.numpy() for array in logits)
-        _, intents, tags = self._answers.marginals(intent, slots, batch.scored)
-        return intents, tags
+        return self._marginals(logits, batch)[-2:]
 
     def _of_wanted(self, logits: Sequence[paddle.Tensor], wanted: Sequence[np.ndarray], batch: Batch) -> paddle.Tensor:
         """The cross entropy of a distribution over answers that has the marginals ``wanted``, all 0 for some texts.
@@ -81,8 +80,7 @@ class AnswerLoss:
         It is the logarithm of the sum over all answers less the expected logits. Its derivative by a logit is the
         probability less the wanted one, so all of it is computed outside of Paddle, which only has to pass it on.
         """
-        intent, slots = (array.numpy() for array in logits)
-        log_sum, intents, tags = self._answers.marginals(intent, slots, batch.scored)
+        intent, slots, log_sum, intents, tags = self._marginals(logits, batch)
         counted = (wanted[0].sum(1) > 0.5).astype(np.float32)
         by_intent = (intents * counted[:, None] - wanted[0]) / batch.utterances
         by_tag = (tags * counted[:, None, None] - wanted[1]) / batch.utterances
@@ -90,6 +88,13 @@ class AnswerLoss:
         value = (float((log_sum * counted).sum()) - expected) / batch.utterances
         linear = (paddle.to_tensor(by_intent) * logits[0]).sum() + (paddle.to_tensor(by_tag) * logits[1]).sum()
         return linear - linear.detach() + value
+
+    def _marginals(self, logits: Sequence[paddle.Tensor], batch: Batch) -> tuple[np.ndarray, ...]:
+        """Logits and what `Answers.marginals` says of them; kept, as labels and teachers ask about the same ones."""
+        if not (self._known and self._known[0] is logits and self._known[1] is batch):
+            intent, slots = (array.numpy() for array in logits)
+            self._known = logits, batch, (intent, slots, *self._answers.marginals(intent, slots, batch.scored))
+        return self._known[2]
 
 
 def _cross_entropy(logits: paddle.Tensor, labels: np.ndarray, smoothing: float) -> paddle.Tensor:
