@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import hashlib
 import json
 import os
@@ -24,8 +23,9 @@ MARK = "manifest.json"
 FILES, DIGEST = "files", "digest"
 """Fields of it: hashes of the other files by their names, and one of all its other fields."""
 _OWN = re.compile(
-    r"(manifest|config|labels|evaluation|training)\.json|(vocab|train|dev|test|pins)\.txt|(lexicon|model)\.safetensors"
-    r"|labels\.gguf|model\.[a-z0-9.]+|visualdl|README\.md"
+    r"(manifest|config|labels|evaluation|training)\.json|(vocab|train|dev|test|pins)\.txt"
+    r"|(lexicon|ngrams|model)\.safetensors|labels\.gguf|model\.[a-z0-9.]+|triton|serving_(server|client)|visualdl"
+    r"|README\.md"
 )
 """Names of what is in a directory that this project makes."""
 
@@ -62,15 +62,22 @@ def remove_leftovers(target: Path) -> None:
 
     A directory that was about to be replaced comes back.
     """
-    for old in target.parent.glob(f".{glob.escape(target.name)}.*.old"):
-        if (old / "old").is_dir() and not target.exists():
+    left = [path for path in _siblings(target, r"[0-9a-f]{8}\.(?:tmp|old)") if path.is_dir() and not path.is_symlink()]
+    for old in left:
+        if old.suffix == ".old" and (old / "old").is_dir() and not target.exists():
             os.rename(old / "old", target)  # noqa: PTH104
-    for kind in ("tmp", "old"):
-        for left in target.parent.glob(f".{glob.escape(target.name)}.*.{kind}"):
-            if left.is_dir() and not left.is_symlink():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
+    for path in left:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _siblings(target: Path, ends: str) -> list[Path]:
+    """What stands beside ``target`` under its name, between dots, and exactly such an ending: ``.m.v2.0123abcd.tmp`` is
+    of ``m.v2``, and not of ``m``."""
+    name = re.compile(rf"\.{re.escape(target.name)}\.{ends}")
+    try:
+        return sorted(path for path in target.parent.iterdir() if name.fullmatch(path.name))
+    except OSError:  # there is no such directory, or it can be written to and not be listed
+        return []
 
 
 def damage_of(directory: Path) -> str:
@@ -115,9 +122,8 @@ def _seal(directory: Path) -> None:
 
 def _remove_temporary_files(target: Path) -> None:
     """What `write_file` left for ``target`` in processes that are no more."""
-    for left in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
-        number = left.name.split(".")[-2]
-        if number.isdigit() and not _is_alive(int(number)):
+    for left in _siblings(target, r"[0-9]+\.tmp"):
+        if not left.is_dir() and not _is_alive(int(left.name.split(".")[-2])):
             left.unlink(missing_ok=True)
 
 
@@ -237,12 +243,17 @@ def _check_place(target: Path) -> None:
         raise _output_error(target, error) from error
 
 
-def write_new(path: str | Path, data: bytes) -> None:
+def write_new(path: str | Path, data: bytes, option: str = "--out") -> None:
     """As `write_file`, where nothing is but these bytes or an empty file; otherwise `OutputError`."""
+    check_same(path, data, option)
+    write_file(path, data)
+
+
+def check_same(path: str | Path, data: bytes, option: str = "--out") -> None:
+    """Raise `OutputError` at once where `write_new` would."""
     target = Path(path)
     if target.is_file() and target.stat().st_size and sha256(target) != hashlib.sha256(data).hexdigest():
-        raise OutputError(f"{target}: exists already; choose another --out, or remove it")
-    write_file(target, data)
+        raise OutputError(f"{target}: exists already; choose another {option}, or remove it")
 
 
 def _is_like(target: Path, data: str) -> bool:

@@ -13,9 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from bench_arm.report.inputs import TRAINING
+from export_lite.labels_file import LABELS_FILE
 from slu.errors import OutputError
-from slu.files import MARK, check_output_directory, new_directory, sha256, write_file
+from slu.files import MARK, check_output_directory, new_directory, remove_leftovers, sha256, write_file
+from slu.inputs.pins import PINS
 from slu.manifest import Manifest
+from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, NGRAMS, VOCAB, WEIGHTS
+from slu.runtime.formats import FORMATS
+from slu.training.stage import EVALUATION
+from slu.training.visualdl_log import DIRECTORY as VISUALDL
 
 EARLIER = b"what was there"
 
@@ -101,6 +108,36 @@ def test_what_others_made_is_left_alone(manifest: str | None, tmp_path: Path) ->
         raise AssertionError("must not be reached")
     assert tree(tmp_path) == before
     assert entries(tmp_path.parent).count(f".{tmp_path.name}") == 0
+
+
+def test_a_directory_whose_manifest_is_damaged_is_still_ours(tmp_path: Path) -> None:
+    """By the names of all that is in it."""
+    names = {WEIGHTS, CONFIG, VOCAB, LABELS, LEXICONS, NGRAMS, PINS, EVALUATION, TRAINING, VISUALDL, LABELS_FILE}
+    names |= {name.partition("/")[0] for form in FORMATS.values() for name in form.files}
+    for name in (MARK, *names):
+        (tmp_path / name).write_bytes(b"{")
+    check_output_directory(tmp_path)
+    (tmp_path / "thesis.txt").write_bytes(b"")
+    with pytest.raises(OutputError, match="holds something else"):
+        check_output_directory(tmp_path)
+
+
+def test_what_another_run_is_writing_is_no_leftover(tmp_path: Path) -> None:
+    """Into ``m.v2`` beside ``m``: only exactly the names that are made for ``m`` are removed, or come back."""
+    others = [".m.v2.deadbeef.tmp", ".m.v2.abcdabcd.old", ".m.training", ".m.DEADBEEF.tmp", ".m.99999999.tmp"]
+    for name in (*others[:4], ".m.0123abcd.tmp"):
+        (tmp_path / name / "old").mkdir(parents=True)
+    (tmp_path / others[4]).write_bytes(b"")
+    remove_leftovers(tmp_path / "m")
+    assert entries(tmp_path) == sorted(others)
+    (tmp_path / ".m.0123abcd.old" / "old").mkdir(parents=True)
+    remove_leftovers(tmp_path / "m")
+    assert entries(tmp_path) == sorted([*others, "m"])
+    (tmp_path / "m").rmdir()
+    (tmp_path / ".m.v2.99999999.tmp").write_bytes(b"")
+    (tmp_path / ".m.99999998.tmp").mkdir()
+    write_file(tmp_path / "m", b"1")  # no process has these numbers
+    assert entries(tmp_path) == sorted([*others[:4], ".m.99999998.tmp", ".m.v2.99999999.tmp", "m"])
 
 
 def test_a_file_or_a_link_is_no_output_directory(ours: Path) -> None:
