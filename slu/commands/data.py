@@ -113,6 +113,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from slu.corpus.formats.jointbert import is_part
     from slu.corpus.formats.table import recognise
     from slu.corpus.labels import Labels
     from slu.errors import ConfigError
@@ -121,9 +122,10 @@ def _check(args: argparse.Namespace) -> int:
     head = _head(args)
     names = _label_names(args, head)
     labels = Labels.load(args.labels, ConfigError) if args.labels and head.dialogues else None
-    form = recognise(args.file) if head.dialogues else None
+    whole = args.file.parent if is_part(args.file) else args.file
+    form = recognise(whole) if head.dialogues else None
     if form is not None:
-        command = f"slu data convert {shlex.quote(str(args.file))} --from {form.name} --out corpus.txt"
+        command = f"slu data convert {shlex.quote(str(whole))} --from {form.name} --out corpus.txt"
         message = f"the format is {form.title}; read it into a corpus: {command}"
         print(f"{args.file}:1: error: {message}")
         if args.json:

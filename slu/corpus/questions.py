@@ -26,7 +26,7 @@ from slu.corpus.labels import Labels
 from slu.corpus.tagged import Problem
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CorpusError
-from slu.files import read_bytes, write_file
+from slu.files import write_file
 
 SLOT = "answer"
 """What the slots are called."""
@@ -114,7 +114,7 @@ def _read(path: Path, names: LabelNames | None) -> Iterator[tuple[_Asked, Uttera
 
 
 def _records(path: Path) -> Iterator[_Asked]:
-    text = read_text(path, read_bytes)
+    text = read_text(path)
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise CorpusError(f"{path}: empty; give questions as SQuAD's JSON, or one a line (docs/answers.md)")

@@ -24,7 +24,7 @@ from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.files import write_file
 
-_PLACE = re.compile(r"(?P<path>.*):(?P<line>\d+)", re.DOTALL)
+_PLACE = re.compile(r"(?P<path>.*):(?P<line>\d+)(: (record|example) \d+)?", re.DOTALL)
 
 
 def read_spans(path: str | Path, names: LabelNames | None = None) -> list[Utterance]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from slu.errors import CorpusError
+from slu.files import open_regular, read_bytes
 
 _HEAD = 1 << 20
 """Bytes by which a format is recognised."""
+_RECORDS = 50
+"""Objects of JSON by which it is: the first ones may have no slot."""
 CODE_POINTS, UTF_16 = OFFSETS = ("code-points", "utf-16")
 """What offsets may count: characters, or the units of JavaScript and Java, of which an emoji has two."""
 EXCLUSIVE, INCLUSIVE = ENDS = ("exclusive", "inclusive")
@@ -35,7 +37,8 @@ class Span:
 
 @dataclass(frozen=True)
 class Annotated:
-    """One text of a file. ``intents``: those that the file gives, usually one. ``where``: ``file:line``.
+    """One text of a file. ``intents``: those that the file gives, usually one. ``where``: ``file:line``, and more where
+    a line has several texts.
 
     ``session``: its dialogue. ``unit``: what its spans count, see `OFFSETS`. Both are empty if the file does not say.
     """
@@ -91,10 +94,10 @@ def read_lines(path: Path) -> list[str]:
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
 
 
-def read_text(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> str:
-    """A whole UTF-8 file, without a byte order mark; raises `CorpusError`. ``read``: gives its bytes."""
+def read_text(path: Path) -> str:
+    """A whole UTF-8 file, without a byte order mark; raises `CorpusError`."""
     try:
-        raw = read(path)
+        raw = read_bytes(path)
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror or error})") from error
     try:
@@ -107,23 +110,28 @@ def read_text(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> st
 def head_of(path: Path) -> str:
     """The beginning of a file, by which its format is recognised; empty unless it is a readable text file."""
     try:
-        if not path.is_file():  # a pipe would wait for its other end
-            return ""
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             raw = stream.read(_HEAD)
     except OSError:
         return ""
     return raw.decode("utf-8", "ignore").removeprefix("\ufeff")
 
 
-def first_record(path: Path) -> dict[str, Any]:
-    """The first object of a file that `json_records` reads; empty unless it begins with one."""
+def first_records(path: Path) -> list[dict[str, Any]]:
+    """The first objects of a file that `json_records` reads, `_RECORDS` at most; none unless it begins with one."""
     text = head_of(path).lstrip()
-    try:
-        found, _ = json.JSONDecoder().raw_decode(text.removeprefix("[").lstrip())
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    at = _past(text, int(text[:1] == "["))
+    decoder = json.JSONDecoder()
+    found: list[dict[str, Any]] = []
+    while len(found) < _RECORDS and text[at : at + 1] == "{":
+        try:
+            record, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            break
+        found.append(record)
+        at = _past(text, at)
+        at = _past(text, at + int(text[at : at + 1] == ","))
+    return found
 
 
 def parse_json(text: str, where: str) -> Any:
@@ -137,7 +145,7 @@ def parse_json(text: str, where: str) -> Any:
 def json_records(path: Path) -> list[tuple[str, Any]]:
     """The objects of a JSON file with one array, one object, or one object a line; each with its ``file:line``.
 
-    For an array the line is the one in which the object begins.
+    For an array the line is the one in which the object begins; where several begin in one, the number of each follows.
     """
     text = read_text(path)
     first = text.lstrip()[:1]
@@ -159,7 +167,7 @@ def _is_json_lines(lines: list[tuple[int, str]]) -> bool:
 
 def _array(text: str, path: Path) -> list[tuple[str, Any]]:
     decoder = json.JSONDecoder()
-    records: list[tuple[str, Any]] = []
+    records: list[tuple[int, Any]] = []
     at = text.index("[") + 1
     line, counted = 1, 0
     while True:
@@ -170,18 +178,27 @@ def _array(text: str, path: Path) -> list[tuple[str, Any]]:
             rest = text[at + 1 :].strip()
             if rest:
                 raise CorpusError(f"{path}:{line}: something follows the array; give a file with one JSON array")
-            return records
+            return _placed(records, path)
         try:
             record, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
             raise CorpusError(f"{path}:{line}: not JSON ({error})") from error
-        records.append((f"{path}:{line}", record))
+        records.append((line, record))
         at = _past(text, at)
         if text[at : at + 1] == ",":
             at += 1
         elif text[at : at + 1] != "]":
             line += text.count("\n", counted, at)
             raise CorpusError(f"{path}:{line}: not JSON (a comma or the end of the array is expected)")
+
+
+def _placed(records: list[tuple[int, Any]], path: Path) -> list[tuple[str, Any]]:
+    """Each with the only name of its place instead of its line."""
+    begin = Counter(line for line, _ in records)
+    return [
+        (f"{path}:{line}{f': record {number}' if begin[line] > 1 else ''}", record)
+        for number, (line, record) in enumerate(records, 1)
+    ]
 
 
 def _past(text: str, at: int) -> int:

@@ -12,7 +12,7 @@ from slu.corpus.formats.annotated import (
     Findings,
     Options,
     Span,
-    first_record,
+    first_records,
     json_records,
     record_of,
     text_of,
@@ -25,8 +25,8 @@ _PART = "partition"
 
 
 def is_massive(path: Path) -> bool:
-    """Whether the first record has ``annot_utt``."""
-    return isinstance(first_record(path).get("annot_utt"), str)
+    """Whether one of the first records has ``annot_utt``."""
+    return any(isinstance(record.get("annot_utt"), str) for record in first_records(path))
 
 
 def read_massive(path: Path, options: Options, findings: Findings) -> Iterator[Annotated]:
@@ -40,7 +40,7 @@ def read_massive(path: Path, options: Options, findings: Findings) -> Iterator[A
             continue
         annotated = text_of(record, "annot_utt", where)
         text, spans = _scan(annotated)
-        if isinstance(record.get("utt"), str) and record["utt"].strip() != text:
+        if isinstance(record.get("utt"), str) and record["utt"].strip() != text.strip():
             message = f"{annotated!r} without its brackets is not {record['utt']!r}"
             findings.add(where, "spans that do not match their text", message, True)
             continue

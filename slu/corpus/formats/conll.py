@@ -1,41 +1,82 @@
 """CoNLL columns: a token a line with its tag in the last column, an empty line after each text.
 
-``# text = ...`` and ``# intent = ...`` before the first token of a text give what the columns cannot say. Other
-comments, and lines ``-DOCSTART-``, are passed over.
+``# text = ...``, ``# intent = ...`` and ``# session = ...`` before the first token of a text give what the columns
+cannot say. Other comments there, and lines ``-DOCSTART-``, are passed over; a line that begins with ``#`` and ends with
+a tag is a token. Lines may be numbered: the first column counts the tokens of each text then, and the second has them.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from slu.corpus.formats.annotated import Annotated, Findings, Options, head_of, read_lines
-from slu.corpus.formats.tokens import BEGIN, END, INSIDE, SINGLE, cut, lost_in_tokens, with_tags
+from slu.corpus.formats.tokens import (
+    BEGIN,
+    END,
+    INSIDE,
+    SINGLE,
+    are_characters,
+    cut,
+    lost_in_tokens,
+    with_tags,
+)
 from slu.corpus.utterance import Utterance
 
-_COMMENT = re.compile(r"#\s*(?P<name>[A-Za-z_]+)\s*[=:]\s*(?P<value>.*)")
+_SAID = re.compile(r"#\s*(?P<name>text|intent|session)\s*[=:] ?(?P<value>.*)", re.IGNORECASE)
 _TAG = re.compile(rf"O|[{BEGIN}{INSIDE}{END}{SINGLE}]-.+")
+
+
+@dataclass
+class _Block:
+    """One text of a file. ``where``: ``file:line``. ``said``: by its comments. ``rows``: columns by their lines."""
+
+    where: str
+    said: dict[str, str] = field(default_factory=dict)
+    rows: dict[int, list[str]] = field(default_factory=dict)
+
+    @property
+    def counted(self) -> bool:
+        """Whether its first column counts its lines."""
+        return [row[0] for row in self.rows.values()] == [str(i + 1) for i in range(len(self.rows))]
 
 
 def is_conll(path: Path) -> bool:
     """Whether most of the first lines that are not comments are columns that end with tags."""
     lines = head_of(path).split("\n")[:200]
-    rows = [_columns(line) for line in lines if line.strip() and not _is_comment(line)]
-    return 2 * sum(len(row) > 1 and bool(_TAG.fullmatch(row[-1])) for row in rows) > len(rows)
+    width = _width(lines)
+    rows = [_columns(line) for line in lines if line.strip() and not _is_comment(line, width)]
+    return 2 * sum(_has_tag(row) for row in rows) > len(rows)
 
 
 def read_conll(path: Path, options: Options, findings: Findings) -> Iterator[Annotated]:
     """The texts of a file. A line without a tag makes its text unusable."""
-    block: list[tuple[int, str]] = []
-    for number, line in [*enumerate(read_lines(path), 1), (0, "")]:
-        if line.strip():
-            block.append((number, line))
-        elif block:
-            found = _text(path, block, findings)
-            if found is not None:
-                yield found
-            block = []
+    blocks = list(_blocks(path))
+    numbered = _are_numbered(blocks)
+    place = int(numbered)
+    characters = are_characters([row[place] for row in b.rows.values() if len(row) > place + 1] for b in blocks)
+    for block in blocks:
+        if numbered and not block.counted:
+            findings.add(
+                block.where, "wrong numbers", "its lines are not numbered from 1, as those of others are", True
+            )
+            continue
+        bare = next((number for number, row in block.rows.items() if len(row) < place + 2), None)
+        if bare is not None:
+            shown = " ".join(block.rows[bare])
+            findings.add(f"{path}:{bare}", "tokens without tags", f"{shown!r} has no tag", True)
+            continue
+        tokens, tags = ([row[i] for row in block.rows.values()] for i in (place, -1))
+        intent = block.said.get("intent", "").strip()
+        found = with_tags(
+            tokens, tags, (intent,) if intent else (), block.where, findings,
+            block.said.get("text"), block.said.get("session", "").strip(), characters,
+        )  # fmt: skip
+        if found is not None:
+            yield found
 
 
 def write_conll(utterances: Sequence[Utterance], findings: Findings) -> dict[str, str]:
@@ -50,39 +91,53 @@ def write_conll(utterances: Sequence[Utterance], findings: Findings) -> dict[str
     return {"": "\n".join(lines) + "\n"}
 
 
-def _text(path: Path, block: list[tuple[int, str]], findings: Findings) -> Annotated | None:
-    said: dict[str, str] = {}
-    tokens: list[str] = []
-    tags: list[str] = []
-    where = f"{path}:{block[0][0]}"
-    for number, line in block:
-        comment = _is_comment(line)
-        if comment:
-            named = _COMMENT.match(line)
-            if named and not tokens:
-                said[named["name"].lower()] = named["value"]
+def _blocks(path: Path) -> Iterator[_Block]:
+    """The texts of a file, those that have lines."""
+    block = None
+    lines = read_lines(path)
+    width = _width(lines)
+    for number, line in [*enumerate(lines, 1), (0, "")]:
+        if not line.strip():
+            if block is not None and block.rows:
+                yield block
+            block = None
             continue
-        columns = _columns(line)
-        if columns[0] == "-DOCSTART-":
-            continue
-        if len(columns) < 2:
-            findings.add(f"{path}:{number}", "tokens without tags", f"{line.strip()!r} has no tag", True)
-            return None
-        tokens.append(columns[0])
-        tags.append(columns[-1])
-    if not tokens:
-        return None
-    intent = said.get("intent", "").strip()
-    intents = (intent,) if intent else ()
-    return with_tags(tokens, tags, intents, where, findings, said.get("text"), said.get("session", "").strip())
+        block = block or _Block(f"{path}:{number}")
+        if not block.rows and _is_comment(line, width):
+            said = _SAID.match(line)
+            if said:
+                block.said[said["name"].lower()] = said["value"]
+        elif _columns(line)[0] != "-DOCSTART-":
+            block.rows[number] = _columns(line)
 
 
-def _is_comment(line: str) -> bool:
-    """A line that begins with ``#``, unless that is the token of a line with a tag."""
+def _are_numbered(blocks: Sequence[_Block]) -> bool:
+    """Whether the first column counts the lines of most texts, beside a token and a tag, and not of short ones only."""
+    counted = [block for block in blocks if block.counted]
+    if 2 * len(counted) <= len(blocks) or not any(len(block.rows) > 1 for block in counted):
+        return False
+    return all(len(row) > 2 for block in counted for row in block.rows.values())
+
+
+def _width(lines: Sequence[str]) -> int:
+    """Columns of most lines, those that begin with ``#`` aside; 0 if there are no others."""
+    counts = Counter(len(_columns(line)) for line in lines if line.strip() and not line.startswith("#"))
+    return counts.most_common(1)[0][0] if counts else 0
+
+
+def _is_comment(line: str, width: int) -> bool:
+    """A line that begins with ``#`` and says something of the text, or is not like the others (see `_width`): it does
+    not end with a tag, as in ``# see above``, or has more columns, as in ``# about E-mail``."""
     columns = _columns(line)
-    return line.startswith("#") and not (columns[0] == "#" and len(columns) == 2 and bool(_TAG.fullmatch(columns[1])))
+    return line.startswith("#") and bool(
+        _SAID.match(line) or not _has_tag(columns) or (width and len(columns) != width)
+    )
+
+
+def _has_tag(columns: Sequence[str]) -> bool:
+    return len(columns) > 1 and bool(_TAG.fullmatch(columns[-1]))
 
 
 def _columns(line: str) -> list[str]:
-    """Cut at tabs if there are any: names may have spaces then. Else at white space."""
-    return [column.strip() for column in line.split("\t")] if "\t" in line else line.split()
+    """Cut at tabs if there are any: names may have spaces then, and a token may be white space. Else at white space."""
+    return [column.strip() or column for column in line.split("\t")] if "\t" in line else line.split()

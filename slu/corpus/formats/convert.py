@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +19,12 @@ from slu.corpus.formats.annotated import (
     read_lines,
 )
 from slu.corpus.formats.ends import with_exclusive_ends
+from slu.corpus.formats.jointbert import is_part
 from slu.corpus.formats.table import FORMATS, Format, recognise
 from slu.corpus.tagged import FIELDS, name_problem, utterance_problem
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CorpusError, OutputError
-from slu.files import write_file
+from slu.files import check_same, write_file
 
 _BREAKS = str.maketrans("\t\n\r", "   ")
 
@@ -39,11 +40,9 @@ def read_foreign(
     findings = Findings()
     formats = [FORMATS[name] if name else _known(path) for path in paths]
     utterances: list[Utterance] = []
-    sessions: dict[tuple[Path, str], str] = {}
+    sessions: dict[tuple[Path, str | int], str] = {}
     for path, form in zip(paths, formats):
-        texts = list(form.read(path, options, findings))
-        if options.intents:
-            texts = _with_intents(texts, options.intents)
+        texts = _read(form, path, options, findings)
         if form.ends:
             texts = with_exclusive_ends(texts, options.ends or ("" if options.spans_alone else EXCLUSIVE))
         if form.offsets is not None:
@@ -54,12 +53,12 @@ def read_foreign(
                 f"{path}: its texts have no intents; give --intent NAME for all of them, or --intents FILE; "
                 "spans alone need none: --task tokens"
             )
-        for one in texts:
+        for number, one in enumerate(texts):
             # Sessions of several files may have the same names, and texts without one are sessions of their own.
-            key = (path, one.session or one.where)
+            key = (path, one.session or number)
             session = one.session if one.session and len(paths) == 1 else str(len(sessions) + 1)
             if options.spans_alone:  # one after the other, without dialogues
-                key, session = (path, one.where), str(len(sessions) + 1)
+                key, session = (path, number), str(len(sessions) + 1)
             try:
                 utterances.append(_utterance(one, options, sessions.setdefault(key, session), findings))
             except _Unusable as reason:
@@ -71,16 +70,25 @@ def read_foreign(
 
 
 def write_foreign(utterances: Sequence[Utterance], form: Format, out: Path) -> Findings:
-    """Write utterances in another format to ``out``, a directory if the format has several files."""
+    """Write utterances in another format to ``out``, a directory if the format has several files.
+
+    Raises `OutputError` before the first of them where other files are.
+    """
     findings = Findings()
-    for name, content in form.write(utterances, findings).items():
-        if name and out.is_file():
-            raise OutputError(f"{out}: {form.name} has several files, but this is a file; choose another --out")
-        write_file(out / name if name else out, content)
+    contents = form.write(utterances, findings)
+    if out.is_file() and "" not in contents:
+        raise OutputError(f"{out}: {form.name} has several files, but this is a file; choose another --out")
+    files = {(out / name if name else out): content.encode() for name, content in contents.items()}
+    for path, content in files.items():
+        check_same(path, content)
+    for path, content in files.items():
+        write_file(path, content)
     return findings
 
 
 def _known(path: Path) -> Format:
+    if is_part(path):
+        raise CorpusError(f"{path}: is a part of {FORMATS['jointbert'].title}; give its directory, {path.parent}")
     form = recognise(path)
     if form is None and head_of(path).split("\n", 1)[0].count("\t") == len(FIELDS) - 1:
         raise CorpusError(f"{path}: is a corpus already; --to FORMAT writes it in another format")
@@ -89,12 +97,29 @@ def _known(path: Path) -> Format:
     return form
 
 
-def _with_intents(texts: Iterable[Annotated], path: Path) -> list[Annotated]:
-    """The texts with the intents of a second file, a line each."""
-    found, lines = list(texts), read_lines(path)
-    if len(found) != len(lines):
-        raise CorpusError(f"{path}: {len(lines)} intents for {len(found)} texts; one a line is expected")
-    return [replace(one, intents=(line.strip(),)) for one, line in zip(found, lines)]
+def _read(form: Format, path: Path, options: Options, findings: Findings) -> list[Annotated]:
+    """The texts of a file, with the intents of a second one if the options name it.
+
+    That has a line for each text, also for those that the reader of the format leaves out.
+    """
+    texts: list[Annotated | None] = []
+    known = len(findings.problems)
+    for one in form.read(path, options, findings):
+        texts += [None] * _left_out(findings, known, one.where)
+        known = len(findings.problems)
+        texts.append(one)
+    texts += [None] * _left_out(findings, known, "")
+    if options.intents is None:
+        return [one for one in texts if one is not None]
+    lines = read_lines(options.intents)
+    if len(texts) != len(lines):
+        raise CorpusError(f"{options.intents}: {len(lines)} intents for {len(texts)} texts; one a line is expected")
+    return [replace(one, intents=(line.strip(),)) for one, line in zip(texts, lines) if one is not None]
+
+
+def _left_out(findings: Findings, known: int, where: str) -> int:
+    """How many texts were left out by the findings after the first ``known``, other than that at ``where``."""
+    return len({place for place, _, _, left_out in findings.problems[known:] if left_out} - {where})
 
 
 def _in_code_points(texts: list[Annotated], unit: str, usual: str) -> list[Annotated]:

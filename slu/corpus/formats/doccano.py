@@ -21,7 +21,7 @@ from slu.corpus.formats.annotated import (
     Findings,
     Options,
     Span,
-    first_record,
+    first_records,
     json_records,
     offset_of,
     record_of,
@@ -42,11 +42,13 @@ _NAME, _START, _END, _VALUE = (
 
 
 def is_doccano(path: Path) -> bool:
-    """Whether the first record has a text and a list of spans or of categories, or an object of spans."""
-    record = first_record(path)
+    """Whether one of the first records has a text and a list of spans or of categories, or an object of spans."""
     kinds = {name: (list, dict) for name in _SPANS} | {"cats": list}
-    lists = [record[name] for name, kind in kinds.items() if isinstance(record.get(name), kind)]
-    return bool(lists) and any(isinstance(record.get(name), str) for name in _TEXTS)
+    return any(
+        any(isinstance(record.get(name), kind) for name, kind in kinds.items())
+        and any(isinstance(record.get(name), str) for name in _TEXTS)
+        for record in first_records(path)
+    )
 
 
 def read_doccano(path: Path, options: Options, findings: Findings) -> Iterator[Annotated]:

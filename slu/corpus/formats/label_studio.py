@@ -1,6 +1,6 @@
 """Label Studio's JSON: an array of tasks, each with a text and the results of its annotators; and its JSON-MIN.
 
-In JSON-MIN the intent is the field ``intent`` or ``choices``.
+In JSON-MIN the intent is the field ``intent`` or ``choices``, or any with an object of ``choices``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from slu.corpus.formats.annotated import (
     Findings,
     Options,
     Span,
-    first_record,
+    first_records,
     json_records,
     offset_of,
     record_of,
@@ -28,13 +28,18 @@ _FULL = ("annotations", "completions")
 _SPANS = ("labels", "hypertextlabels", "paragraphlabels")
 """Types of results that mark a part of the text."""
 TEXT = "text"
+_MEANT_OTHERWISE = (TEXT, "id", "annotator", "annotation_id", "created_at", "updated_at", "session")
+"""Fields of JSON-MIN that are no results."""
 
 
 def is_label_studio(path: Path) -> bool:
-    """Whether the first record is a task: data and annotations."""
-    first = first_record(path)
-    full = isinstance(first.get("data"), dict) and any(name in first for name in _FULL)
-    return full or bool(_short_results(first))
+    """Whether one of the first records is a task: data and annotations, or in JSON-MIN spans or choices."""
+    return any(
+        (isinstance(record.get("data"), dict) and any(name in record for name in _FULL))
+        or bool(_short_results(record))
+        or (isinstance(record.get(TEXT), str) and "slots" not in record and any(map(_choices, record.values())))
+        for record in first_records(path)
+    )
 
 
 def read_label_studio(path: Path, options: Options, findings: Findings) -> Iterator[Annotated]:
@@ -42,7 +47,7 @@ def read_label_studio(path: Path, options: Options, findings: Findings) -> Itera
     for where, value in json_records(path):
         record = record_of(value, where)
         if "data" not in record:
-            yield _short(record, where)
+            yield _short(record, where, findings)
             continue
         data = record_of(record.get("data"), where)
         text = text_of(data, _text_name(data, where), where)
@@ -84,16 +89,29 @@ def write_label_studio(utterances: Sequence[Utterance], findings: Findings) -> d
     return {"": "[\n" + ",\n".join(json.dumps(task, ensure_ascii=False) for task in tasks) + "\n]\n"}
 
 
-def _short(record: dict[str, Any], where: str) -> Annotated:
-    """A task of JSON-MIN: its results stand beside the text, spans in a list and the choice as a text."""
+def _short(record: dict[str, Any], where: str, findings: Findings) -> Annotated:
+    """A task of JSON-MIN: its results stand beside the text, spans in a list and the choice as a text, or several as an
+    object. A single choice that is called otherwise than intent looks like any other field, and is reported."""
     text = text_of(record, TEXT, where)
     spans = [
         Span(name, offset_of(item.get("start"), where), offset_of(item.get("end"), where), item.get("text"))
         for item in _short_results(record)
         for name in item["labels"]
     ]
-    choice = record.get("intent", record.get("choices"))
-    return Annotated(text, (choice,) if isinstance(choice, str) else (), tuple(spans), where)
+    intents = [choice for value in record.values() for choice in _choices(value)]
+    named = record.get("intent", record.get("choices"))
+    intents += [choice for choice in (named if isinstance(named, list) else [named]) if isinstance(choice, str)]
+    others = [name for name, value in record.items() if isinstance(value, str) and name not in _MEANT_OTHERWISE]
+    if others and not intents:
+        shown = ", ".join(map(repr, others))
+        findings.add(where, "fields that are not read", f"{shown}: if it is a choice, call the field intent")
+    return Annotated(text, tuple(intents), tuple(spans), where)
+
+
+def _choices(value: Any) -> list[str]:
+    """The choices of a field of JSON-MIN that has several."""
+    found = value.get("choices") if isinstance(value, dict) else None
+    return [choice for choice in found if isinstance(choice, str)] if isinstance(found, list) else []
 
 
 def _short_results(record: dict[str, Any]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from slu.corpus.formats.annotated import Annotated, Findings, Options, head_of, read_lines
-from slu.corpus.formats.tokens import cut, lost_in_tokens, with_tags
+from slu.corpus.formats.tokens import are_characters, cut, lost_in_tokens, with_tags
 from slu.corpus.utterance import Utterance
 
 _BETWEEN = "\x02"
@@ -25,9 +25,13 @@ def is_paddlenlp(path: Path) -> bool:
 
 def read_paddlenlp(path: Path, options: Options, findings: Findings) -> Iterator[Annotated]:
     """The texts of a file."""
-    for number, line in enumerate(read_lines(path), 1):
-        if not line.strip() or (number == 1 and line.endswith("\tlabel")):
-            continue
+    lines = [
+        (number, line)
+        for number, line in enumerate(read_lines(path), 1)
+        if line.strip() and not (number == 1 and line.endswith("\tlabel"))
+    ]
+    characters = are_characters(line.split("\t")[0].split(_BETWEEN) for _, line in lines)
+    for number, line in lines:
         where = f"{path}:{number}"
         fields = line.split("\t")
         tokens, tags = (field.split(_BETWEEN) for field in (fields if len(fields) == 2 else ("", "O")))
@@ -37,11 +41,9 @@ def read_paddlenlp(path: Path, options: Options, findings: Findings) -> Iterator
             )
             findings.add(where, "tokens without tags", message, True)
             continue
-        # Every character is a token here, white space included.
-        wide = any(token.isspace() for token in tokens)
-        kept = [(token, tag) for token, tag in zip(tokens, tags) if token.strip()]
-        text = "".join(tokens) if wide else None
-        found = with_tags([t for t, _ in kept], [t for _, t in kept], (), where, findings, text)
+        # Where white space is a token, every character is one.
+        text = "".join(tokens) if any(token.isspace() for token in tokens) else None
+        found = with_tags(tokens, tags, (), where, findings, text, characters=characters)
         if found is not None:
             yield found
 
@@ -49,9 +51,10 @@ def read_paddlenlp(path: Path, options: Options, findings: Findings) -> Iterator
 def write_paddlenlp(utterances: Sequence[Utterance], findings: Findings) -> dict[str, str]:
     """Two files: ``tags.tsv``, and ``intents.txt`` with an intent a line, which ``--intents`` reads."""
     lines, intents = [_HEADER], []
-    for number, utterance in enumerate(utterances, 1):
-        tokens, tags = cut(utterance)
-        lost_in_tokens(utterance, tokens, f"utterance {number}", findings, text=False)
+    pieces = [cut(utterance) for utterance in utterances]
+    characters = are_characters(tokens for tokens, _ in pieces)
+    for number, (utterance, (tokens, tags)) in enumerate(zip(utterances, pieces), 1):
+        lost_in_tokens(utterance, tokens, f"utterance {number}", findings, characters=characters)
         lines.append(f"{_BETWEEN.join(tokens)}\t{_BETWEEN.join(tags)}")
         intents.append(utterance.intent)
     return {"tags.tsv": "\n".join(lines) + "\n", "intents.txt": "".join(f"{intent}\n" for intent in intents)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ def is_rasa(path: Path) -> bool:
 def read_rasa(path: Path, options: Options, findings: Findings) -> Iterator[Annotated]:
     """The examples of all intents. Synonyms, regular expressions and lookup tables are reported, not read."""
     nlu = _mapping(_compose(path), f"{path}:1").get("nlu")
+    entities: dict[str, tuple[str, ...]] = {}
     for node in _items(nlu, f"{path}:1"):
         where = f"{path}:{node.start_mark.line + 1}"
         group = _mapping(node, where)
@@ -44,7 +46,7 @@ def read_rasa(path: Path, options: Options, findings: Findings) -> Iterator[Anno
             continue
         intent = _scalar(group["intent"], where)
         for line, example in _examples(group.get("examples"), where):
-            found = _annotated(example, intent, f"{path}:{line}", findings)
+            found = _annotated(example, intent, f"{path}:{line}", findings, entities)
             if found is not None:
                 yield found
 
@@ -55,14 +57,15 @@ def write_rasa(utterances: Sequence[Utterance], findings: Findings) -> dict[str,
     for number, utterance in enumerate(utterances, 1):
         example = _bracketed(utterance)
         where = f"utterance {number}"
-        if not _same(_annotated(example, utterance.intent, where, Findings()), utterance):
-            findings.add(
-                where, "texts that the format cannot hold", f"{utterance.text!r} looks as if it had slots", True
-            )
+        if not _same(_annotated(example, utterance.intent, where, Findings(), {}), utterance):
+            findings.add(where, "texts that the format cannot hold", f"{utterance.text!r} is read otherwise", True)
             continue
         examples.setdefault(utterance.intent, []).append(example)
     if len({utterance.session for utterance in utterances}) < len(utterances):
         findings.add("all utterances", "sessions", "the format has no dialogues; each text becomes one of its own")
+    for name in dict.fromkeys(slot.name for one in utterances for slot in one.slots if "." in slot.name):
+        message = f"{name!r} is written as an entity of this name, without role and group"
+        findings.add("all utterances", "names with dots", message)
     lines = ['version: "3.1"', "nlu:"]
     for intent, texts in examples.items():
         lines += [
@@ -98,7 +101,14 @@ def _mapping(node: yaml.Node, where: str) -> dict[str, yaml.Node]:
 
     if not isinstance(node, yaml.MappingNode):
         raise CorpusError(f"{where}: a mapping with names and colons is expected")
-    return {_scalar(key, where): value for key, value in node.value}
+    found: dict[str, yaml.Node] = {}
+    for key, value in node.value:
+        name = _scalar(key, where)
+        if name in found:
+            line = f"{where.rpartition(':')[0]}:{key.start_mark.line + 1}"
+            raise CorpusError(f"{line}: {name!r} is there twice, and only one would count; put both into one")
+        found[name] = value
+    return found
 
 
 def _items(node: yaml.Node | None, where: str) -> list[yaml.Node]:
@@ -117,15 +127,18 @@ def _scalar(node: yaml.Node, where: str) -> str:
     return str(node.value)
 
 
-def _examples(node: yaml.Node | None, where: str) -> Iterator[tuple[int, str]]:
+def _examples(node: yaml.Node | None, where: str) -> Iterator[tuple[str, str]]:
     """Line and text of each example: the lines of a block that begin with ``-``, or a list with a ``text`` each."""
     import yaml
 
     if node is None:
         return
     if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            line = item.start_mark.line + 1
+        begin = Counter(item.start_mark.line for item in node.value)
+        for number, item in enumerate(node.value, 1):
+            line = f"{item.start_mark.line + 1}"
+            if begin[item.start_mark.line] > 1:
+                line += f": example {number}"
             text = _mapping(item, f"{where}").get("text") if isinstance(item, yaml.MappingNode) else item
             if text is None:
                 raise CorpusError(f"{where.rpartition(':')[0]}:{line}: an example has no text")
@@ -135,13 +148,20 @@ def _examples(node: yaml.Node | None, where: str) -> Iterator[tuple[int, str]]:
     for number, raw in enumerate(_scalar(node, where).split("\n"), first):
         line_text = raw.strip()
         if line_text.startswith("-"):
-            yield number, line_text[1:].strip()
+            yield str(number), line_text[1:].strip()
         elif line_text:
             raise CorpusError(f"{where.rpartition(':')[0]}:{number}: {line_text[:40]!r}: examples begin with '- '")
 
 
-def _annotated(example: str, intent: str, where: str, findings: Findings) -> Annotated | None:
+def _annotated(
+    example: str, intent: str, where: str, findings: Findings, entities: dict[str, tuple[str, ...]]
+) -> Annotated | None:
+    """The text of an example and its slots. ``entities``: entity, role and group behind each name of a slot so far."""
     text, spans, at = "", [], 0
+    rest = _SLOT.sub(" ", example)
+    odd = next((mark for mark in ("](", "]{", "][") if mark in rest), None)
+    if odd:
+        findings.add(where, "brackets that are no slots", f"{example!r} has {odd!r}: they are part of the text")
     for match in _SLOT.finditer(example):
         text += example[at : match.start()]
         value = match["text"]
@@ -156,8 +176,14 @@ def _annotated(example: str, intent: str, where: str, findings: Findings) -> Ann
                 message = f'{match["fields"]} is no JSON object with "entity"'
                 findings.add(where, "slots that cannot be read", message, True)
                 return None
+            parts = entity, *(f"{key} {fields[key]}" for key in ("role", "group") if fields.get(key))
             name = ".".join(str(part) for part in (entity, fields.get("role"), fields.get("group")) if part)
             correction = fields.get("value")
+        else:
+            parts = (name,)
+        if entities.setdefault(name, parts) != parts:
+            both = " and ".join(", ".join(one) for one in (entities[name], parts))
+            findings.add(where, "different slots of the same name", f"{both} are both {name!r} in the corpus")
         if correction is not None and not isinstance(correction, str):
             correction = str(correction)
         spans.append(Span(name.strip(), len(text), len(text) + len(value), value, correction or None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from slu.corpus.formats.annotated import Annotated, Findings, Span
 from slu.corpus.utterance import Utterance
@@ -14,15 +14,21 @@ _WIDE = ((0x2E80, 0x9FFF), (0xF900, 0xFAFF), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF
 """Ideographs, kana and their punctuation, which are written without spaces."""
 
 
-def joined(tokens: Sequence[str]) -> tuple[str, list[int]]:
-    """The text of tokens, and where each begins: a space between two, but not beside ideographs and their marks."""
+def joined(tokens: Sequence[str], characters: bool = False) -> tuple[str, list[int]]:
+    """The text of tokens, and where each begins: a space between two, but not beside ideographs and their marks, nor
+    beside tokens of white space. ``characters``: see `are_characters`; then there is nothing between them."""
     text, starts = "", []
     for token in tokens:
-        if text and not (_is_wide(text[-1]) or _is_wide(token[0])):
+        if text and not characters and not any(_is_wide(char) or char.isspace() for char in (text[-1], token[0])):
             text += " "
         starts.append(len(text))
         text += token
     return text, starts
+
+
+def are_characters(texts: Iterable[Sequence[str]]) -> bool:
+    """Whether every token of a file is a single character: white space, where it has some, is a token then as well."""
+    return all(len(token) == 1 for tokens in texts for token in tokens)
 
 
 def aligned(tokens: Sequence[str], text: str) -> list[int] | None:
@@ -69,19 +75,24 @@ def with_tags(
     findings: Findings,
     text: str | None = None,
     session: str = "",
+    characters: bool = False,
 ) -> Annotated | None:
     """The annotated text of tokens; None, and a finding, where the tags say nothing that could be read.
 
-    ``text``: the text that the tokens were cut from, if the file has it.
+    ``text``: the text that the tokens were cut from, if the file has it. ``characters``: of the file, see
+    `are_characters`. Tokens of white space are a part of the text, and their tags do not count.
     """
+    if not all(tokens):
+        findings.add(where, "empty tokens", f"token {tokens.index('') + 1} is empty", True)
+        return None
     if text is None:
-        text, starts = joined(tokens)
-    else:
-        found = aligned(tokens, text)
-        if found is None:
-            findings.add(where, "tokens that are not the text", f"the tokens are not those of {text!r}", True)
-            return None
-        starts = found
+        text, _ = joined(tokens, characters)
+    pairs = [(token, tag) for token, tag in zip(tokens, tags) if token.strip()]
+    tokens, tags = [token for token, _ in pairs], [tag for _, tag in pairs]
+    starts = aligned(tokens, text)
+    if starts is None:
+        findings.add(where, "tokens that are not the text", f"the tokens are not those of {text!r}", True)
+        return None
     spans: list[Span] = []
     name, begin, end = "", 0, 0
     for token, tag, start in [*zip(tokens, tags, starts), ("", OUTSIDE, len(text))]:
@@ -110,12 +121,23 @@ def with_tags(
     return Annotated(text, intents, tuple(spans), where, session)
 
 
-def lost_in_tokens(utterance: Utterance, tokens: Sequence[str], where: str, findings: Findings, text: bool) -> None:
-    """Report what tokens and tags cannot say: corrections, and spaces unless the format has the whole ``text``."""
+def lost_in_tokens(
+    utterance: Utterance,
+    tokens: Sequence[str],
+    where: str,
+    findings: Findings,
+    text: bool = False,
+    characters: bool = False,
+) -> None:
+    """Report what tokens and tags cannot say: corrections, and spaces unless the format has the whole ``text``.
+
+    ``characters``: of the file, see `are_characters`.
+    """
     if any(slot.correction is not None for slot in utterance.slots):
         findings.add(where, "corrections", f"{utterance.text!r}: the format has no place for what was meant")
-    if not text and joined(tokens)[0] != utterance.text:
-        findings.add(where, "spaces", f"{utterance.text!r} is read back as {joined(tokens)[0]!r}")
+    back, _ = joined(tokens, characters)
+    if not text and back != utterance.text:
+        findings.add(where, "spaces", f"{utterance.text!r} is read back as {back!r}")
 
 
 def _is_wide(char: str) -> bool:

@@ -18,7 +18,7 @@ from slu.corpus.formats.annotated import (
     Findings,
     Options,
     Span,
-    first_record,
+    first_records,
     json_records,
     offset_of,
     record_of,
@@ -32,9 +32,11 @@ _NAMES = ("name", "slot", "entity", "label")
 
 
 def is_values(path: Path) -> bool:
-    """Whether the first record has a text, an intent and slots."""
-    first = first_record(path)
-    return any(isinstance(first.get(name), str) for name in _TEXTS) and type(first.get("slots")) in (dict, list)
+    """Whether one of the first records has a text and slots."""
+    return any(
+        any(isinstance(record.get(name), str) for name in _TEXTS) and type(record.get("slots")) in (dict, list)
+        for record in first_records(path)
+    )
 
 
 def read_values(path: Path, options: Options, findings: Findings) -> Iterator[Annotated]:
@@ -45,7 +47,7 @@ def read_values(path: Path, options: Options, findings: Findings) -> Iterator[An
         parts = [record.get("domain"), record.get("intent")]
         named = [part for part in parts if isinstance(part, str) and part.strip()]
         intents = (".".join(named),) if named and named[-1] == record.get("intent") else ()
-        wanted, placed = _slots(record.get("slots"), where)
+        wanted, placed = _slots(record.get("slots"), where, findings)
         spans = _search(text, wanted, placed, where, findings)
         if spans is not None:
             session = record.get("session", "")
@@ -80,14 +82,21 @@ def write_values(utterances: Sequence[Utterance], findings: Findings) -> dict[st
     return {"": "[\n" + ",\n".join(json.dumps(record, ensure_ascii=False) for record in records) + "\n]\n"}
 
 
-def _slots(slots: Any, where: str) -> tuple[list[tuple[str, str]], list[Span]]:
-    """Names and values to be searched, and the slots that have a place."""
+def _slots(slots: Any, where: str, findings: Findings) -> tuple[list[tuple[str, str]], list[Span]]:
+    """Names and values to be searched, and the slots that have a place. One without a value is none."""
     wanted: list[tuple[str, str]] = []
     placed: list[Span] = []
+
+    def want(name: str, value: Any) -> None:
+        if value is None or value == "":
+            findings.add(where, "slots without a value", f"{name!r} is {json.dumps(value)}; it is no slot")
+        else:
+            wanted.append((name, _value(value, name, where)))
+
     if isinstance(slots, dict):
         for name, value in slots.items():
             for one in value if isinstance(value, list) else [value]:
-                wanted.append((name, _value(one, name, where)))
+                want(name, one)
     elif isinstance(slots, list):
         for item in slots:
             slot = record_of(item, where)
@@ -95,7 +104,7 @@ def _slots(slots: Any, where: str) -> tuple[list[tuple[str, str]], list[Span]]:
             if name is None:
                 raise CorpusError(f"{where}: a slot has no name; one of the fields {', '.join(_NAMES)} is expected")
             if slot.get("start") is None:
-                wanted.append((name, _value(slot.get("value"), name, where)))
+                want(name, slot.get("value"))
                 continue
             value, correction = slot.get("value"), slot.get("correction")
             start, end = offset_of(slot["start"], where), offset_of(slot.get("end"), where)
