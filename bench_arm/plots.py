@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench_arm.pictures import metadata
 from compress.steps import STEPS
 
 if TYPE_CHECKING:
@@ -261,7 +262,7 @@ def to_png(figure: Figure, names: Sequence[str], theme: Theme = PRINT) -> bytes:
             for text, name in zip(legend.get_texts(), names):
                 text.set(text=name, color=theme.ink)
         crop: dict[str, Any] = {"bbox_inches": "tight"} if len(names) > 1 else {}
-        figure.savefig(buffer, format="png", dpi=144, facecolor=theme.ground, **crop)
+        figure.savefig(buffer, format="png", dpi=144, facecolor=theme.ground, metadata=metadata("png"), **crop)
     return buffer.getvalue()
 
 

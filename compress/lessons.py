@@ -17,7 +17,7 @@ from compress.augment import AugmentSettings, augment, names_by_slot
 from slu.corpus.texts import numbered_texts
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
-from slu.files import write_file
+from slu.files import write_new
 from slu.heads.examples import EVERY_EPOCH, Example, collate
 from slu.heads.head import Loss
 from slu.inputs.flags import FIRST_TURN, LEXICON, PREVIOUS_INTENT, UNKNOWN, FlagColumns
@@ -168,7 +168,7 @@ def read_texts(path: Path) -> list[Utterance]:
 
 
 def write_questions(path: Path, questions: Sequence[Question]) -> int:
-    """A file for ``slu label`` with each question once; returns their number."""
+    """A new file for ``slu label`` with each question once; returns their number."""
     lines = list(dict.fromkeys(one.to_json() for one in questions))
-    write_file(path, "".join(f"{line}\n" for line in lines))
+    write_new(path, "".join(f"{line}\n" for line in lines).encode(), "--texts")
     return len(lines)

@@ -140,7 +140,10 @@ def identity(recipe: Recipe, settings: StudentSettings) -> tuple[StudentSettings
 
 
 def write_texts(before: Checkpoint, data: Data, students: Sequence[tuple[Recipe, StudentSettings]], path: Path) -> int:
-    """Write what the teachers of these students are asked to a file for ``slu label``; returns the number of lines."""
+    """Write what the teachers of these students are asked to a new file for ``slu label``; returns the number of lines.
+
+    A file with the same content may be there; otherwise `OutputError`.
+    """
     from slu.model.embedding_rows import select_used
 
     asked = []

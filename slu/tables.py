@@ -39,6 +39,13 @@ def page_templates(directory: Path) -> jinja2.Environment:
     )
 
 
+def page_beginning(environment: jinja2.Environment, template: str) -> str:
+    """What every page of a template begins with, up to its title: the mark of the pages of one command."""
+    assert environment.loader is not None
+    start, mark, _ = environment.loader.get_source(environment, template)[0].partition("<title>")
+    return environment.from_string(start + mark).render()
+
+
 def markdown_table(cells: Sequence[Sequence[str]]) -> list[str]:
     """Rows of equal length, the header first, as lines of a Markdown table with aligned columns."""
     cells = [[shown(cell) for cell in row] for row in cells]

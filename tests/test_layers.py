@@ -25,7 +25,7 @@ LAYERS = (
     ("compress",),
     ("export_lite",),
     ("export_lite.commands",),
-    ("bench_arm.measurement", "bench_arm.statistics", "bench_arm.plots"),
+    ("bench_arm.measurement", "bench_arm.statistics", "bench_arm.pictures", "bench_arm.plots"),
     ("bench_arm.host", "bench_arm.device"),
     ("bench_arm.emulated",),
     ("bench_arm.report",),

@@ -41,13 +41,20 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run_host(args: argparse.Namespace) -> int:
     """Measure and print the table. Raises `SluError`."""
-    from bench_arm.host.bench import bench_host, table
+    from bench_arm.host.bench import FIELDS, bench_host, table
+    from bench_arm.pictures import check_picture
+    from slu.commands.arguments import require_output
     from slu.errors import ConfigError
-    from slu.files import write_file, write_result
+    from slu.files import check_result, write_file, write_result
 
+    require_output("slu bench host", args.json, args.plot, args.curve)
     for option, file in (("--plot", args.plot), ("--curve", args.curve)):
         if file and file.suffix not in (".png", ".svg"):
             raise ConfigError(f"{option} {file}: the extension must be .png or .svg")
+        if file:
+            check_picture(file)
+    if args.json:
+        check_result(args.json, json.dumps(dict.fromkeys(FIELDS)))
     names = [name.strip() for name in args.backend.split(",") if name.strip()]
     result = bench_host([args.bundle, *args.also], args.data, names, args.threads, args.repeat, args.limit, args.cold)
     if args.json:  # before anything is printed: standard output may be full or closed

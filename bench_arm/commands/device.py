@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from slu.corpus.tagged import Utterance
 
 LIMIT = 100
+SUMMARY, PAGE = "bench.json", "report.html"
+"""Beside the lines of the results."""
 CLUSTERS = ("big", "middle", "little", "any")
 
 
@@ -97,6 +99,8 @@ def run_device(args: argparse.Namespace) -> int:
     from slu.errors import ConfigError, SluError
 
     plan = _plan(args)
+    if args.json:
+        _check_summary(args.json)
     chosen = choose(args.serial, args.all, args.usb, 10.0, args.accept)
     if len(chosen) > 1 and args.json:
         raise ConfigError("--json: is for one phone; the results of several are below --out")
@@ -136,6 +140,8 @@ def run_emulated(args: argparse.Namespace) -> int:
     faults = Faults([parse_fault(text) for text in args.fault])
     profile = get_profile(args.profile)
     out = _place(args, f"emulated-{profile.name}", False)
+    if args.json:
+        _check_summary(args.json)
     with ExitStack() as stack:
         machine = Machine(profile, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slu-phone-"))), faults)
         if args.lite or args.fastdeploy:
@@ -211,13 +217,17 @@ def _measure(
 ) -> dict[str, Any]:
     """Run the plan; what is written even when it fails is the summary of what is there."""
     from bench_arm.device.programs import BUILT, entries
-    from bench_arm.device.results import FILE, Results, read_lines
+    from bench_arm.device.results import FILE, Results, check_lines, read_lines
     from bench_arm.device.run import measure
     from bench_arm.device.summary import summarise
+    from bench_arm.report.page import beginning
     from slu.corpus.tagged import read_corpus
     from slu.evaluation.evaluate import check_labels
-    from slu.files import write_file
+    from slu.files import check_result, write_result
 
+    check_lines(out / FILE)
+    _check_summary(out / SUMMARY)
+    check_result(out / PAGE, beginning())
     found, left_out, model = entries(plan.bundle, args.cli or BUILT, args.lite, args.fastdeploy)
     utterances = read_corpus(plan.data)
     check_labels(utterances, model.labels, plan.data)
@@ -232,8 +242,16 @@ def _measure(
         if (out / FILE).is_file():
             summary = summarise(read_lines(out / FILE))
             if summary["measurements"]:
-                write_file(out / "bench.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
+                write_result(out / SUMMARY, json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
     return {**summary, "out": str(out)}
+
+
+def _check_summary(path: Path) -> None:
+    """Raise `OutputError` unless a summary may be written there: before anything is measured."""
+    from bench_arm.device.summary import FIELDS
+    from slu.files import check_result
+
+    check_result(path, json.dumps(dict.fromkeys(FIELDS)))
 
 
 def _show(args: argparse.Namespace, result: dict[str, Any]) -> None:
@@ -241,11 +259,11 @@ def _show(args: argparse.Namespace, result: dict[str, Any]) -> None:
     from bench_arm.device.summary import table
     from bench_arm.report.inputs import read_inputs
     from bench_arm.report.page import render
-    from slu.files import write_file
+    from slu.files import write_result
 
     out = Path(result.pop("out"))
     print("\n" + "\n".join(table(result)))
-    write_file(out / "report.html", render(read_inputs([out]), f"slu report {out}"))
-    print(f"\nresults: {out / 'bench.jsonl'}, {out / 'bench.json'}; page: {out / 'report.html'}")
+    write_result(out / PAGE, render(read_inputs([out]), f"slu report {out}"))
+    print(f"\nresults: {out / 'bench.jsonl'}, {out / SUMMARY}; page: {out / PAGE}")
     if args.json:
-        write_file(args.json, json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+        write_result(args.json, json.dumps(result, ensure_ascii=False, indent=1) + "\n")

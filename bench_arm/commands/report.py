@@ -22,6 +22,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
+    from bench_arm.pictures import check_picture
     from bench_arm.report.inputs import ResultsError, read_inputs
     from bench_arm.report.page import render
     from slu.files import write_file, write_result
@@ -32,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
             f"--png {args.png}: draws the stages of slu run, but there is no run among the results; name the "
             "directory of one"
         )
+    if args.png:
+        check_picture(args.png)
     write_result(args.out, render(inputs, shlex.join(["slu", "report", *map(str, args.results)])))
     print(f"report: {args.out}")
     if args.png:

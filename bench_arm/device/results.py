@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from slu.errors import OutputError, SluError
+from slu.files import open_regular, read_bytes, write_file
 
 SCHEMA = "slu.bench/1"
 SCHEMA_FILE = Path(__file__).with_name("bench.schema.json")
 FILE = "bench.jsonl"
+_BEGINNING = f'{{"schema": "{SCHEMA}"'.encode()
 SAME = ("bundle_sha256", "data_sha256", "utterances", "rounds", "cores", "program_sha256")
 """What two runs must share for one to go on with the other."""
 
@@ -34,9 +36,9 @@ class Results:
         if resume and path.is_file():
             self.lines = _whole_lines(path)
             self._check(header)
+        check_lines(path)
+        _rewrite(path, self.lines)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _rewrite(path, self.lines)
             self._file = path.open("a", encoding="utf-8")
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
@@ -82,6 +84,19 @@ class Results:
             raise ResultsFileError(f"{self.path}: is of the phone {first['device']['serial']}; choose another --out")
 
 
+def check_lines(path: Path) -> None:
+    """Raise `OutputError` where something else than such results is; that a file is damaged is seen when it is read."""
+    if not path.exists():
+        return
+    try:
+        with open_regular(path) as stream:
+            head = stream.read(len(_BEGINNING))
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read ({error.strerror}); choose another --out") from error
+    if not _BEGINNING.startswith(head):
+        raise OutputError(f"{path}: holds something else than results of slu bench; choose another --out")
+
+
 def select(lines: list[dict[str, Any]], kind: str, **fields: Any) -> Iterator[dict[str, Any]]:
     """Lines of a kind that have these values."""
     return (
@@ -102,7 +117,10 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
     """What is complete: a run that was cut off may leave half a line at the end."""
     lines: list[dict[str, Any]] = []
-    raw = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    try:
+        raw = read_bytes(path).decode("utf-8", errors="replace").split("\n")
+    except OSError as error:
+        raise ResultsFileError(f"{path}: cannot be read ({error.strerror})") from error
     for number, text in enumerate(raw, 1):
         if not text.strip():
             continue
@@ -120,6 +138,4 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
 
 def _rewrite(path: Path, lines: list[dict[str, Any]]) -> None:
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)  # noqa: PTH105
+    write_file(path, text)

@@ -15,6 +15,13 @@ EMULATED = "emulation time: compare instructions, not these"
 FIRST_SECONDS = 60
 
 
+FIELDS = (
+    "processor", "commit", "device", "model", "model_sha256", "data", "data_sha256", "utterances", "rounds", "complete",
+    "warnings", "left_out", "measurements",
+)  # fmt: skip
+"""What every summary has."""
+
+
 def summarise(lines: list[dict[str, Any]]) -> dict[str, Any]:
     """The object of ``slu bench --json``, with a measurement an entry and cluster that has all of its first round."""
     run = lines[0]

@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+from bench_arm.pictures import metadata
 from bench_arm.plots import PRINT, Theme, drawing_style, dress, label_points, new_panels, pad_limits
 
 WIDTH, HEIGHT = 1000, 400
@@ -51,6 +52,5 @@ def draw(result: dict[str, Any], form: str, theme: Theme = PRINT) -> bytes:
         label_points(axes, marks, [best])
     buffer = io.BytesIO()
     with drawing_style({"svg.hashsalt": "slu"}):
-        metadata = {"Date": None} if form == "svg" else {}
-        figure.savefig(buffer, format=form, dpi=144, facecolor=theme.ground, metadata=metadata)
+        figure.savefig(buffer, format=form, dpi=144, facecolor=theme.ground, metadata=metadata(form))
     return buffer.getvalue()

@@ -48,6 +48,13 @@ WARM = (
 COLD = "before every call the engine's process writes twice the processor's largest cache"
 
 
+FIELDS = (
+    "processor", "commit", "model", "model_sha256", "data", "data_sha256", "utterances", "threads", "rounds", "warm_up",
+    "caches", "timer", "load_average", "warnings", "measurements",
+)  # fmt: skip
+"""What every result has."""
+
+
 def bench_host(
     bundles: Sequence[Path],
     data: Path,

@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+from bench_arm.pictures import metadata
 from bench_arm.plots import PRINT, number
 
 ROW_INCHES = 0.42
@@ -51,6 +52,5 @@ def draw(result: dict[str, Any], form: str) -> bytes:
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(left=False)
         buffer = io.BytesIO()
-        metadata = {"Date": None} if form == "svg" else {}
-        figure.savefig(buffer, format=form, dpi=144, metadata=metadata)
+        figure.savefig(buffer, format=form, dpi=144, metadata=metadata(form))
     return buffer.getvalue()

@@ -89,7 +89,9 @@ def main() -> int:
     text = json.dumps({"model": str(args.model), "microseconds": found}, indent=1)
     print(text)
     if args.json:
-        args.json.write_text(text + "\n", "utf-8")
+        from slu.files import write_result
+
+        write_result(args.json, text + "\n")
     return 0
 
 

@@ -330,7 +330,9 @@ def main() -> int:
     text = json.dumps(result, ensure_ascii=False, indent=1)
     print(text)
     if args.json:
-        args.json.write_text(text + "\n", "utf-8")
+        from slu.files import write_result
+
+        write_result(args.json, text + "\n")
     return 0
 
 

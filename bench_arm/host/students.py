@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from slu.files import sha256
+from slu.files import sha256, write_result
 from slu.platform import prepare_paddle
 
 
@@ -31,7 +31,7 @@ def main() -> int:
     prepare_paddle()
     text = json.dumps(measure(args.recipe, args.checkpoint, args.set), indent=1) + "\n"
     if args.json:
-        args.json.write_text(text, encoding="utf-8")
+        write_result(args.json, text)
     sys.stdout.write(text)
     return 0
 

@@ -21,6 +21,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from slu.files import read_bytes, write_result
+
 BATCH = 64
 Encode = Callable[[Sequence[str]], list[list[int]]]
 """The ids of some texts, with [CLS] and [SEP]."""
@@ -116,14 +118,12 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one thread each
-    texts = [line for line in args.texts.read_text(encoding="utf-8").split("\n") if line]
+    texts = [line for line in read_bytes(args.texts).decode("utf-8").split("\n") if line]
     if not texts or args.rounds < 1:
         parser.error("there must be a text, and a round")
     result = json.dumps(measure(args.bundle, texts, args.rounds), indent=2)
     if args.json:
-        from slu.files import write_file
-
-        write_file(args.json, result + "\n")
+        write_result(args.json, result + "\n")
     print(result)
     return 0
 

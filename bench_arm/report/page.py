@@ -8,11 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slu.tables import page_templates
+from slu.tables import page_beginning, page_templates
 
 if TYPE_CHECKING:
+    import jinja2
+
     from bench_arm.report.inputs import Inputs, Run
 
+TEMPLATE = "page.html.j2"
 MEASURES = {
     "exact": "exact",
     "seed_accuracy": "seed accuracy",
@@ -31,17 +34,9 @@ def render(inputs: Inputs, command: str) -> str:
     """The page. ``command``: what was typed to make it. The same inputs give the same bytes."""
     from bench_arm.report.calibration_plot import calibrations
 
-    environment = page_templates(Path(__file__).parent)
-    environment.filters |= {
-        "percent": lambda x: f"{x:.2f}",
-        "signed": _signed,
-        "mb": lambda x: f"{x / 1e6:.2f}",
-        "count": lambda x: f"{x:,.0f}",
-        "ms": _ms,
-        "duration": _duration,
-    }
+    environment = _environment()
     named = inputs.runs or inputs.evaluations + inputs.benches + inputs.parities
-    return environment.get_template("page.html.j2").render(
+    return environment.get_template(TEMPLATE).render(
         title="Results of " + ", ".join(dict.fromkeys(item.name for item in named)),
         command=command,
         run_measures=_measures(row for run in inputs.runs for row in run.rows),
@@ -56,6 +51,24 @@ def render(inputs: Inputs, command: str) -> str:
         **_phones(inputs),
         **_figures(inputs),
     )
+
+
+def beginning() -> str:
+    """What every page begins with, up to its title: the mark of a page of this command."""
+    return page_beginning(_environment(), TEMPLATE)
+
+
+def _environment() -> jinja2.Environment:
+    environment = page_templates(Path(__file__).parent)
+    environment.filters |= {
+        "percent": lambda x: f"{x:.2f}",
+        "signed": _signed,
+        "mb": lambda x: f"{x / 1e6:.2f}",
+        "count": lambda x: f"{x:,.0f}",
+        "ms": _ms,
+        "duration": _duration,
+    }
+    return environment
 
 
 def _figures(inputs: Inputs) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slu.tables import page_templates
+from slu.tables import page_beginning, page_templates
 
 if TYPE_CHECKING:
     import jinja2
@@ -29,9 +29,7 @@ def render(analysis: dict[str, Any], command: str) -> str:
 
 def beginning() -> str:
     """What every page begins with, up to its title: the mark of a page of this command."""
-    source = (Path(__file__).parent / TEMPLATE).read_text(encoding="utf-8")
-    start, mark, _ = source.partition("<title>")
-    return _environment().from_string(start + mark).render()
+    return page_beginning(_environment(), TEMPLATE)
 
 
 def _environment() -> jinja2.Environment:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from slu.corpus.formats.annotated import Findings
 
+REPORT = ("utterances", "left_out", "problems")
+"""What the file of ``--json`` has."""
 SHOWN = 5
 """Findings of a kind that are shown; all of them are counted, and in the file of ``--json``."""
 
@@ -20,8 +22,8 @@ def convert(args: argparse.Namespace) -> int:
     from slu.corpus.formats.convert import read_foreign, write_foreign
     from slu.corpus.formats.table import FORMATS
     from slu.corpus.pieces import cut_texts
-    from slu.errors import ConfigError, CorpusError
-    from slu.files import write_result
+    from slu.errors import ConfigError, CorpusError, OutputError
+    from slu.files import check_result, write_result
     from slu.heads.table import DEFAULT, HEADS
 
     tokens = args.task == "tokens"
@@ -40,8 +42,16 @@ def convert(args: argparse.Namespace) -> int:
     ):
         if name and name not in known:
             raise ConfigError(f"{option} {name}: must be one of {', '.join(known)}")
-    if args.out.resolve() in [path.resolve() for path in args.files]:
-        raise ConfigError(f"{args.out}: is the file that is to be converted; choose another --out")
+    read = [path.resolve() for path in (*args.files, args.intents) if path]
+    if args.out.resolve() in read:
+        raise ConfigError(f"{args.out}: is a file that is to be converted; choose another --out")
+    inside = next((path for path in args.out.resolve().parents if path in read), None)
+    if inside:
+        raise OutputError(f"{args.out}: is inside {inside}, which is to be converted; choose another --out")
+    if args.json:
+        if args.json.resolve() in (args.out.resolve(), *read):
+            raise ConfigError(f"--json {args.json}: is the name of another file of this command; choose another one")
+        check_result(args.json, json.dumps(dict.fromkeys(REPORT)))
     if args.target:
         if args.pieces or args.ends:
             raise ConfigError("--pieces and --ends are about what is read from other formats; leave them out with --to")
@@ -59,20 +69,20 @@ def convert(args: argparse.Namespace) -> int:
             whole = len(utterances)
             utterances, moved = cut_texts(utterances, args.pieces)
             cut = f", pieces of {whole} texts ({moved} cuts were moved out of a span)"
-        corpus.write(utterances, args.out)
+        corpus.write_new(utterances, args.out)
         slots = sum(len(utterance.slots) for utterance in utterances)
         titles = ", ".join(dict.fromkeys(form.title for form in formats))
         named = (
             f"{args.out}: {len(utterances)} utterances with {slots} {'spans' if tokens else 'slots'} from {titles}{cut}"
         )
-    _show(findings)
-    if args.json:
+    if args.json:  # before anything is printed: standard output may be full or closed
         problems = [
             {"where": where, "kind": kind, "message": message, "left_out": left_out}
             for where, kind, message, left_out in findings.problems
         ]
-        report = {"utterances": len(utterances), "left_out": findings.left_out, "problems": problems}
+        report = dict(zip(REPORT, (len(utterances), findings.left_out, problems)))
         write_result(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+    _show(findings)
     print(f"{named}; {findings.left_out} left out")
     return 0
 

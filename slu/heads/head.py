@@ -153,10 +153,14 @@ class CorpusForm:
 
     def write_new(self, utterances: Iterable[Utterance], path: Path) -> None:
         """As ``write``, where nothing is but the same corpus; otherwise `OutputError`."""
-        with tempfile.TemporaryDirectory() as temporary:
+        write_new(path, self.content(utterances))
+
+    def content(self, utterances: Iterable[Utterance], place: Path | None = None) -> bytes:
+        """What ``write`` writes. ``place``: the directory of a temporary file, None for the usual one."""
+        with tempfile.TemporaryDirectory(dir=place) as temporary:
             made = Path(temporary) / "corpus.txt"
             self.write(utterances, made)
-            write_new(path, made.read_bytes())
+            return made.read_bytes()
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ import pytest
 
 from bench_arm.host.serving import Served, free_port, running
 from compress.ahead import Asker, open_any
+from compress.lessons import write_questions
 from compress.steps import run_step
 from slu.cli import main
 from slu.corpus.utterance import Utterance
-from slu.errors import ConfigError
+from slu.errors import ConfigError, OutputError
 from slu.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from slu.runtime import remote
 from slu.runtime.labelling import label
@@ -83,6 +84,15 @@ def student(place: Path, out: Path, *where: str, more: tuple[str, ...] = ()) -> 
     recipe = load_recipe(place / "recipe.toml", given)
     run_step("student", recipe, load_data(recipe), place / "fp32", out, lambda line: None)
     return load_checkpoint(out)
+
+
+def test_questions_replace_no_other_file(tmp_path: Path) -> None:
+    path, questions = tmp_path / "texts.jsonl", [Question("a"), Question("a"), Question("b", "play")]
+    for _ in range(2):  # the same again is no loss
+        assert write_questions(path, questions) == 2
+    path.write_text("mine\n", encoding="utf-8")
+    with pytest.raises(OutputError, match="choose another --texts"):
+        write_questions(path, questions)
 
 
 def assert_same(one: Checkpoint, two: Checkpoint) -> None:

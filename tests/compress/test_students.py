@@ -13,7 +13,7 @@ from compress.students import variants
 from export_lite.run import run_recipe
 from slu.corpus.tagged import write_corpus
 from slu.corpus.utterance import Utterance
-from slu.errors import ConfigError
+from slu.errors import ConfigError, OutputError
 from slu.model.checkpoint import load_checkpoint
 from slu.runtime.soft_labels import Question
 from slu.runtime.teachers import Logits, ModelTeacher
@@ -60,6 +60,24 @@ def student(name: str, hidden: int, layers: int = 1, form: str = "[student]", mo
 def place(sample: list[Utterance], tmp_path: Path) -> Path:
     write_corpus(sample[:150], tmp_path / "corpus.txt")
     return tmp_path
+
+
+def test_files_of_somebody_else_are_not_replaced(place: Path) -> None:
+    """In a directory that no run has made: it is said before the training."""
+    out = place / "out"
+    out.mkdir()
+    recipe = write(place, "recipe.toml")
+    for name in ("dev.txt", "results.json", "evaluation.json"):
+        (out / name).write_text("mine", encoding="utf-8")
+        with pytest.raises(OutputError, match=name):
+            run_recipe(recipe, out)
+        assert [path.read_text() for path in out.iterdir()] == ["mine"]
+        (out / name).unlink()
+    (out / "dev.txt").write_bytes(b"\xef\xbb\xbf" + (place / "corpus.txt").read_bytes())
+    (out / "fp32").mkdir()
+    (out / "fp32" / "manifest.json").write_text("{}")  # a run of an earlier recipe was here
+    with pytest.raises(OutputError, match=r"dev.txt: exists already"):
+        run_recipe(load_recipe(place / "recipe.toml", [f"data.dev={out}/dev.txt"]), out)
 
 
 def test_each_is_what_it_would_be_alone(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from bench_arm.device.results import SCHEMA_FILE, ResultsFileError, read_lines
-from bench_arm.device.summary import summarise, table
+from bench_arm.device.results import FILE, SCHEMA_FILE, Results, ResultsFileError, check_lines, read_lines
+from bench_arm.device.summary import FIELDS, summarise, table
 from bench_arm.report.inputs import ResultsError, read_inputs
 from bench_arm.report.page import render
 from bench_arm.report.phones import comparisons
 from slu.cli import main
+from slu.errors import OutputError
 
 SHA = "0" * 64
 
@@ -61,6 +62,19 @@ def made_up(serial: str = "A1", slower: float = 1.0, noise: float = 0.02) -> lis
         line("left_out", name="ncnn", reason="has no converter"),
         line("end", warnings=[]),
     ]  # fmt: skip
+
+
+def test_a_file_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
+    lines = made_up()
+    assert {*FIELDS} <= {*summarise(lines)}
+    path = write(tmp_path / FILE, lines)
+    check_lines(path)
+    path.write_bytes(path.read_bytes()[:9])  # of a run that was killed
+    check_lines(path)
+    path.write_text('{"schema": 3}')
+    with pytest.raises(OutputError, match="holds something else than results of slu bench"):
+        Results(path, {})
+    assert path.read_text() == '{"schema": 3}'
 
 
 def write(path: Path, lines: list[dict[str, Any]]) -> Path:

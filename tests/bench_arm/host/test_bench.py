@@ -82,7 +82,7 @@ def test_every_engine_is_measured(
     out, plot = tmp_path / "bench.json", tmp_path / "bench.svg"
     assert bench("host", bundle, "--data", data, "--repeat", 2, "--limit", 9, "--json", out, "--plot", plot) == 0
     result: dict[str, Any] = json.loads(out.read_text("utf-8"))
-    assert result["left_out"] == {}
+    assert result["left_out"] == {} and {*host.FIELDS} <= {*result}
     assert result["model_sha256"] == sha256(bundle / GGUF) and result["processor"]
     assert (result["utterances"], result["threads"], result["rounds"]) == (30, 1, 2)
     assert set(result["libraries"]) >= {"slu", "kernel", "paddlepaddle", "paddlelite", "onnxruntime"}

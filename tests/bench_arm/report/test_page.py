@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from bench_arm.commands.report import register
+from bench_arm.pictures import check_picture
 from bench_arm.plots import PUBLISHED
 from bench_arm.report.inputs import ResultsError
-from slu.errors import SluError
+from slu.errors import OutputError, SluError
 from slu.manifest import Manifest
 
 VOID = {"meta", "br", "hr", "img", "input", "link", "source", "base", "embed", "area", "col"}
@@ -277,6 +278,11 @@ def test_png_of_accuracy_against_size(tmp_path: Path) -> None:
     page(tmp_path, *runs, "--png", png)
     data = png.read_bytes()
     assert data[:8] == b"\x89PNG\r\n\x1a\n" and 1800 < int.from_bytes(data[16:20], "big") < 2200
+    check_picture(png)  # it may be replaced
+    (tmp_path / "mine.png").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"mine\.png: exists already"):
+        report(*runs, "--png", tmp_path / "mine.png", "--out", tmp_path / "none.html")
+    assert not (tmp_path / "none.html").exists()
     write(tmp_path / "eval.json", make_evaluation())
     with pytest.raises(ResultsError, match="no run"):
         report(tmp_path / "eval.json", "--png", png, "--out", tmp_path / "none.html")
