@@ -58,15 +58,17 @@ class Manifest:
             if not isinstance(data.get(name, kind()), kind):
                 what = "an object" if kind is dict else "a list"
                 raise error(f"{path}: {name} must be {what}, not {type(data[name]).__name__}; make the directory again")
-        for name in ("inputs", "versions"):
+        for name in ("inputs", "versions", "files"):
             if not all(isinstance(value, str) for value in data.get(name, {}).values()):
                 raise error(f"{path}: {name} must be names with texts; make the directory again")
-        if not all(isinstance(stage, dict) for stage in data.get("history", [])):
-            raise error(f"{path}: history must be a list of objects; make the directory again")
+        if not all(isinstance(past, dict) and _is_text(past.get("stage", "")) for past in data.get("history", [])):
+            raise error(f"{path}: history must be a list of objects, each of a stage; make the directory again")
+        if not _lists_files(data.get("config", {}).get("files", {})):
+            raise error(f"{path}: files does not list the bundle's files; export it again")
         threshold = data.get("threshold", 0.0)
         if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
             raise error(f"{path}: threshold is {threshold!r}; it must be a number from 0 to 1")
-        if not isinstance(data.get("stage", ""), str):
+        if not _is_text(data.get("stage", "")):
             raise error(f"{path}: stage must be the name of a stage, as text")
         return cls(**data)
 
@@ -81,6 +83,21 @@ class Manifest:
         """What the next stage's manifest has as its history: this one's, and this one without it."""
         own = {k: v for k, v in self.to_json().items() if k not in ("history", "format_version")}
         return [*self.history, own] if self.stage else list(self.history)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _lists_files(files: Any) -> bool:
+    """Whether this names files of one directory, with the size and the hash of each."""
+    return isinstance(files, dict) and all(
+        isinstance(entry, dict)
+        and type(entry.get("bytes")) is int
+        and _is_text(entry.get("sha256"))
+        and not {*Path(name).parts} & {"..", "/", ""}
+        for name, entry in files.items()
+    )
 
 
 def check_replaceable(out: Path, stage: str) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 
 from slu.corpus.labels import Labels
 from slu.errors import CheckpointError
-from slu.files import new_directory
+from slu.files import MARK, new_directory, sha256
 from slu.heads.head import Head
 from slu.inputs.flags import LEXICON, FlagColumns
 from slu.inputs.lexicon import CompiledLexicon
@@ -231,7 +231,24 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     tensors = read_tensors(directory / WEIGHTS)
     check_tensors(tensors, config, labels, str(directory / WEIGHTS))
     lexicon, ngrams = load_lexicons(directory, config, labels), load_ngrams(directory, config)
+    check_side_files(directory, manifest)
     return Checkpoint(config, tensors, vocab, labels, manifest, lexicon, ngrams)
+
+
+def check_side_files(directory: Path, manifest: Manifest) -> None:
+    """Raise `CheckpointError` unless the small files beside the weights have the hashes of the manifest, where it lists
+    some: of other labels, or of the same in another order, nothing else would tell."""
+    for name in (CONFIG, VOCAB, LABELS, LEXICONS, NGRAMS):
+        if name not in manifest.files:
+            continue
+        try:
+            same = sha256(directory / name) == manifest.files[name]
+        except OSError as error:
+            raise CheckpointError(
+                f"{directory / name}: cannot be read ({error.strerror}); copy the checkpoint again"
+            ) from error
+        if not same:
+            raise CheckpointError(f"{directory / name}: not the file that {MARK} describes; copy the checkpoint again")
 
 
 def load_lexicons(directory: Path, config: ModelConfig, labels: Labels) -> CompiledLexicon | None:

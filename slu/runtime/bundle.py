@@ -20,7 +20,17 @@ from slu.inputs.lexicon import CompiledLexicon
 from slu.inputs.ngrams import Ngrams
 from slu.inputs.tokenizer import Tokenizer, read_vocab
 from slu.manifest import Manifest, read_json
-from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, NGRAMS, VOCAB, WEIGHTS, load_lexicons, load_ngrams
+from slu.model.checkpoint import (
+    CONFIG,
+    LABELS,
+    LEXICONS,
+    NGRAMS,
+    VOCAB,
+    WEIGHTS,
+    check_side_files,
+    load_lexicons,
+    load_ngrams,
+)
 from slu.model.config import ModelConfig
 
 EXPORT_STAGE = "export"
@@ -125,6 +135,8 @@ def open_directory(path: str | Path) -> ModelDirectory:
         raise error(
             f"{directory / VOCAB}: [PAD] has the number {tokenizer.pad_id}, {CONFIG} says {config.pad_token_id}"
         )
+    if manifest.stage != EXPORT_STAGE:
+        check_side_files(directory, manifest)
     return ModelDirectory(directory, config, tokenizer, labels, manifest, _length(directory, config, manifest))
 
 
@@ -146,16 +158,9 @@ def _check_copies(directory: Path, manifest: Manifest) -> None:
 def _length(directory: Path, config: ModelConfig, manifest: Manifest) -> int | None:
     if manifest.stage != EXPORT_STAGE:
         return None
-    length, files = manifest.config.get("length"), manifest.config.get("files")
+    length = manifest.config.get("length")
     if not isinstance(length, int) or not 2 < length <= config.max_length:
         raise BundleError(f"{directory / MARK}: length is {length!r}; a number of tokens was expected")
-    whole = isinstance(files, dict) and all(
-        isinstance(entry, dict)
-        and isinstance(entry.get("bytes"), int)
-        and isinstance(entry.get("sha256"), str)
-        and not {*Path(name).parts} & {"..", "/", ""}
-        for name, entry in files.items()
-    )
-    if not whole:
+    if "files" not in manifest.config:
         raise BundleError(f"{directory / MARK}: files does not list the bundle's files; export it again")
     return length

@@ -16,6 +16,7 @@ from mutations import mutate_json
 import slu
 from slu.errors import BundleError, SluError
 from slu.files import MARK
+from slu.manifest import Manifest
 from slu.runtime.inspection import inspect_model
 
 odd = st.recursive(
@@ -75,6 +76,20 @@ def test_mutants(bundle: Path, small_bundle: Path, name: str) -> None:
         forge(bundle, name, mutate_json(content, seed))
         open_it(bundle)
         shutil.copyfile(small_bundle / name, bundle / name)
+
+
+@patient
+@given(data=st.data())
+def test_the_manifest_of_a_checkpoint_beside_its_gguf(bundle: Path, data: st.DataObject) -> None:
+    """As those of ``models/``: no stage but the export checks its settings."""
+    content = Manifest(stage="calibration", history=[{"stage": "fp32"}]).to_json()
+    name = data.draw(st.sampled_from(["files", "history", "config", "stage", "files of config"]))
+    if name == "files of config":
+        content["config"] = {"files": data.draw(odd | st.dictionaries(st.just("model.gguf"), odd))}
+    else:
+        content[name] = [{"stage": data.draw(odd)}] if name == "history" else data.draw(odd)
+    forge(bundle, MARK, json.dumps(content))
+    open_it(bundle)
 
 
 @pytest.mark.parametrize("name", ["labels.json", "config.json", "vocab.txt"])

@@ -50,6 +50,11 @@ def test_history_grows_by_one_stage() -> None:
         ({"threshold": float("nan")}, "threshold is nan"),
         ({"threshold": 1.5}, "threshold is 1.5"),
         ({"stage": 3}, "stage must be"),
+        ({"history": [{"stage": 5}]}, "history must be a list of objects, each of a stage"),
+        ({"files": {"vocab.txt": 5}}, "files must be names with texts"),
+        ({"config": {"files": []}}, "files does not list the bundle's files"),
+        ({"config": {"files": {"model.gguf": 5}}}, "files does not list the bundle's files"),
+        ({"config": {"files": {"../a": {"bytes": 1, "sha256": ""}}}}, "files does not list the bundle's files"),
     ],
 )
 def test_what_does_not_fit_is_refused(change: dict[str, Any], words: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from slu.errors import CheckpointError, OutputError
 from slu.files import MARK
+from slu.manifest import Manifest
 from slu.model.checkpoint import (
     CONFIG,
     LABELS,
@@ -25,6 +27,7 @@ from slu.model.checkpoint import (
 )
 from slu.model.config import ModelConfig
 from slu.model.quantization import dequantise, quantise
+from slu.runtime.bundle import open_directory
 
 WORDS = "ernie.embeddings.word_embeddings"
 QUERY = "ernie.encoder.layers.1.self_attn.q_proj"
@@ -200,6 +203,19 @@ def test_labels_of_another_model_are_named(checkpoint_directory: Path) -> None:
     content["slots_of_intent"]["sing"] = []
     path.write_text(json.dumps(content), "utf-8")
     refused(checkpoint_directory, "intent_classifier.weight has shape")
+
+
+@pytest.mark.parametrize("opened", [load_checkpoint, open_directory])
+def test_labels_in_another_order_are_refused(opened: Callable[[Path], object], checkpoint_directory: Path) -> None:
+    """They would give confident wrong answers. A manifest that lists no hashes says nothing."""
+    path = checkpoint_directory / LABELS
+    labels = json.loads(path.read_text("utf-8"))
+    labels["intents"].reverse()
+    path.write_text(json.dumps(labels), "utf-8")
+    with pytest.raises(CheckpointError, match=rf"{LABELS}: not the file that {MARK} describes; copy the checkpoint"):
+        opened(checkpoint_directory)
+    Manifest.load(checkpoint_directory).save(checkpoint_directory)
+    opened(checkpoint_directory)
 
 
 def test_another_format_version_is_named_before_all_else(checkpoint_directory: Path) -> None:
