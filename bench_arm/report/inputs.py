@@ -12,7 +12,7 @@ from typing import Any
 from bench_arm.report.parity import check_matrices, matrix_of_run
 from bench_arm.report.phones import LINES, load_lines
 from slu.errors import SluError
-from slu.files import MARK
+from slu.files import MARK, read_bytes
 
 RESULTS = "results.json"
 TRAINING = "training.json"
@@ -142,7 +142,7 @@ def _load(path: Path) -> Any:
     if path.suffix == LINES and path.is_file():
         return load_lines(path, ResultsError)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_bytes(path))
     except FileNotFoundError as error:
         raise ResultsError(f"{path}: no such file or directory") from error
     except OSError as error:

@@ -21,7 +21,7 @@ import numpy as np
 
 from slu.corpus.texts import decoded
 from slu.errors import BundleError, ConfigError, CorpusError, OutputError, SluError
-from slu.files import sha256, write_file
+from slu.files import open_regular, sha256, write_file
 from slu.inputs.flags import FIRST_TURN
 from slu.lock import only_writer
 from slu.progress import Progress
@@ -134,7 +134,7 @@ def parts_of(file: Path, lines: int) -> Iterator[Part]:
     number = start = at = count = 0
     first = 1
     try:
-        with file.open("rb") as source:
+        with open_regular(file) as source:
             for line in source:
                 at += len(line)
                 count += 1
@@ -169,6 +169,8 @@ def is_whole(path: Path, wanted: dict[str, Any]) -> bool:
     from safetensors import SafetensorError, safe_open  # type: ignore[attr-defined]
 
     try:
+        if not path.is_file():  # at a pipe, it would wait
+            return False
         with safe_open(path, "numpy") as shard:  # type: ignore[attr-defined]
             return bool((shard.metadata() or {}).get(_META) == _identity(wanted))
     except (OSError, SafetensorError):
@@ -192,7 +194,7 @@ def _begin(out: Path, wanted: dict[str, Any]) -> None:
 
 
 def _texts(file: Path, part: Part) -> list[str]:
-    with file.open("rb") as source:
+    with open_regular(file) as source:
         source.seek(part.start)
         raw = source.read(part.end - part.start)
     return [decoded(line, file, number) for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), part.line)]

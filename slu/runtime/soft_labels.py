@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from slu.errors import BundleError
+from slu.files import open_regular, read_bytes
 from slu.inputs.lexicon import Entries
 from slu.runtime.python_parser import PythonParser
 
@@ -116,6 +117,7 @@ class SoftLabels:
         for number in range(self.description["shards"]):
             path = self.path / shard_name(number)
             try:
+                open_regular(path).close()
                 shard: Any = safe_open(path, "numpy")
                 hashes, tokens = shard.get_tensor(HASHES), shard.get_tensor(TOKENS)
             except (OSError, SafetensorError) as error:
@@ -147,8 +149,8 @@ def description_of(directory: Path) -> dict[str, Any]:
     """What `DESCRIPTION` says; raise `BundleError` if there is none."""
     path = directory / DESCRIPTION
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        found = json.loads(read_bytes(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: cannot be read; slu label makes such directories") from error
     if not isinstance(found, dict) or not isinstance(found.get("shards"), int):
         raise BundleError(f"{path}: is not what slu label writes")

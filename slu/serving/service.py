@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from slu.errors import ConfigError, SluError
+from slu.files import read_bytes
 from slu.runtime.remote import LATE
 from slu.serving.answers import Answers, check
 from slu.serving.metrics import ENDPOINTS, Metrics
@@ -189,7 +190,7 @@ def read_tokens(path: Path | None) -> list[bytes]:
     if path is None:
         return []
     try:
-        lines = [line.strip() for line in path.read_bytes().splitlines()]
+        lines = [line.strip() for line in read_bytes(path).splitlines()]
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     tokens = [line for line in lines if line and not line.startswith(b"#")]

@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from slu.errors import BundleError
+from slu.files import open_regular
 from slu.serving.settings import Source
 
 Signature = tuple[tuple[str, int, int, int], ...]
@@ -106,7 +107,7 @@ def _rename(directory: Path, to: Path) -> None:
 def _copy(path: Path, to: Path) -> str:
     """Copy a file; returns the hash of its content."""
     digest = hashlib.sha256()
-    with path.open("rb") as source, to.open("wb") as target:
+    with open_regular(path) as source, to.open("wb") as target:
         while block := source.read(_BLOCK):
             digest.update(block)
             target.write(block)

@@ -13,7 +13,7 @@ from typing import Any
 from slu.errors import CheckpointError
 from slu.evaluation.evaluate import choose_threshold, evaluate, summary, understood_at, write_evaluation
 from slu.evaluation.unknown_labels import unknown_lines
-from slu.files import MARK, damage_of, new_directory, remove_leftovers, write_file
+from slu.files import MARK, damage_of, new_directory, read_bytes, remove_leftovers, write_file
 from slu.lock import only_writer
 from slu.manifest import Manifest, check_replaceable, library_versions
 from slu.model.checkpoint import Checkpoint, load_checkpoint, write_checkpoint_files
@@ -165,7 +165,7 @@ def prepare_workspace(out: Path, identity: dict[str, Any], resume: bool) -> Path
 
 def _is_of(workspace: Path, identity: dict[str, Any]) -> bool:
     try:
-        return (workspace / BEING_MADE).read_bytes() == canonical(identity).encode()
+        return read_bytes(workspace / BEING_MADE) == canonical(identity).encode()
     except OSError:
         return False
 

@@ -9,6 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from bench_arm.device.results import read_lines
+from slu.errors import BundleError, SluError
+from slu.runtime.soft_labels import description_of
+from slu.serving.service import read_tokens
+
+ROOT = Path(__file__).parents[2]
 KINDS = ("pipe", "device", "directory", "sparse")
 
 
@@ -35,7 +41,19 @@ def test_one_line_for_each(small_bundle: Path, tmp_path: Path, kind: str) -> Non
     for name in ("vocab.txt", "config.json", "labels.json"):
         (broken / name).write_bytes((small_bundle / name).read_bytes())
     make(kind, broken / "manifest.json")
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for name in ("seq.in", "seq.out"):
+        (parts / name).write_text("a\n")
+    make(kind, parts / "label")
+    make(kind, tmp_path / "soft-labels.json")
+    corpus = ROOT / "data" / "formats" / "columns-bio.txt"
     commands = [
+        *(["data", "convert", odd, "--from", name, "--out", tmp_path / "out"] for name in ("doccano", "conll", "rasa")),
+        ["data", "convert", corpus, "--intents", odd, "--out", tmp_path / "out"],
+        ["data", "convert", parts, "--from", "jointbert", "--out", tmp_path / "out"],
+        ["label", small_bundle, odd, "--out", tmp_path / "labels"],
+        ["report", odd, "--out", tmp_path / "out.html"],
         ["parse", model, "x"],
         ["inspect", model],
         ["inspect", odd],
@@ -58,3 +76,8 @@ def test_one_line_for_each(small_bundle: Path, tmp_path: Path, kind: str) -> Non
     errors = done.stderr.strip().splitlines()
     assert codes == ["> 2"] * len(commands) and len(errors) == len(commands), done.stderr
     assert all(line.startswith("slu: error: ") for line in errors)
+    with pytest.raises(BundleError, match=r"soft-labels\.json: cannot be read"):
+        description_of(tmp_path)
+    for read in (read_lines, read_tokens):
+        with pytest.raises(SluError, match="odd: cannot be read"):
+            read(odd)
