@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import contextlib
 import errno
 import io
 import json
 import os
 import sys
 from importlib import metadata
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from slu.errors import SluError
 from slu.platform import entry_points, missing_extra, prepare_paddle
@@ -89,12 +90,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code: 0, 2 for an error that is explained in one line, 130 when interrupted."""
-    prepare_paddle()
+    _fill_descriptors()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=ESCAPED)
     command = "slu"
     try:
+        prepare_paddle()
         args = build_parser().parse_args(arguments)
         command = args.command
         code = int(args.func(args))
@@ -109,29 +111,46 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return _fail(f"{command}: {what}")
     except BrokenPipeError:
-        _drop_output()  # its reader has gone (head, less): that is no error
+        _drop(sys.stdout)  # its reader has gone (head, less): that is no error
         return 0
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            _drop_output()
+            _drop(sys.stdout)
             return _fail(f"{error.filename or 'output'}: no space left on the device; free some and run it again")
         return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        print("slu: interrupted", file=sys.stderr)
+        _say("slu: interrupted")
         return 130
 
 
-def _drop_output() -> None:
+def _fill_descriptors() -> None:
+    """Open those of standard input, output and errors that are closed: a file must not get their numbers."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+
+
+def _drop(stream: TextIO | None) -> None:
     """Give up output that cannot be written: Python would try again at exit, and complain."""
+    if stream is None:
+        return
     try:
-        sys.stdout.flush()
+        stream.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _fail(message: str) -> int:
-    print(f"slu: error: {message}", file=sys.stderr)
+    _say(f"slu: error: {message}")
     return 2
+
+
+def _say(line: str) -> None:
+    """Write to standard error, as far as it can be written to: the exit code says the rest."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
+        _drop(sys.stderr)
 
 
 if __name__ == "__main__":

@@ -50,10 +50,13 @@ def run(args: argparse.Namespace) -> int:
     from export_lite.export import export_bundle
     from export_lite.parity import matrix_table
     from slu.errors import BundleError, ConfigError
+    from slu.files import check_result, write_result
 
     if args.check and (args.format or args.length):
         raise ConfigError("--format and --length need --out, or --check without a bundle; leave them out")
     formats = [name.strip() for name in args.format.split(",")] if args.format is not None else None
+    if args.json:
+        check_result(args.json, json.dumps({"parity": {}, "data": ""}))
     data = _utterances(args.checkpoint, args.data)
     matrices: dict[str, dict[str, Any]] = {}
     problems: list[str] = []
@@ -61,13 +64,11 @@ def run(args: argparse.Namespace) -> int:
         matrices[str(args.out)] = export_bundle(args.checkpoint, args.out, formats, args.length, data).metrics["parity"]
     else:
         matrices, problems = _check(args, formats, data)
-    for name, matrix in matrices.items():
-        print("\n".join(["", f"{name}, compared on {matrix['texts']} texts:", "", *matrix_table(matrix)]))
-    if args.json:
-        from slu.files import write_result
-
+    if args.json:  # before anything is printed: standard output may be full or closed
         written = {"parity": matrices, "data": str(args.data or "")}
         write_result(args.json, json.dumps(written, ensure_ascii=False, indent=1) + "\n")
+    for name, matrix in matrices.items():
+        print("\n".join(["", f"{name}, compared on {matrix['texts']} texts:", "", *matrix_table(matrix)]))
     if problems:
         raise BundleError(problems[0])
     return 0

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from slu.runtime.parser import Parser
+
+
+def require_output(command: str, *files: Path | None) -> None:
+    """Raise `OutputError` at once where a command has no place for its result: standard output is closed, and it is
+    given none of these files."""
+    from slu.errors import OutputError
+
+    if sys.stdout is None and not any(files):
+        raise OutputError(f"standard output is closed; {command} needs it for its result")
 
 
 def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slu.commands.arguments import add_lexicon_argument, add_lexicons
+from slu.commands.arguments import add_lexicon_argument, add_lexicons, require_output
 from slu.commands.robustness import add_arguments, check_arguments, measure_robustness
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from slu.runtime.loading import load
 
     check_arguments(args)
+    require_output("slu eval", args.json, args.errors)
     if not args.data and not args.commands:
         raise ConfigError("there is nothing to measure: give --data FILE, --commands DIR, or both")
     if not 0 <= args.lexicon_share <= 1:

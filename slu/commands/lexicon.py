@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from slu.commands.arguments import parse_lexicons
+from slu.commands.arguments import parse_lexicons, require_output
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -73,6 +73,7 @@ def run_trial(args: argparse.Namespace) -> int:
     from slu.runtime.loading import load
     from slu.tables import markdown_table
 
+    require_output("slu lexicon try", args.json)
     lexicons = [(slot, path, read_lexicon(path)) for slot, path in parse_lexicons(args.lexicons)]
     templates = read_templates(args.templates)
     for slot, path, names in lexicons:

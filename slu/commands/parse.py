@@ -7,7 +7,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from slu.commands.arguments import add_lexicon_argument, add_lexicons, add_pin_arguments, add_pins
+from slu.commands.arguments import (
+    add_lexicon_argument,
+    add_lexicons,
+    add_pin_arguments,
+    add_pins,
+    require_output,
+)
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,13 +40,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    from slu.errors import OutputError
     from slu.runtime.loading import load
     from slu.tables import json_line
 
     texts = _arguments(args.text) if args.text else _lines()
-    if sys.stdout is None:
-        raise OutputError("standard output is closed; slu parse needs it for its result")
+    require_output("slu parse")
     parser = load(args.model, args.backend)
     add_lexicons(parser, args.lexicon)
     add_pins(parser, args.pin, args.pins)
@@ -72,6 +76,8 @@ def _lines() -> Iterator[str]:
     """Lines of standard input as they come; raise `CorpusError` at one that is not UTF-8."""
     from slu.errors import CorpusError
 
+    if sys.stdin is None:
+        raise CorpusError("standard input is closed; write the utterances there, or give them as TEXT")
     for number, line in enumerate(sys.stdin.buffer, 1):
         try:
             yield line.decode("utf-8").rstrip("\r\n")
