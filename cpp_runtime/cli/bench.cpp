@@ -76,24 +76,28 @@ uint64_t proc_bytes(const char *path, const char *name) {
   return found;
 }
 
-std::vector<std::string> read_texts(FILE *file) {
-  std::vector<std::string> texts;
+bool read_texts(const std::string &path, std::vector<std::string> *texts) {
   std::string line;
+  FILE *file = open_regular(path, &line);
+  if (!file) {
+    fail(path + ": " + line);
+    return false;
+  }
   while (read_line(file, &line)) {
     const size_t first = line.find('\t'), second = line.find('\t', first + 1);
     if (first != std::string::npos && second != std::string::npos)
       line = line.substr(first + 1, second - first - 1);
-    if (!line.empty()) texts.push_back(line);
+    if (!line.empty()) texts->push_back(line);
   }
-  return texts;
+  const bool whole = !ferror(file);
+  fclose(file);
+  if (!whole || texts->empty()) fail(path + (whole ? ": no text in it" : ": cannot be read"));
+  return whole && !texts->empty();
 }
 
 int bench(const Options &options) {
-  FILE *file = fopen(options.file.c_str(), "r");
-  if (!file) return fail(options.file + ": cannot be opened");
-  const std::vector<std::string> texts = read_texts(file);
-  fclose(file);
-  if (texts.empty()) return fail(options.file + ": no text in it");
+  std::vector<std::string> texts;
+  if (!read_texts(options.file, &texts)) return 2;
   std::vector<double> whole, model_only, tokenize_only, flags_too;
   for (auto *times : {&whole, &model_only, &tokenize_only, &flags_too})
     times->assign(texts.size() * static_cast<size_t>(options.repeat), 0);

@@ -1,7 +1,6 @@
 // The commands of slu-cli.
 #pragma once
 
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,7 +48,8 @@ int evict(const std::vector<std::string> &files, bool drop);
 class Json;
 // The fields of an answer, into an object that is open.
 void add_result(Json *json, const std::string &text, const slu_result &result);
-// A text a line; of corpus lines (session, text, intent, tagged text between tabs) the text.
-std::vector<std::string> read_texts(FILE *file);
+// A text a line; of corpus lines (session, text, intent, tagged text between tabs) the text. Prints the reason and
+// returns false when there is none, or the file is none that can be read at once, such as a pipe.
+bool read_texts(const std::string &path, std::vector<std::string> *texts);
 // A value in kB out of a file of /proc such as "VmHWM:  1234 kB", in bytes; 0 where there is none.
 uint64_t proc_bytes(const char *path, const char *name);

@@ -1,4 +1,6 @@
 // slu-cli: the engine as a program, the same on a workstation and on a phone.
+#include <fcntl.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -122,6 +124,7 @@ int parse_lines(const Options &options) {
     if (fflush(stdout) != 0) return 2;  // main says why
     if (options.session) slu_set_previous_intent(session.context, static_cast<int32_t>(result->intent_index));
   }
+  if (ferror(stdin)) return fail(std::string("standard input: ") + strerror(errno));
   return 0;
 }
 
@@ -212,7 +215,15 @@ static int run(int count, char **arguments) {
   return 2;
 }
 
+// Of standard input, output and errors those that are closed: a file must not get their numbers. What stands there
+// cannot be read, or written to, as before.
+static void fill_descriptors() {
+  for (int i = 0; i < 3; ++i)
+    if (fcntl(i, F_GETFD) < 0 && open("/dev/null", i == 0 ? O_WRONLY : O_RDONLY) < 0) return;
+}
+
 int main(int count, char **arguments) {
+  fill_descriptors();
   const int code = run(count, arguments);
   // What could not be written is lost, whatever the command made of it.
   if (fflush(stdout) != 0 || ferror(stdout)) return fail(std::string("standard output: ") + strerror(errno));

@@ -22,16 +22,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-bool read_file(const Options &options, std::vector<std::string> *texts) {
-  FILE *file = fopen(options.file.c_str(), "r");
-  if (file) {
-    *texts = read_texts(file);
-    fclose(file);
-  }
-  if (texts->empty()) fail(options.file + (file ? ": no text in it" : ": cannot be opened"));
-  return !texts->empty();
-}
-
 // Pages of a mapped file that are in memory; all of them where the system does not tell.
 size_t resident_pages(void *mapped, size_t bytes, size_t pages) {
 #ifdef __APPLE__
@@ -49,7 +39,7 @@ size_t resident_pages(void *mapped, size_t bytes, size_t pages) {
 
 int memory(const Options &options) {
   std::vector<std::string> texts;
-  if (!read_file(options, &texts)) return 2;
+  if (!read_texts(options.file, &texts)) return 2;
   const uint64_t before = proc_bytes(kRollup, "Pss:");
   Session session;
   if (!session.open(options)) return 2;
@@ -73,7 +63,7 @@ int memory(const Options &options) {
 int sustain(const Options &options) {
   std::vector<std::string> texts;
   if (options.seconds < 1) return fail("--seconds must be at least 1");
-  if (!read_file(options, &texts)) return 2;
+  if (!read_texts(options.file, &texts)) return 2;
   Session session;
   if (!session.open(options)) return 2;
   Json json;
@@ -109,11 +99,11 @@ int evict(const std::vector<std::string> &files, bool drop) {
   Json json;
   json.open('[');
   for (const std::string &name : files) {
-    const int file = open(name.c_str(), O_RDONLY | O_CLOEXEC);
+    const int file = open(name.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);  // at a pipe, it would wait
     struct stat about;
-    if (file < 0 || fstat(file, &about) != 0) {
+    if (file < 0 || fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) {
       if (file >= 0) close(file);
-      return fail(name + ": cannot be opened");
+      return fail(name + (file >= 0 ? ": is no regular file" : ": cannot be opened"));
     }
     const auto bytes = static_cast<size_t>(about.st_size);
     const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));

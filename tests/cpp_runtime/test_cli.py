@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -133,7 +134,11 @@ def test_bench_with_lists(host_build: Path, flagged: Path, tmp_path: Path) -> No
         (["parse", "MODEL", "--kernel", "abacus"], b"", b"kernel abacus"),
         (["parse", "MODEL"], b"a\n\xff\n", b"line 2: the text is not UTF-8 at byte 0"),
         (["bench", "MODEL", "missing.txt"], b"", b"missing.txt: cannot be opened"),
-        (["bench", "MODEL", "/dev/null"], b"", b"no text in it"),
+        (["bench", "MODEL", "EMPTY"], b"", b"no text in it"),
+        *(([name, "MODEL", "/dev/zero"], b"", b"is a pipe or a device") for name in ("bench", "memory", "sustain")),
+        (["bench", "MODEL", "PIPE"], b"", b"is a pipe or a device; write its content to a file"),
+        (["evict", "PIPE"], b"", b"is no regular file"),
+        (["memory", "MODEL", "."], b"", b"is a directory"),
         (["bench", "MODEL", "/dev/null", "--repeat", "0"], b"", b"--repeat"),
         (["parse", "MODEL", "--session"], b"", b"--session: this model was trained without the previous intent"),
         (["parse", "MODEL", "--lexicon", "name"], b"", b"--lexicon name: write SLOT=FILE"),
@@ -143,10 +148,34 @@ def test_bench_with_lists(host_build: Path, flagged: Path, tmp_path: Path) -> No
         ([], b"", b"usage"),
     ],
 )
-def test_errors(host_build: Path, tiny: Path, arguments: list[str], text: bytes, message: bytes) -> None:
-    done = run(host_build, *[tiny if word == "MODEL" else word for word in arguments], text=text)
+def test_errors(
+    host_build: Path, tiny: Path, arguments: list[str], text: bytes, message: bytes, tmp_path: Path
+) -> None:
+    files = {"MODEL": tiny, "PIPE": tmp_path / "pipe", "EMPTY": tmp_path / "empty"}
+    os.mkfifo(files["PIPE"])
+    files["EMPTY"].touch()
+    done = run(host_build, *[files.get(word, word) for word in arguments], text=text)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("streams", "message"),
+    [
+        ("< /", b"standard input: Is a directory"),
+        ("<&-", b"standard input: Bad file descriptor"),
+        ("< TEXTS >&-", b"standard output: Bad file descriptor"),
+    ],
+)
+def test_streams_that_cannot_be_read_or_written(
+    host_build: Path, tiny: Path, streams: str, message: bytes, tmp_path: Path
+) -> None:
+    """Neither is the model taken for one of them, as it would have its number."""
+    (tmp_path / "texts").write_text("a\n")
+    command = f'exec "{host_build}/slu-cli" parse "{tiny}" {streams.replace("TEXTS", f"{tmp_path}/texts")}'
+    done = subprocess.run(["sh", "-c", command], capture_output=True)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"slu-cli: error: " + message + b"\n"
 
 
 def test_pinned_texts(host_build: Path, tmp_path: Path) -> None:
