@@ -50,6 +50,10 @@ UNUSED = {
     "fastdeploy": ("requests", "cv2"),
 }
 """What packages import with themselves for functions that nothing here calls: a quarter of the time that they take."""
+_WRITE_HOME = (*UNUSED, "paddlenlp", "visualdl")
+"""Packages that write into the home directory when they are imported, or may do so."""
+_HOME = "slu-home-"
+"""What the names of temporary home directories begin with."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Numbers of these settings in <malloc.h>."""
 
@@ -62,14 +66,14 @@ def prepare_paddle() -> None:
     views instead of copies, Paddle 2.6 copies later, and more slowly (a training step takes 15 % longer).
     ``GLOG_minloglevel``: warnings of the native libraries and less are not printed, errors are.
 
-    Modules of `UNUSED` are imported when one uses them (Paddle itself: 1.9 s of processor time instead of 2.7).
+    Modules of `UNUSED` are imported when one uses them (Paddle itself: 1.9 s of processor time instead of 2.7). A home
+    directory is looked for when the first package that writes into it is imported (see `use_writable_home`).
     """
     kind = mkl_cpu_type(_first_processor())
     if kind is not None:
         os.environ.setdefault("MKL_DEBUG_CPU_TYPE", kind)
     os.environ.setdefault("FLAGS_use_stride_kernel", "0")
     os.environ.setdefault("GLOG_minloglevel", "2")
-    use_writable_home()
     # Paddle imports setuptools after distutils, which is no concern of who runs it.
     warnings.filterwarnings("ignore", message="Setuptools is replacing distutils")
     if _Finder not in sys.meta_path:
@@ -77,11 +81,11 @@ def prepare_paddle() -> None:
 
 
 class _Finder:
-    """Finds the packages of `UNUSED` where they are, and has them loaded by `_Loader`."""
+    """Finds the packages of `_WRITE_HOME` where they are, and has them loaded by `_Loader`."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(name, path, target) if name in UNUSED else None
+        spec = PathFinder.find_spec(name, path, target) if name in _WRITE_HOME else None
         if spec and spec.loader:
             spec.loader = _Loader(spec.loader)
         return spec
@@ -102,7 +106,8 @@ class _Loader(Loader):
     def exec_module(self, module: ModuleType) -> None:
         assert module.__spec__ is not None
         module.__loader__ = module.__spec__.loader = self.loader
-        unused = {name: _Later(name) for name in UNUSED[module.__name__] if name not in sys.modules}
+        use_writable_home()
+        unused = {name: _Later(name) for name in UNUSED.get(module.__name__, ()) if name not in sys.modules}
         sys.modules.update(unused)
         try:
             self.loader.exec_module(module)
@@ -128,19 +133,64 @@ class _Later(ModuleType):
 
 def use_writable_home() -> None:
     """Give libraries that write into the home directory when they are imported (PaddleNLP, VisualDL) a temporary one
-    where the user's cannot be written to. It is removed at exit.
+    where the user's cannot be written to. It is removed at exit. Raises `OutputError` where none can be made.
     """
     try:
         home: Path | None = Path.home()
     except RuntimeError:  # this user has none
         home = None
-    if home is None or not home.is_dir() or not os.access(home, os.W_OK):
-        import atexit
-        import shutil
-        import tempfile
+    if home is None or not os.access(home, os.W_OK) or not home.is_dir():
+        from slu.errors import OutputError
 
-        os.environ["HOME"] = tempfile.mkdtemp(prefix="slu-home-")
-        atexit.register(shutil.rmtree, os.environ["HOME"], ignore_errors=True)
+        try:
+            os.environ["HOME"] = _temporary_home()
+        except OSError as error:
+            raise OutputError(
+                f"{home or 'HOME'}: no directory that can be written to, which Paddle needs, and there is none for "
+                "temporary files; set HOME or TMPDIR to one"
+            ) from error
+
+
+def _temporary_home() -> str:
+    """A new directory, removed at exit. Those that processes left behind which were killed are removed now: a process
+    has a lock on its own as long as it lives."""
+    import atexit
+    import shutil
+    import tempfile
+
+    for left in Path(tempfile.gettempdir()).glob(f"{_HOME}*"):
+        with contextlib.suppress(OSError):
+            lock = _locked(left, wait=False)
+            if lock is not None:
+                shutil.rmtree(left, ignore_errors=True)
+                os.close(lock)
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=_HOME))
+        with contextlib.suppress(OSError):  # not every file system can lock directories
+            _locked(path, wait=True)
+        if path.is_dir():  # no other process has taken it for one that was left behind
+            atexit.register(shutil.rmtree, path, ignore_errors=True)
+            return str(path)
+
+
+def _locked(directory: Path, wait: bool) -> int | None:
+    """The descriptor of a directory of this user with a lock that excludes others or, with ``wait``, a shared one.
+
+    None where directories cannot be locked. Raises `OSError` for one that is somebody else's, or in use.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(descriptor).st_uid != os.getuid():
+            raise PermissionError(directory)
+        fcntl.flock(descriptor, fcntl.LOCK_SH if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def keep_freed_memory() -> None:

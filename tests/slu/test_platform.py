@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import subprocess
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -162,6 +164,39 @@ def test_a_home_that_cannot_be_written_to_is_replaced(home: str, tmp_path: Path)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert Path(done.stdout.strip()).parent == tmp_path
     assert not list(tmp_path.iterdir())  # it is removed at exit
+
+
+def test_a_home_is_made_for_who_writes_into_it_only(tmp_path: Path) -> None:
+    """Where nothing can be written to, other commands work, and those that import such a package say it in a line."""
+    code = (
+        "import sys, tempfile\n"
+        "from slu.errors import OutputError\n"
+        "from slu.platform import prepare_paddle\n"
+        "tempfile.tempdir = '/dev/null/none'\n"
+        "prepare_paddle()\n"
+        "try:\n"
+        "    import paddle\n"
+        "except OutputError as error:\n"
+        "    sys.exit(str(error))\n"
+    )
+    environment = {**os.environ, "HOME": "/nonexistent/home"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "/nonexistent/home: no directory that can be written to, which Paddle needs, and there is none for temporary "
+        "files; set HOME or TMPDIR to one\n"
+    )
+
+
+def test_temporary_homes_of_killed_processes_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(atexit, "register", lambda *_, **__: None)
+    left, live = Path(platform._temporary_home()), Path(platform._temporary_home())
+    assert left.is_dir() and live.is_dir()  # this process lives, and has a lock on both
+    (tmp_path / "slu-home-left" / ".cache").mkdir(parents=True)
+    (tmp_path / "slu-home-link").symlink_to(tmp_path)
+    new = Path(platform._temporary_home())
+    assert sorted(tmp_path.iterdir()) == sorted([left, live, new, tmp_path / "slu-home-link"])
 
 
 def test_extras_are_those_of_the_package_and_of_the_formats() -> None:
