@@ -39,6 +39,10 @@ _PRECISIONS = {
 }
 """``ggml_type``, those that are not made of blocks."""
 _DEFAULT_ALIGNMENT = 32
+_MOST_TENSORS, _MOST_KEYS, _MOST_BYTES = 8192, 65536, 1 << 31
+"""As in the engine: a hostile file can take so much time."""
+_MOST_VALUES = 1 << 22
+"""Of an array: each becomes an object."""
 
 
 def read_gguf(path: Path) -> Contents:
@@ -74,6 +78,8 @@ def _head(path: Path, data: memoryview) -> tuple[int, int]:
     _, version, tensors, keys = _HEAD.unpack_from(data)
     if version != VERSION:
         raise BundleError(f"{path}: GGUF version {version}, this program reads {VERSION}; export it again")
+    if tensors > _MOST_TENSORS or keys > _MOST_KEYS or len(data) > _MOST_BYTES:
+        raise not_a(path, GGUF, data, "its header is damaged, or it is larger than 2 GiB")
     return tensors, keys
 
 
@@ -121,6 +127,8 @@ class _Cursor:
         if kind != _ARRAY:
             raise Damaged(f"{where} is of type {kind}, which is unknown to this program")
         inner, count = self.number("I", where), self.number("Q", where)
+        if count > _MOST_VALUES:
+            raise Damaged(f"{where} is an array of {count} values; no model has more than {_MOST_VALUES}")
         if inner == _STRING:
             return [self.string(where) for _ in range(count)]
         if inner not in _NUMBERS:

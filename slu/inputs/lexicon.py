@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -181,38 +182,46 @@ class Lexicon:
         self.normalisation = below.normalisation
         self._below = below
         self._lengths = 0
-        self._hidden = 0  # slots whose entries of the layers below are ignored, as bits
-        self._added: dict[int, int] = {}
-        self._removed: dict[int, int] = {}
+        # Slots whose entries of the layers below are ignored, as bits; entries that are added, and removed. What takes
+        # something back makes new ones, so that a thread that parses sees either all of it or nothing.
+        self._layer: tuple[int, dict[int, int], dict[int, int]] = (0, {}, {})
+        self._lock = Lock()
         self._share = 1.0
 
     def add(self, slot: str, entries: Iterable[str]) -> None:
         """Add entries to the lexicon of ``slot``. Like every change, it is made completely or not at all."""
-        self._add(self._bit(slot), *_keys(entries, slot, self.normalisation))
+        bit, (keys, lengths) = self._bit(slot), _keys(entries, slot, self.normalisation)
+        with self._lock:
+            _, added, removed = self._layer
+            self._lengths |= lengths
+            for key in keys:
+                added[key] = added.get(key, 0) | bit
+                removed[key] = removed.get(key, 0) & ~bit
 
     def remove(self, slot: str, entries: Iterable[str]) -> None:
         """Remove entries, also those of the layers below. Entries that are in no lexicon are ignored."""
         bit, (keys, _) = self._bit(slot), _keys(entries, slot, self.normalisation)
-        for key in keys:
-            self._added[key] = self._added.get(key, 0) & ~bit
-            self._removed[key] = self._removed.get(key, 0) | bit
+        with self._lock:
+            _, added, removed = self._layer
+            for key in keys:
+                added[key] = added.get(key, 0) & ~bit
+                removed[key] = removed.get(key, 0) | bit
 
     def replace(self, slot: str, entries: Iterable[str]) -> None:
         """Let ``slot`` have these entries and no others."""
         bit, (keys, lengths) = self._bit(slot), _keys(entries, slot, self.normalisation)
-        self.reset(slot)
-        self._hidden |= bit
-        self._add(bit, keys, lengths)
+        with self._lock:
+            hidden, added, removed = self._without(bit)
+            for key in keys:
+                added[key] = added.get(key, 0) | bit
+            self._lengths |= lengths
+            self._layer = hidden | bit, added, removed
 
     def reset(self, slot: str | None = None) -> None:
         """Undo all changes of this layer, for one slot or, without one, for all."""
         bits = (1 << len(self.slots)) - 1 if slot is None else self._bit(slot)
-        self._hidden &= ~bits
-        for masks in (self._added, self._removed):
-            for key in list(masks):
-                masks[key] &= ~bits
-                if not masks[key]:
-                    del masks[key]
+        with self._lock:
+            self._layer = self._without(bits)
 
     def add_file(self, slot: str, path: str | Path) -> None:
         """Add the entries of a file (see `slu.inputs.entries`)."""
@@ -230,16 +239,16 @@ class Lexicon:
         return self._lengths | self._below.lengths
 
     def lookup(self, key: int) -> int:
-        kept = self._below.lookup(key) & ~(self._hidden | self._removed.get(key, 0))
-        found = kept | self._added.get(key, 0)
+        hidden, added, removed = self._layer
+        found = self._below.lookup(key) & ~(hidden | removed.get(key, 0)) | added.get(key, 0)
         counts = self._share == 1 or (key * FACTOR & WORD) < self._share * (WORD + 1)
         return found if counts else 0
 
-    def _add(self, bit: int, keys: list[int], lengths: int) -> None:
-        for key in keys:
-            self._added[key] = self._added.get(key, 0) | bit
-            self._removed[key] = self._removed.get(key, 0) & ~bit
-        self._lengths |= lengths
+    def _without(self, bits: int) -> tuple[int, dict[int, int], dict[int, int]]:
+        """This layer without its changes to these slots."""
+        hidden, added, removed = self._layer
+        kept = [{key: mask & ~bits for key, mask in masks.items() if mask & ~bits} for masks in (added, removed)]
+        return hidden & ~bits, kept[0], kept[1]
 
     def _bit(self, slot: str) -> int:
         return 1 << _slot_number(slot, self.slots)

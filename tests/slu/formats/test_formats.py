@@ -281,6 +281,22 @@ def test_gguf_of_another_kind_is_refused(tmp_path: Path) -> None:
         assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", [0, 8])
+def test_gguf_that_would_use_up_the_memory_is_refused(kind: int, tmp_path: Path) -> None:
+    """A sparse file with an array of half a gigabyte, of bytes or of empty strings."""
+    path = tmp_path / "model.gguf"
+    head = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"a" + struct.pack("<IIQ", 9, kind, 1 << 26)
+    with path.open("wb") as file:
+        file.write(head)
+        file.truncate(len(head) + (1 << 29))
+    with pytest.raises(BundleError, match="a is an array of 67108864 values"):
+        read_gguf(path)
+    for counts in ((8193, 1), (1, 65537)):
+        path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, *counts) + bytes(64))
+        with pytest.raises(BundleError, match="its header is damaged"):
+            read_gguf(path)
+
+
 def test_safetensors_are_read_and_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     save_file({"a.weight": np.zeros((2, 3), np.float32), "a.scale": np.zeros(0, np.int8), "b": np.array(1.5)}, path)

@@ -156,6 +156,26 @@ def test_a_refused_change_changes_nothing() -> None:
     assert found(lexicon, "a b", 20) == [(0, 1, 2)]
 
 
+def test_a_lexicon_is_replaced_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that parses meanwhile sees the entries of before, also when there are none to come."""
+    lexicon = Lexicon(compile_lexicon({}, SLOTS))
+    lexicon.add("song", ["a", "b"])
+    seen = []
+    without = lexicon._without
+
+    def look(bits: int) -> Any:
+        layer = without(bits)
+        seen.append([lexicon.lookup(key_of(text)) for text in "abc"])
+        return layer
+
+    monkeypatch.setattr(lexicon, "_without", look)
+    lexicon.replace("song", ["c"])
+    assert [lexicon.lookup(key_of(text)) for text in "abc"] == [0, 0, 4]
+    lexicon.reset("song")
+    assert [lexicon.lookup(key_of(text)) for text in "abc"] == [0, 0, 0]
+    assert seen == [[4, 4, 0], [0, 0, 4]]
+
+
 def test_a_share_of_the_names() -> None:
     lexicon = Lexicon(compile_lexicon({"name": [f"{i}" for i in range(1000)]}, SLOTS))
     keys = [key_of(str(i)) for i in range(1000)]
