@@ -17,7 +17,8 @@ from export_lite.gguf import write_gguf
 from slu.cli import main
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
-from slu.errors import BundleError, ConfigError, SluError
+from slu.errors import BundleError, CheckpointError, ConfigError, SluError
+from slu.manifest import Manifest
 from slu.model.checkpoint import LABELS, Checkpoint, load_checkpoint, save_checkpoint
 from slu.model.quantization import INPUT_SCALE, WEIGHT_SCALE, quantise
 from slu.runtime.backends import native_api
@@ -189,6 +190,8 @@ def test_the_file_of_another_model_is_refused(copied: Path) -> None:
     data = json.loads((copied / "labels.json").read_text("utf-8"))
     data["intents"][0], data["slots_of_intent"]["new"] = "new", data["slots_of_intent"].pop(data["intents"][0])
     (copied / "labels.json").write_text(json.dumps(data), encoding="utf-8")
+    assert "labels.json: not the file that manifest.json describes" in refused(copied, CheckpointError)
+    Manifest.load(copied).save(copied)  # as one that lists no hashes
     assert "its intents differ from those in the labels.json beside it" in refused(copied, BundleError)
 
 
