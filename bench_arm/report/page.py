@@ -8,22 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slu.heads.table import SHOWN
 from slu.tables import page_templates
 
 if TYPE_CHECKING:
     from bench_arm.report.inputs import Inputs, Run
 
-MEASURES = {
-    "exact": "exact",
-    "seed_accuracy": "seed accuracy",
-    "intent_accuracy": "intent",
-    "intent_macro_f1": "intent macro F1",
-    "slot_f1": "slot F1",
-    "slot_macro_f1": "slot macro F1",
-    "answer_f1": "answer F1",
-    "micro_f1": "micro F1",
-    "macro_f1": "macro F1",
-}
+MEASURES = {name: title.replace("_", " ") for name, title in SHOWN.items()}
 """Measures of the tables with the heads of their columns; a table has those of its models."""
 
 

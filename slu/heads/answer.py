@@ -13,7 +13,7 @@ from slu.corpus.labels import Labels
 from slu.corpus.questions import check_questions, read_questions, write_questions
 from slu.corpus.utterance import Utterance
 from slu.heads.answer_decoding import NAME, AnswerDecoder, AnswerScorer
-from slu.heads.answer_measures import MEASURES, Answer, measure, right
+from slu.heads.answer_measures import MEASURES, SHOWN, Answer, measure, right
 from slu.heads.answer_targets import no_targets, targets
 from slu.heads.answer_windows import window_utterances, windows
 from slu.heads.head import CorpusForm, Errors, Head, Loss, Output, Windows
@@ -54,6 +54,7 @@ ANSWER = Head(
     loss=_loss,
     measure=measure,
     measures=MEASURES,
+    shown=SHOWN,
     chosen_by=tuple(name for name in MEASURES if name != "understood"),
     right=right,
     windows=Windows(windows, window_utterances),

@@ -194,7 +194,8 @@ class Head:
     ``training.loss`` may have; ``loss``: makes the one of that name, with so much label smoothing (imports Paddle).
 
     ``measure``: all measures of answers to labelled utterances, in percent; ``measures``: the single numbers among
-    them, in the order in which they are shown; ``chosen_by``: those that can choose the best model of a training.
+    them, in the order in which they are shown; ``shown``: those that tables of several models have, with the titles of
+    their columns; ``chosen_by``: those that can choose the best model of a training.
     ``right``: whether an answer is entirely right. ``reasons``: what of an answer `slu analyze` explains, given which
     outputs are per token. ``first_biases``: those of the layers of a new network that is to be trained on these
     utterances; None for random ones. ``windows``: None where the end of a long text is not read. ``errors``: None where
@@ -214,6 +215,7 @@ class Head:
     loss: Callable[[str, Labels, float], Loss]
     measure: Callable[[Sequence[Utterance], Sequence[Any], Labels], dict[str, Any]]
     measures: tuple[str, ...]
+    shown: dict[str, str]
     chosen_by: tuple[str, ...]
     right: Callable[[Utterance, Any, Labels], bool]
     reasons: Callable[[Sequence[bool], Utterance, Encoding, Labels], tuple[Reason, ...]] = reasons_of

@@ -11,7 +11,7 @@ from slu.errors import CorpusError
 from slu.heads.examples import IGNORED
 from slu.heads.head import CorpusForm, Head, Loss, Output
 from slu.heads.joint_decoding import JointDecoder
-from slu.heads.joint_measures import MEASURES, compare, measure
+from slu.heads.joint_measures import MEASURES, SHOWN, compare, measure
 from slu.heads.joint_scores import JointScorer
 from slu.inputs.tokenizer import Encoding
 
@@ -78,6 +78,7 @@ JOINT = Head(
     loss=_loss,
     measure=measure,
     measures=MEASURES,
+    shown=SHOWN,
     # The threshold that "understood" depends on is only set after training.
     chosen_by=tuple(name for name in MEASURES if name != "understood"),
     right=lambda utterance, answer, labels: compare(utterance, answer, labels).exact,

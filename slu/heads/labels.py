@@ -10,7 +10,7 @@ from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
 from slu.heads.head import CorpusForm, Head, Loss
 from slu.heads.label_decoding import LabelDecoder, LabelScorer
-from slu.heads.label_measures import SEVERAL_LABELS, measure_several, right
+from slu.heads.label_measures import SEVERAL_LABELS, SHOWN_OF_SEVERAL, measure_several, right
 from slu.heads.label_targets import log_odds, no_targets, several_targets
 from slu.heads.sequence import LABELS as OUTPUT
 
@@ -48,6 +48,7 @@ LABELS = Head(
     loss=_loss,
     measure=measure_several,
     measures=SEVERAL_LABELS,
+    shown=SHOWN_OF_SEVERAL,
     chosen_by=tuple(name for name in SEVERAL_LABELS if name != "understood"),
     right=right,
     first_biases=lambda utterances, labels: {OUTPUT.layer: log_odds(utterances, labels)},

@@ -10,7 +10,7 @@ from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
 from slu.heads.head import CorpusForm, Head, Loss, Output
 from slu.heads.label_decoding import LabelDecoder, LabelScorer
-from slu.heads.label_measures import ONE_LABEL, measure_one, right
+from slu.heads.label_measures import ONE_LABEL, SHOWN_OF_ONE, measure_one, right
 from slu.heads.label_targets import no_target, one_target
 
 LABELS = Output("classifier", "label_logits", "label", False, lambda labels: len(labels.intents))
@@ -48,6 +48,7 @@ SEQUENCE = Head(
     loss=_loss,
     measure=measure_one,
     measures=ONE_LABEL,
+    shown=SHOWN_OF_ONE,
     chosen_by=tuple(name for name in ONE_LABEL if name != "understood"),
     right=right,
 )

@@ -19,7 +19,7 @@ from slu.heads.head import Answered, CorpusForm, Evidence, Head, Loss
 from slu.heads.joint import LOSSES, SLOTS, tag_tokens
 from slu.heads.joint_decoding import Decision, JointDecoder
 from slu.heads.joint_scores import JointScorer
-from slu.heads.token_measures import MEASURES, measure, right
+from slu.heads.token_measures import MEASURES, SHOWN, measure, right
 from slu.inputs.tokenizer import Encoding
 
 
@@ -96,6 +96,7 @@ TOKENS = Head(
     loss=_loss,
     measure=measure,
     measures=MEASURES,
+    shown=SHOWN,
     chosen_by=tuple(name for name in MEASURES if name != "understood"),
     right=right,
 )
