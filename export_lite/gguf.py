@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export_lite.job import Job
+from export_lite.program import run_program
 from slu.corpus.label_sets import LabelSets
 from slu.corpus.labels import Labels
 from slu.errors import CheckpointError
@@ -264,16 +266,13 @@ __all__ = [
 ]
 
 
-def main() -> None:
-    """``python -m export_lite.gguf CHECKPOINT``: write ``model.gguf`` into a checkpoint's own directory."""
-    import sys
-
+def write_beside(directory: Path) -> None:
+    """Write ``model.gguf`` into a checkpoint's own directory."""
     from slu.model.checkpoint import load_checkpoint
 
-    directory = Path(sys.argv[1])
     [file] = GGUF.files
     write_gguf(load_checkpoint(directory), directory / file, directory.name)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_program("export_lite.gguf", "CHECKPOINT", write_beside))
