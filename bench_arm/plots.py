@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from compress.steps import STEPS
+from slu.manifest import FP32
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +48,7 @@ PUBLISHED = (
     Published("INT8 matmul and embeddings", 82.21, 4.64, 43.77, 5.4),
 )
 """ERNIE 3.0 Tiny nano v2 on NLPCC 2018 Task 4 as its authors published it: one Kirin 985 thread, batch 1, length 16."""
-MARKERS = {"fp32": "o"} | {step.name: step.marker for step in STEPS.values()}
+MARKERS = {FP32: "o"} | {step.name: step.marker for step in STEPS.values()}
 STYLES = ("-", "--", ":", "-.")
 
 

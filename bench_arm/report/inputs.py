@@ -14,6 +14,7 @@ from bench_arm.report.phones import LINES, load_lines
 from slu.errors import SluError
 from slu.files import MARK
 from slu.heads.table import HEADS
+from slu.manifest import FP32
 
 RESULTS = "results.json"
 TRAINING = "training.json"
@@ -43,7 +44,7 @@ class Run:
     @property
     def fp32(self) -> dict[str, Any] | None:
         """The row that changes are measured against."""
-        return next((row for row in self.rows if row["stage"] == "fp32"), None)
+        return next((row for row in self.rows if row["stage"] == FP32), None)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def read_inputs(paths: Sequence[Path]) -> Inputs:
     for path in paths:
         results = _results_in(path)
         if not results:
-            hint = "; finish it with slu run" if (path / "fp32").is_dir() else ""
+            hint = "; finish it with slu run" if (path / FP32).is_dir() else ""
             raise ResultsError(f"{path}: no results of slu run, slu eval --json or slu bench --json in it{hint}")
         found.update(results)
     by_kind = {kind: [p for p, data in found.items() if _kind(data) == kind] for kind in _CHECKS}

@@ -17,6 +17,7 @@ from slu.heads.examples import Example
 from slu.inputs.coverage import coverage
 from slu.inputs.flags import FlagColumns
 from slu.inputs.lexicon import Lexicon
+from slu.manifest import FP32
 from slu.model.checkpoint import Checkpoint
 from slu.model.config import ERNIE, ModelConfig
 from slu.model.embedding_rows import restore_rows, select_rows, select_used
@@ -219,4 +220,4 @@ def train_stage(
         return trained, {**report, "coverage": covered.to_json()}, keep
 
     distributed.start()
-    return run_stage("fp32", out, settings, inputs, data, make, resume=resume, say=say)
+    return run_stage(FP32, out, settings, inputs, data, make, resume=resume, say=say)

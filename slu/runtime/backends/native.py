@@ -356,9 +356,8 @@ def load_native(path: str | Path, threads: int = 1) -> NativeParser:
 def _labels(info: api.Info, path: Path) -> Labels:
     intents = tuple(info.intents[i].decode() for i in range(info.intent_count))
     if info.label_parents:
-        rules = info.label_rules[: len(intents) + 1]
-        optional, several = (tuple(bool(rule & bit) for rule in rules) for bit in (api.OPTIONAL, api.SEVERAL))
-        return Labels.of_sets(intents, LabelSets(tuple(info.label_parents[: len(intents)]), optional, several))
+        parents, rules = info.label_parents[: len(intents)], info.label_rules[: len(intents) + 1]
+        return Labels.of_sets(intents, LabelSets.of_rules(tuple(parents), rules))
     slots = tuple(info.slots[i].decode() for i in range(info.slot_count))
     if not intents:
         return Labels.of_spans(slots)
