@@ -16,6 +16,7 @@ from slu.inputs.pins import Pins
 from slu.inputs.tokenizer import Encoding, Tokenizer
 from slu.manifest import Manifest
 from slu.model.config import ModelConfig
+from slu.runtime.formats import computes_alone
 from slu.runtime.parser import Backend, ParseResult, intent_number, not_pickled, required
 
 BATCH, BATCH_TOKENS = 128, 8192
@@ -139,7 +140,7 @@ class PythonParser:
         to it for one text each. Pinned phrases do not count. A text has the same bits whichever others are asked with
         it: matrix products of other sizes would be added up in another order.
         """
-        together = 0 if self.backend.name == "native" else TOGETHER  # the engine computes one text at a time
+        together = 0 if computes_alone(self.backend.name) else TOGETHER
         encodings = [self.tokenizer.encode(text, self.backend.max_length) for text in texts]
         found: dict[int, tuple[np.ndarray, ...]] = {}
         with self._lock:

@@ -26,7 +26,7 @@ from slu.runtime.backends.native_api import utf8
 from slu.runtime.backends.native_lexicon import NativeLexicon
 from slu.runtime.backends.native_pins import NativePins
 from slu.runtime.bundle import ModelDirectory
-from slu.runtime.formats import GGUF
+from slu.runtime.formats import GGUF, NATIVE_BACKEND
 from slu.runtime.parser import ParseResult, intent_number, not_pickled, required
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class NativeBackend:
     ``columns`` (of flags): as the file says. ``kernel``: what computes.
     """
 
-    name = "native"
+    name = NATIVE_BACKEND
 
     def __init__(self, path: str | Path, kernel: str | None = None):
         """Open a file. ``kernel``: one of `kernel_names`, without it the fastest of this processor.
@@ -322,7 +322,7 @@ def kernel_names() -> list[str]:
 
 
 def open_native(
-    model: ModelDirectory, name: str = "native", threads: int = 1, kernel: str | None = None
+    model: ModelDirectory, name: str = NATIVE_BACKEND, threads: int = 1, kernel: str | None = None
 ) -> NativeBackend:
     """Open the GGUF file of a bundle or a checkpoint; raise `BundleError` when it is the file of another model.
 
