@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench_arm.device.results import select
-from bench_arm.plots import PUBLISHED
+from bench_arm.published import PUBLISHED
 from bench_arm.statistics import summary
 from slu.runtime.formats import NATIVE_BACKEND
 from slu.tables import text_table

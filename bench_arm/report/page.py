@@ -259,7 +259,7 @@ def _parities(inputs: Inputs) -> list[dict[str, Any]]:
 
 
 def _published() -> list[dict[str, Any]]:
-    from bench_arm.plots import PUBLISHED
+    from bench_arm.published import PUBLISHED
 
     base = PUBLISHED[0].seed_accuracy
     return [{**dataclasses.asdict(row), "change": row.seed_accuracy - base} for row in PUBLISHED]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench_arm.commands.report import register
-from bench_arm.plots import PUBLISHED
+from bench_arm.published import PUBLISHED
 from bench_arm.report.inputs import ResultsError
 from slu.errors import SluError
 from slu.manifest import Manifest
