@@ -26,6 +26,12 @@ def _labels(utterances: Sequence[Utterance], names: LabelNames | None) -> Labels
     return Labels.of_spans((NAME,))
 
 
+def _sample(count: int, seed: int) -> list[Utterance]:
+    from slu.corpus.sample.questions import generate_questions
+
+    return generate_questions(count, seed)
+
+
 def _loss(name: str, labels: Labels, smoothing: float) -> Loss:
     from slu.heads.answer_loss import AnswerLoss
 
@@ -47,7 +53,12 @@ ANSWER = Head(
     targets=targets,
     no_targets=no_targets,
     corpus=CorpusForm(
-        read=read_questions, check=check_questions, write=write_questions, labels=_labels, whole_sessions=True
+        read=read_questions,
+        check=check_questions,
+        write=write_questions,
+        labels=_labels,
+        sample=_sample,
+        whole_sessions=True,
     ),
     dialogues=False,
     losses=("heads", "answers"),

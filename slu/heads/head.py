@@ -139,7 +139,8 @@ class CorpusForm:
 
     ``read``: all utterances; raises `CorpusError` with file and line at the first error. ``check``: every problem, with
     labels also names that those do not have. ``write``: a file that ``read`` takes. ``labels``: those of a model that
-    is trained on these utterances. ``lines``: whether each utterance is one line of its file, whose number is its
+    is trained on these utterances. ``sample``: so many utterances of the sample corpus, made from a seed; raises
+    `ConfigError` for a count below 1. ``lines``: whether each utterance is one line of its file, whose number is its
     session. ``whole_sessions``: whether a session, such as the questions about a passage, must not be split into what
     is learned and what measures.
     """
@@ -148,6 +149,7 @@ class CorpusForm:
     check: Callable[[Path, LabelNames | None, Labels | None], list[Problem]]
     write: Callable[[Iterable[Utterance], Path], None]
     labels: Callable[[Sequence[Utterance], LabelNames | None], Labels]
+    sample: Callable[[int, int], list[Utterance]]
     lines: bool = False
     whole_sessions: bool = False
 

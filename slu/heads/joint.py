@@ -48,6 +48,12 @@ def tag_tokens(utterance: Utterance, encoding: Encoding, labels: Labels) -> np.n
     return result
 
 
+def _sample(count: int, seed: int) -> list[Utterance]:
+    from slu.corpus.sample import generate_sample
+
+    return generate_sample(count, seed)
+
+
 def _loss(name: str, labels: Labels, smoothing: float) -> Loss:
     from slu.heads.joint_loss import AnswerLoss, HeadLoss
 
@@ -72,6 +78,7 @@ JOINT = Head(
         check=lambda path, names, labels: check_corpus(path, labels),
         write=write_corpus,
         labels=lambda utterances, names: Labels.from_corpus(utterances),
+        sample=_sample,
     ),
     dialogues=True,
     losses=LOSSES,

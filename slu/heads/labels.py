@@ -20,6 +20,13 @@ def _labels(utterances: Sequence[Utterance], names: LabelNames | None) -> Labels
     return Labels.of_sets(found, tree_sets(found, (utterance.labels for utterance in utterances)))
 
 
+def _sample(count: int, seed: int) -> list[Utterance]:
+    from slu.corpus.sample import generate_sample
+    from slu.corpus.sample.labelled import with_label_trees
+
+    return with_label_trees(generate_sample(count, seed), count, seed)
+
+
 def _loss(name: str, labels: Labels, smoothing: float) -> Loss:
     from slu.heads.label_loss import EachLabelLoss, LabelSetLoss
 
@@ -41,6 +48,7 @@ LABELS = Head(
         check=lambda path, names, labels: check_classified(path, False, names, labels),
         write=write_classified,
         labels=_labels,
+        sample=_sample,
         lines=True,
     ),
     dialogues=False,

@@ -22,6 +22,13 @@ def _labels(utterances: Sequence[Utterance], names: LabelNames | None) -> Labels
     return Labels.of_sets(found, one_label(len(found)))
 
 
+def _sample(count: int, seed: int) -> list[Utterance]:
+    from slu.corpus.sample import generate_sample
+    from slu.corpus.sample.labelled import with_domains
+
+    return with_domains(generate_sample(count, seed))
+
+
 def _loss(name: str, labels: Labels, smoothing: float) -> Loss:
     from slu.heads.label_loss import OneLabelLoss
 
@@ -41,6 +48,7 @@ SEQUENCE = Head(
         check=lambda path, names, labels: check_classified(path, True, names, labels),
         write=write_classified,
         labels=_labels,
+        sample=_sample,
         lines=True,
     ),
     dialogues=False,
