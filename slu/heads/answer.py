@@ -12,7 +12,7 @@ from slu.corpus.classified import PAIR, LabelNames
 from slu.corpus.labels import Labels
 from slu.corpus.questions import check_questions, read_questions, write_questions
 from slu.corpus.utterance import Utterance
-from slu.heads.answer_decoding import NAME, AnswerDecoder, AnswerScorer
+from slu.heads.answer_decoding import NAME, AnswerDecoder, AnswerScorer, join
 from slu.heads.answer_measures import MEASURES, SHOWN, Answer, measure, right
 from slu.heads.answer_targets import no_targets, targets
 from slu.heads.answer_windows import window_utterances, windows
@@ -68,6 +68,6 @@ ANSWER = Head(
     shown=SHOWN,
     chosen_by=tuple(name for name in MEASURES if name != "understood"),
     right=right,
-    windows=Windows(windows, window_utterances),
+    windows=Windows(windows, window_utterances, join),
     errors=Errors(("question", "answers", "answered"), _error),
 )

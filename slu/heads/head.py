@@ -77,8 +77,7 @@ class Answered(NamedTuple):
 
 
 class Decoder(Protocol):
-    """From logits to answers, for one set of labels. One of a head with `Windows` can also ``join`` the decisions about
-    the windows of a text to one about the text."""
+    """From logits to answers, for one set of labels."""
 
     def decode(self, *logits: np.ndarray, encodings: Sequence[Encoding] = ()) -> Sequence[Any]:
         """A `Decision` a text, for ``n`` texts of the same number of tokens.
@@ -166,11 +165,13 @@ class Windows:
     """How texts are read that are longer than a model reads.
 
     ``encodings``: the windows of a text, of so many tokens at most. ``utterances``: a labelled text as one utterance a
-    window, which training, compression and their teachers read like any other.
+    window, which training, compression and their teachers read like any other. ``join``: from the decisions about the
+    windows of a text to the one about the text.
     """
 
     encodings: Callable[[Tokenizer, str, int], list[Encoding]]
     utterances: Callable[[Utterance, Tokenizer, int], list[Utterance]]
+    join: Callable[[Sequence[Any]], Any]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import RLock
-from typing import Any, NoReturn, Protocol, cast
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -118,10 +118,10 @@ class PythonParser:
             decoded = self.decoder.decode(*self.head.without_specials(logits), encodings=asked)
             for i, decision in zip(group, decoded):
                 decisions[i] = decision
-        results, ordered = [], iter(decisions)
+        results, ordered, parts = [], iter(decisions), self.head.windows
         for text, of_one in zip(texts, windows):
             found = [next(ordered) for _ in of_one]
-            decision = found[0] if len(found) == 1 else cast(Any, self.decoder).join(found)
+            decision = parts.join(found) if parts and len(found) > 1 else found[0]
             intent, slots, names = self.decoder.answer(decision, text, of_one[0])
             understood, truncated = decision.score >= self.threshold, of_one[0].truncated
             results.append(ParseResult(text, intent, decision.score, understood, slots, truncated, labels=names))
