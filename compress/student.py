@@ -30,7 +30,7 @@ from slu.runtime.soft_labels import DESCRIPTION
 from slu.runtime.teachers import is_address
 from slu.training.augmentation import more_spoken, more_unclear
 from slu.training.data import Data
-from slu.training.fit import Answered, Objective, TrainingSettings, loss_of
+from slu.training.fit import Objective, TaughtExamples, TrainingSettings, loss_of
 from slu.training.identity import ADDED_LATER, file_hash
 from slu.training.recipe import A_PATH, PATH, Recipe
 from slu.training.train import Select, run_training, set_first_biases, train_stage
@@ -180,7 +180,7 @@ def train_student(
         raise ConfigError("student: the teachers differ in vocabulary or labels; train them by the same recipe")
     counts: dict[str, Any] = {}
 
-    def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example] | Answered]:
+    def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example] | TaughtExamples]:
         training = settings.training
         loss = loss_of(training, small)
         objective = imitation_loss(settings.labels, settings.logits, loss)

@@ -17,7 +17,7 @@ from slu.runtime.parser import Parser, ParseResult
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnsweredCommand:
     """``right``: intent and slots are. ``done``: right, and understood."""
 
     command: Command
@@ -29,15 +29,15 @@ class Answered:
         return self.right and self.answer.understood
 
 
-def answer_commands(parser: Parser, directory: Path) -> list[Answered]:
+def answer_commands(parser: Parser, directory: Path) -> list[AnsweredCommand]:
     """Ask about every command of a directory (`slu.corpus.everyday_commands`), each by itself: nothing is said before
     it."""
     commands = read_commands(directory, parser.labels)
     answers = parser.parse_batch([command.utterance.text for command in commands])
-    return [Answered(c, a, parser.head.right(c.utterance, a, parser.labels)) for c, a in zip(commands, answers)]
+    return [AnsweredCommand(c, a, parser.head.right(c.utterance, a, parser.labels)) for c, a in zip(commands, answers)]
 
 
-def command_shares(answered: Sequence[Answered]) -> dict[str, Any]:
+def command_shares(answered: Sequence[AnsweredCommand]) -> dict[str, Any]:
     """Percentages by part of the files, and every command that is not right and understood."""
     shares: dict[str, Any] = {}
     for part in PARTS:
@@ -63,7 +63,7 @@ def command_shares(answered: Sequence[Answered]) -> dict[str, Any]:
     }
 
 
-def command_lines(answered: Sequence[Answered], only_wrong: bool = False) -> list[str]:
+def command_lines(answered: Sequence[AnsweredCommand], only_wrong: bool = False) -> list[str]:
     """A line a command with its answer, and a line a part. ``only_wrong``: of those right and understood, none."""
     lines = []
     for one in answered:

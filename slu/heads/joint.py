@@ -55,10 +55,10 @@ def _sample(count: int, seed: int) -> list[Utterance]:
 
 
 def _loss(name: str, labels: Labels, smoothing: float) -> Loss:
-    from slu.heads.joint_loss import AnswerLoss, HeadLoss
+    from slu.heads.joint_loss import HeadLoss, WholeAnswerLoss
 
     if name == "answers":
-        return AnswerLoss(labels, smoothing)
+        return WholeAnswerLoss(labels, smoothing)
     return HeadLoss(smoothing)
 
 

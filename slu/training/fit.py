@@ -36,7 +36,7 @@ Objective = Callable[[nn.Layer, Batch], paddle.Tensor]
 """The loss of one shard: a sum over its utterances and tokens, divided by the counts of the global batch."""
 
 
-class Answered(Protocol):
+class TaughtExamples(Protocol):
     """Examples of which what teachers say becomes known batch by batch."""
 
     @property
@@ -136,7 +136,7 @@ def labelled_loss(loss: Loss) -> Objective:
 
 def fit(
     model: nn.Layer,
-    examples: Sequence[Example] | Answered,
+    examples: Sequence[Example] | TaughtExamples,
     settings: TrainingSettings,
     objective: Objective,
     evaluate: Callable[[], dict[str, float]],
