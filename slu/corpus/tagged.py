@@ -32,6 +32,7 @@ _TAG = re.compile(rf"<(/?)({_NAME.pattern})>")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x0c\x0e-\x1f\x7f-\x9f]")  # without tab and carriage return
 _NAME_RULE = "a name begins with a letter, then letters, digits, _ . - / + # : and single spaces may follow"
 _BAR = "||"
+_BLANKS = str.maketrans(dict.fromkeys("\t\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029", " "))
 BOM = b"\xef\xbb\xbf"
 
 FIELDS = ("session id", "text", "intent", "tagged text")
@@ -164,6 +165,16 @@ def format_tagged(utterance: Utterance) -> str:
     if _scan(tagged) != (utterance.text, utterance.slots, []):
         raise CorpusError(f"tagged text cannot hold {utterance!r}")
     return tagged
+
+
+def shown_tagged(utterance: Utterance) -> str:
+    """Tagged text or, of an utterance that it cannot hold, the text and a list of its slots: for people, in a cell of
+    a table, so that blanks stand for tabs and ends of lines."""
+    try:
+        found = format_tagged(utterance)
+    except CorpusError:
+        found = " ".join([utterance.text, *(f"{slot.name}[{slot.start}:{slot.end}]" for slot in utterance.slots)])
+    return found.translate(_BLANKS)
 
 
 def split_corpus(
