@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slu.manifest import FP32
 from slu.tables import markdown_table
 
 if TYPE_CHECKING:
@@ -55,13 +54,13 @@ def run_recipe(recipe: Recipe, out: Path, say: Callable[[str], None] = print) ->
         for one in students:
             check_length(export.length or None, shapes(one.recipe, config).max_length)
 
-    train_stage(recipe, data, out / FP32, resume=True, check=check)
+    train_stage(recipe, data, out / "fp32", resume=True, check=check)
     data.head.corpus.write(data.dev, out / "dev.txt")
-    stages = [FP32]
-    for one, steps in run_steps(recipe, data, out / FP32, out, say):
+    stages = ["fp32"]
+    for one, steps in run_steps(recipe, data, out / "fp32", out, say):
         own = [f"{one.name}/{step}" if one.name else step for step in steps]
         stages += own
-        last = own[-1] if own else FP32
+        last = own[-1] if own else "fp32"
         if recipe.has("export"):
             export_up_to_date(out / last, one.directory(out) / "bundle", export.formats, export.length or None)
         _copy_evaluation(out, last, one.directory(out))
