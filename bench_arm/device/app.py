@@ -38,7 +38,7 @@ MODEL = "slu-bench.gguf"
 MEDIA_SDK = 30
 """From Android 11 on adb does not reach the files of an app, but its media."""
 MOST_DURATIONS = 2_000_000
-"""That the app keeps: utterances times rounds."""
+"""Most times that the app keeps, one for each utterance in each round."""
 POLL_SECONDS = 2.0
 TIMES = ("mean", "min", "p50", "p90", "p99")
 INSTALL = "make android-install puts it there (ANDROID_SERIAL names one of several phones)"

@@ -37,19 +37,19 @@ Objective = Callable[[nn.Layer, Batch], paddle.Tensor]
 
 
 class TaughtExamples(Protocol):
-    """Examples of which what teachers say becomes known batch by batch."""
+    """Examples whose soft targets, what teachers say of them, become known batch by batch."""
 
     @property
     def examples(self) -> Sequence[Example]:
-        """All of them, without it."""
+        """All examples, without soft targets."""
         ...
 
     def expect(self, batches: Sequence[np.ndarray]) -> None:
-        """Is told which batches come, as indices of examples, in their order."""
+        """Take note of the batches to come: for each, in their order, the indices of its examples, int ``[batch]``."""
         ...
 
     def answered(self, batch: np.ndarray) -> list[Example]:
-        """The examples of a batch with it."""
+        """The examples with these indices, int ``[batch]``, and their soft targets; waits for the teachers."""
         ...
 
 
