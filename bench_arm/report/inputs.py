@@ -142,7 +142,7 @@ def _load(path: Path) -> Any:
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
-        raise ResultsError(f"{path}: not JSON ({error})") from error
+        raise ResultsError(f"{path}: not JSON ({error}); make the results again") from error
 
 
 def _read_run(path: Path, name: str, rows: list[dict[str, Any]]) -> Run:

@@ -100,7 +100,9 @@ def write_corpus(utterances: Iterable[Utterance], path: str | Path) -> None:
             lines.append("\n")
         session = utterance.session
         if utterance_problem(utterance):
-            raise CorpusError(f"{path}: the corpus format cannot express utterance {number}: {utterance!r}")
+            raise CorpusError(
+                f"{path}: the corpus format cannot express utterance {number}: {utterance!r}; change or remove it"
+            )
         lines.append(f"{_line(utterance)}\n")
     if not lines:
         raise CorpusError(f"{path}: no utterances to write")
@@ -163,7 +165,7 @@ def format_tagged(utterance: Utterance) -> str:
     """Inverse of `parse_tagged`; raise `CorpusError` when tagged text cannot hold the utterance."""
     tagged = _tagged(utterance)
     if _scan(tagged) != (utterance.text, utterance.slots, []):
-        raise CorpusError(f"tagged text cannot hold {utterance!r}")
+        raise CorpusError(f"tagged text cannot hold {utterance!r}; change its text or its slots")
     return tagged
 
 
@@ -208,7 +210,10 @@ def split_corpus(
     train = [utterance for key, utterance in zip(keys, utterances) if key not in dev_units]
     dev = [utterance for key, utterance in zip(keys, utterances) if key in dev_units]
     if not train or not dev:
-        raise CorpusError(f"one side of the split is empty ({by}s: {units}, dev fraction: {dev_fraction})")
+        raise CorpusError(
+            f"one side of the split is empty ({by}s: {units}, dev fraction: {dev_fraction}); "
+            "choose another fraction, or give more of them"
+        )
     return train, dev
 
 

@@ -123,7 +123,10 @@ class ServiceTeacher:
             if len(tokens) != count or any(len(t) != (ends[-1] if per_token else count) for t, per_token in outputs):
                 raise ValueError("other numbers of texts or tokens than were asked")
         except (SafetensorError, KeyError, ValueError, IndexError, TypeError) as error:
-            raise ConfigError(f"{self.where}: its answer is not one of /v1/logits ({error})") from error
+            raise ConfigError(
+                f"{self.where}: its answer is not one of /v1/logits ({error}); give the address of a slu serve "
+                "of this version"
+            ) from error
         self._require_version(version)
         starts = ends - tokens
         return [tuple(t[starts[i] : ends[i]] if per_token else t[i] for t, per_token in outputs) for i in range(count)]

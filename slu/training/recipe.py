@@ -206,7 +206,7 @@ def sections() -> tuple[str, ...]:
 def build(kind: type[T], data: Any, where: str) -> T:
     """Make a dataclass of a table, checking names and types; a field that is a dataclass is a table in it."""
     if not isinstance(data, dict):
-        raise ConfigError(f"{where} must be a table")
+        raise ConfigError(f"{where} must be a table; write its settings below [NAME], one a line")
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
