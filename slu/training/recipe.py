@@ -31,9 +31,9 @@ WORDS = "words"
 """In place of the path of a vocabulary: the words of the corpus, each of them whole (`slu.training.vocabulary`)."""
 NO_FILES = (GENERIC, FROM_CORPUS, WORDS)
 PATH = "path"
-"""Metadata of a setting that names a file or directory, or several: which of its texts do so (the others are names)."""
+"""Key of the metadata of a setting that names files or directories: a function that tells paths from other texts."""
 A_PATH = {PATH: lambda text: text != ""}
-"""That of a setting whose texts are all paths, and where an empty one says that there is none."""
+"""Metadata of a setting whose texts are paths; an empty one says that there is none."""
 T = TypeVar("T")
 
 
