@@ -51,10 +51,10 @@ demo: setup
 
 # `make lint` is one of the tests.
 test: system-packages setup
-	$(BIN)/pytest -m "not slow" -n $(JOBS) --dist loadgroup
+	path=$$(tools/path-with-node) && PATH=$$path $(BIN)/pytest -m "not slow" -n $(JOBS) --dist loadgroup
 
 test-slow: system-packages setup
-	$(BIN)/pytest -m slow
+	path=$$(tools/path-with-node) && PATH=$$path $(BIN)/pytest -m slow
 
 lint: style types
 

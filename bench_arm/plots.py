@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench_arm.pictures import metadata
+from bench_arm.published import PUBLISHED
 from compress.steps import STEPS
+from slu.manifest import FP32
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,29 +28,7 @@ WIDE, NARROW = 1000, 360
 """Widths of the two drawings of every figure, CSS pixels."""
 SERIES = 6
 """Colours a page has for runs; further runs use them again with another line style."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """A row of the published table: seed accuracy in percent, latency end to end, memory as Pss, size of the files."""
-
-    name: str
-    seed_accuracy: float
-    latency_ms: float
-    pss_mb: float
-    size_mb: float
-
-
-PUBLISHED = (
-    Published("original FP32", 82.34, 9.90, 115.72, 69.0),
-    Published("original FP16", 82.34, 6.03, 106.24, 69.0),
-    Published("vocabulary and width FP32", 82.11, 7.55, 59.49, 64.0),
-    Published("vocabulary and width FP16", 82.11, 4.68, 52.23, 64.0),
-    Published("INT8 matmul", 82.21, 4.57, 49.17, 11.0),
-    Published("INT8 matmul and embeddings", 82.21, 4.64, 43.77, 5.4),
-)
-"""ERNIE 3.0 Tiny nano v2 on NLPCC 2018 Task 4 as its authors published it: one Kirin 985 thread, batch 1, length 16."""
-MARKERS = {"fp32": "o"} | {step.name: step.marker for step in STEPS.values()}
+MARKERS = {FP32: "o"} | {step.name: step.marker for step in STEPS.values()}
 STYLES = ("-", "--", ":", "-.")
 
 

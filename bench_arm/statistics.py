@@ -11,7 +11,7 @@ import numpy as np
 DRAWS = 1000
 LEVEL = 95.0
 MOST_VALUES = 2_000_000
-"""Of draws that are in memory at once."""
+"""Most times, in all draws together, that are in memory at once."""
 QUANTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0}
 NAMES = ("mean", *QUANTILES)
 

@@ -26,7 +26,7 @@ from slu.inputs.flags import FlagColumns
 from slu.model.checkpoint import Checkpoint
 from slu.training.batches import epoch_order, make_shards, unlabelled_examples
 from slu.training.fit import MINUS_LOSS, Objective, TrainingSettings, inputs
-from slu.training.recipe import Recipe
+from slu.training.recipe import A_PATH, Recipe
 from slu.training.train import Select, run_training
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class PretrainSettings:
     guessed, a share ``guessed`` of all; ``relations``: of the distance from the checkpoint's last layer, if it teaches.
     """
 
-    unlabelled: str = ""
+    unlabelled: str = field(default="", metadata=A_PATH)
     hidden_size: int = 0
     num_hidden_layers: int = 0
     num_attention_heads: int = 0

@@ -30,9 +30,9 @@ from slu.runtime.soft_labels import DESCRIPTION
 from slu.runtime.teachers import is_address
 from slu.training.augmentation import more_spoken, more_unclear
 from slu.training.data import Data
-from slu.training.fit import Answered, Objective, TrainingSettings, loss_of
+from slu.training.fit import Objective, TaughtExamples, TrainingSettings, loss_of
 from slu.training.identity import ADDED_LATER, file_hash
-from slu.training.recipe import Recipe
+from slu.training.recipe import A_PATH, PATH, Recipe
 from slu.training.train import Select, run_training, set_first_biases, train_stage
 
 VERSIONS = "teachers.json"
@@ -70,10 +70,10 @@ class StudentSettings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     name: str = field(default="", metadata=ADDED_LATER)
     encoder: str = field(default="", metadata=ADDED_LATER)
-    ask: tuple[str, ...] = field(default=(), metadata=ADDED_LATER)
-    token_file: str = field(default="", metadata=ADDED_LATER)
+    ask: tuple[str, ...] = field(default=(), metadata={**ADDED_LATER, PATH: lambda text: not is_address(text)})
+    token_file: str = field(default="", metadata={**ADDED_LATER, **A_PATH})
     in_flight: int = field(default=4, metadata=ADDED_LATER)
-    unlabelled: str = field(default="", metadata=ADDED_LATER)
+    unlabelled: str = field(default="", metadata={**ADDED_LATER, **A_PATH})
     relations: float = field(default=0.0, metadata=ADDED_LATER)
     patience: float = field(default=PATIENCE, metadata=ADDED_LATER)
     dropout: float = field(default=-1.0, metadata=ADDED_LATER)
@@ -183,7 +183,7 @@ def train_student(
         raise ConfigError("student: the teachers differ in vocabulary or labels; train them by the same recipe")
     counts: dict[str, Any] = {}
 
-    def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example] | Answered]:
+    def plan(small: Checkpoint, select: Select) -> tuple[Objective, Sequence[Example] | TaughtExamples]:
         training = settings.training
         loss = loss_of(training, small)
         objective = imitation_loss(settings.labels, settings.logits, loss)

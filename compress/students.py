@@ -13,6 +13,7 @@ from pathlib import Path
 
 from compress.steps import STEPS, chain, run_step
 from slu.errors import ConfigError
+from slu.manifest import FP32
 from slu.training.data import Data
 from slu.training.recipe import Recipe
 
@@ -46,7 +47,7 @@ def variants(recipe: Recipe, out: Path) -> list[Variant]:
         name = table.get("name") if isinstance(table, dict) else None
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ConfigError(f"{recipe.path}: [[{STUDENT}]] name is {name!r}; give each of them one, of ASCII letters")
-        if name in names or name in (*STEPS, "fp32", "bundle"):
+        if name in names or name in (*STEPS, FP32, "bundle"):
             raise ConfigError(f"{recipe.path}: [[{STUDENT}]] name {name!r} is taken; choose another one")
         asked = table.get("ask", [])
         if isinstance(asked, list):

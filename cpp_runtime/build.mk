@@ -62,5 +62,4 @@ wasm: $(SETUP)
 # build/web: slu.html (one file that works from a disk), nano.gguf beside it, and package/ for npm.
 .PHONY: web
 web: wasm $(MODELS:=/model.gguf)
-	@command -v node >/dev/null || { echo "Node.js 20 or newer is needed to build the page and the package"; exit 1; }
-	node web/build.mjs
+	path=$$(tools/path-with-node) && PATH=$$path node web/build.mjs

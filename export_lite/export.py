@@ -70,7 +70,7 @@ def export_bundle(
         manifest.save(directory)
         matrix, problems = _compare(directory, formats, expected, say, directory)
         if problems:
-            raise BundleError(f"{problems[0]}; nothing was written")
+            raise BundleError(f"{problems[0]}; nothing was written: leave this format out of --format")
         manifest.metrics["parity"] = matrix
         manifest.save(directory)
     return manifest

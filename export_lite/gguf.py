@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export_lite.job import Job
+from export_lite.program import run_program
 from slu.corpus.label_sets import LabelSets
 from slu.corpus.labels import Labels
 from slu.errors import CheckpointError
 from slu.files import write_file
+from slu.formats.gguf_file import ARCHITECTURE, MODEL_VERSIONS
 from slu.heads.table import DEFAULT
 from slu.model.checkpoint import NGRAM_EMBEDDINGS, NGRAM_PROJECTION, Checkpoint
 from slu.model.quantization import dequantise
@@ -27,14 +30,11 @@ from slu.runtime.formats import GGUF
 if TYPE_CHECKING:
     from gguf import GGUFWriter
 
-ARCHITECTURE = "ernie-slu"
-FORMAT_VERSION, NORMALISING_VERSION, HEAD_VERSION = 1, 2, 3
+FORMAT_VERSION, NORMALISING_VERSION, HEAD_VERSION = MODEL_VERSIONS
 """Raised whenever an older engine would misread a file. The engine refuses other versions, naming all. Version 2 is
 written for models that normalise their text only, version 3 for those that answer something else than intent and slots.
 """
 
-OPTIONAL, SEVERAL = 1, 2
-"""Bits of ``ernie-slu.labels.rules``, see `slu.corpus.label_sets.LabelSets`."""
 ALIGNMENT = 64
 PANEL = 16
 """Outputs stored side by side."""
@@ -128,8 +128,7 @@ def _add_intents(writer: GGUFWriter, labels: Labels) -> None:
 def _add_label_sets(writer: GGUFWriter, checkpoint: Checkpoint, sets: LabelSets) -> None:
     writer.add_array(f"{ARCHITECTURE}.labels", list(checkpoint.labels.intents))
     writer.add_array(f"{ARCHITECTURE}.labels.parents", list(sets.parents))
-    rules = [OPTIONAL * optional + SEVERAL * several for optional, several in zip(sets.optional, sets.several)]
-    writer.add_array(f"{ARCHITECTURE}.labels.rules", rules)
+    writer.add_array(f"{ARCHITECTURE}.labels.rules", list(sets.rules))
     if checkpoint.config.pairs:
         writer.add_uint32(f"{ARCHITECTURE}.pairs", 1)
 
@@ -264,16 +263,13 @@ __all__ = [
 ]
 
 
-def main() -> None:
-    """``python -m export_lite.gguf CHECKPOINT``: write ``model.gguf`` into a checkpoint's own directory."""
-    import sys
-
+def write_beside(directory: Path) -> None:
+    """Write ``model.gguf`` into a checkpoint's own directory."""
     from slu.model.checkpoint import load_checkpoint
 
-    directory = Path(sys.argv[1])
     [file] = GGUF.files
     write_gguf(load_checkpoint(directory), directory / file, directory.name)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_program("export_lite.gguf", "CHECKPOINT", write_beside))

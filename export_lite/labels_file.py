@@ -8,6 +8,7 @@ file. docs/gguf.md describes every key.
 from __future__ import annotations
 
 import dataclasses
+import sys
 import tempfile
 import zlib
 from collections.abc import Iterable
@@ -16,11 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from export_lite.gguf import ALIGNMENT, ARCHITECTURE, add_metadata, lexicon_tensors
+from export_lite.program import run_program
 from slu.errors import BundleError
 from slu.files import write_file
 from slu.model.checkpoint import Checkpoint
 from slu.runtime.bundle import open_directory
-from slu.runtime.formats import FORMATS
+from slu.runtime.formats import FORMATS, GGUF
 
 LABELS_FILE = "labels.gguf"
 
@@ -68,19 +70,20 @@ def write_labels_file(checkpoint: Checkpoint, length: int, directory: Path, netw
     write_file(directory / LABELS_FILE, data + bytes(-len(data) % ALIGNMENT))
 
 
-def main() -> None:
-    """``python -m export_lite.labels_file BUNDLE``: write the file into a bundle that was made without it."""
-    import sys
-
-    model = open_directory(sys.argv[1])
+def add_to_bundle(bundle: Path) -> None:
+    """Write the file into a bundle that was made without it."""
+    model = open_directory(bundle)
     if model.config.flags:
         raise BundleError(f"{model.path}: the lexicons of its checkpoint are missing; export the bundle again")
     files = model.manifest.config.get("files", {})
     model.require(*files)
     checkpoint = Checkpoint(model.config, {}, list(model.tokens.vocab), model.labels, model.manifest)
     if model.length is None or not add_labels_file(checkpoint, model.length, model.path, files):
-        raise BundleError(f"{model.path}: not a bundle with a network beside model.gguf")
+        raise BundleError(
+            f"{model.path}: not a bundle with a network beside {GGUF.files[0]}; "
+            "export its checkpoint with one, as by --format gguf,paddle"
+        )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_program("export_lite.labels_file", "BUNDLE", add_to_bundle))

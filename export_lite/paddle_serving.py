@@ -14,7 +14,7 @@ from slu.runtime.bundle import graph_inputs
 from slu.runtime.formats import GRAPH, PARAMETERS
 
 TYPES = {"int64": 0, "float32": 1, "int32": 2}
-"""Of feed_type and fetch_type."""
+"""Values of the fields feed_type and fetch_type, by the type of the numbers."""
 _FEED, _FETCH = 1, 2
 """Numbers of the fields of GeneralModelConfig."""
 _VARINT, _BYTES = 0, 2

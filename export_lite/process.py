@@ -32,7 +32,9 @@ def run_python(module: str, arguments: list[str], what: str, timeout: float = TI
             timeout=timeout,
         )
     except subprocess.TimeoutExpired as error:
-        raise BundleError(f"{what} took longer than {timeout:g} s and was ended") from error
+        raise BundleError(
+            f"{what} took longer than {timeout:g} s and was ended; run it again when the machine is free"
+        ) from error
     if result.returncode:
         raise BundleError(f"{what} failed ({_how(result.returncode)}): {_last_words(result.stdout)}")
 

@@ -137,26 +137,13 @@ def write_results(out: Path, stages: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
-COLUMNS = (
-    ("stage", "stage", "{}"),
-    ("exact", "exact", "{:.2f}"),
-    ("seed_accuracy", "seed_accuracy", "{:.2f}"),
-    ("intent_accuracy", "intent", "{:.2f}"),
-    ("intent_macro_f1", "intent macro F1", "{:.2f}"),
-    ("slot_f1", "slot F1", "{:.2f}"),
-    ("answer_f1", "answer F1", "{:.2f}"),
-    ("micro_f1", "micro F1", "{:.2f}"),
-    ("macro_f1", "macro F1", "{:.2f}"),
-    ("size_bytes", "size MB", "{:.2f}"),
-    ("seconds", "seconds", "{:.0f}"),
-)
-
-
 def results_table(rows: list[dict[str, Any]]) -> list[str]:
     """The results as lines of a Markdown table, with aligned columns."""
-    columns = [column for column in COLUMNS if column[0] in rows[0]]
-    cells = [[title for _, title, _ in columns]]
+    from slu.heads.table import SHOWN
+
+    measures = [name for name in SHOWN if name in rows[0]]
+    cells = [["stage", *(SHOWN[name] for name in measures), "size MB", "seconds"]]
     for row in rows:
-        values = {**row, "size_bytes": row["size_bytes"] / 1e6}
-        cells.append([form.format(values[name]) for name, _, form in columns])
+        size, seconds = f"{row['size_bytes'] / 1e6:.2f}", f"{row['seconds']:.0f}"
+        cells.append([row["stage"], *(f"{row[name]:.2f}" for name in measures), size, seconds])
     return markdown_table(cells)

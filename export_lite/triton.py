@@ -12,7 +12,7 @@ from export_lite.onnx import write_onnx
 from slu.runtime.bundle import graph_inputs
 
 NAME = "slu"
-"""Of the model in the repository: that of its directory."""
+"""Name of the model in the repository, which is that of its directory."""
 MAX_BATCH = 64
 DELAY_US = 500
 """Microseconds that a request may wait for others to be computed with."""

@@ -76,8 +76,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command line, with what is installed of it."""
     parser = _Parser(
         prog="slu",
-        description="Spoken-language understanding for phones and cars: train a joint intent and slot model, "
-        "compress it, export it, measure it.",
+        description="Spoken-language understanding for phones and cars: train a model of intents and slots, labels, "
+        "named spans or answers, compress it, export it, measure it.",
     )
     parser.add_argument("--version", action="version", version=f"slu {metadata.version('slu')}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)

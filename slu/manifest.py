@@ -14,6 +14,8 @@ MOST_JSON = 64 << 20
 """Bytes of a file of JSON."""
 FORMAT_VERSION = 1
 """Raised when an older reader would misunderstand a newer directory."""
+FP32 = "fp32"
+"""Stage of the model that a recipe trains, before any step of compression; also the name of its directory in a run."""
 
 
 @dataclass

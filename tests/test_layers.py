@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from slu.heads.table import HEADS
+from slu.runtime.formats import BACKENDS
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
@@ -25,7 +26,7 @@ LAYERS = (
     ("compress",),
     ("export_lite",),
     ("export_lite.commands",),
-    ("bench_arm.measurement", "bench_arm.statistics", "bench_arm.pictures", "bench_arm.plots"),
+    ("bench_arm.measurement", "bench_arm.statistics", "bench_arm.pictures", "bench_arm.published", "bench_arm.plots"),
     ("bench_arm.host", "bench_arm.device"),
     ("bench_arm.emulated",),
     ("bench_arm.report",),
@@ -33,6 +34,7 @@ LAYERS = (
 )
 """From the ground up. Packages beside each other in a layer do not import each other; single modules may."""
 PACKAGES = ("slu", "compress", "export_lite", "bench_arm")
+SOURCES = ("py", "cpp", "h", "java", "js", "mjs")
 
 
 def modules() -> dict[str, Path]:
@@ -106,6 +108,35 @@ def test_nothing_outside_names_a_head_or_its_tensors() -> None:
         assert not heads, f"{module} imports {min(heads)}; what it needs belongs into Head"
         found = {name for name in names if name in path.read_text(encoding="utf-8")}
         assert not found, f"{module} names {min(found)}"
+
+
+def compared(path: Path) -> Iterator[tuple[str, object]]:
+    """Fields that a file compares with constants, as source text, and each constant."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            parts = [part for side in sides for part in (side.elts if isinstance(side, ast.Tuple) else [side])]
+            constants = [part.value for part in parts if isinstance(part, ast.Constant)]
+            fields = [ast.unparse(side) for side in sides if isinstance(side, (ast.Attribute, ast.Subscript))]
+            yield from ((field, constant) for field in fields for constant in constants)
+
+
+def test_heads_and_backends_are_asked_for_what_they_are_not_for_their_names() -> None:
+    for module, path in modules().items():
+        for what, name in compared(path):
+            by_head = name in HEADS and what.endswith(("head.name", "config.head", "settings.task"))
+            assert not by_head or module.startswith("slu.heads"), f"{module}: {what} == {name!r}: a field of Head"
+            by_backend = name in BACKENDS and module != "slu.runtime.formats"
+            assert not by_backend, f"{module}: {what} == {name!r}: a field of BackendEntry, or NATIVE_BACKEND"
+
+
+def test_no_source_file_is_longer_than_400_lines() -> None:
+    places = (*PACKAGES, "tools", "cpp_runtime", "android_app", "web")
+    found = [path for place in places for kind in SOURCES for path in (ROOT / place).glob(f"**/*.{kind}")]
+    own = [path for path in found if not {"build", "node_modules"} & {*path.relative_to(ROOT).parts}]
+    assert {path.suffix for path in own} == {f".{kind}" for kind in SOURCES}
+    long = [str(path) for path in own if path.read_text(encoding="utf-8").count("\n") > 400]
+    assert not long, f"{long[0]}: longer than 400 lines; move a part of it into a file of its own"
 
 
 def test_only_commands_read_arguments() -> None:

@@ -2,10 +2,11 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
+import { chromiumPath } from "./chromium.mjs";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const browser = await chromium.launch({
-  executablePath: process.env.SLU_CHROMIUM ?? "/usr/bin/chromium",
+  executablePath: chromiumPath(),
   args: ["--no-sandbox", "--disable-gpu"],
 });
 for (const [name, locale] of [["web", "en-US"], ["web.zh-CN", "zh-CN"]]) {

@@ -26,18 +26,19 @@ from slu.corpus.utterance import Utterance
 from slu.heads.measures import percent
 from slu.progress import Progress
 from slu.runtime.bundle import ModelDirectory
+from slu.runtime.formats import GGUF
 from slu.runtime.parser import ParseResult
 
 PACKAGE = "org.slu.demo"
 ACTIVITY = f"{PACKAGE}/.BenchmarkActivity"
 TAG = "SluBench"
 FORMAT = 1
-GGUF, MODEL = "model.gguf", "slu-bench.gguf"
-"""The model in a bundle, and on the phone."""
+MODEL = "slu-bench.gguf"
+"""The model on the phone."""
 MEDIA_SDK = 30
 """From Android 11 on adb does not reach the files of an app, but its media."""
 MOST_DURATIONS = 2_000_000
-"""That the app keeps: utterances times rounds."""
+"""Most times that the app keeps, one for each utterance in each round."""
 POLL_SECONDS = 2.0
 TIMES = ("mean", "min", "p50", "p90", "p99")
 INSTALL = "make android-install puts it there (ANDROID_SERIAL names one of several phones)"
@@ -71,7 +72,7 @@ def measure_app(
     texts, output = f"slu-bench-{token}.txt", f"slu-bench-{token}.json"
     try:
         phone.make_folder()
-        phone.push(bundle.path / GGUF, MODEL)
+        phone.push(bundle.path / GGUF.files[0], MODEL)
         phone.write("".join(utterance.text + "\n" for utterance in utterances).encode(), texts)
         say(f"{phone.label}: the app is on the screen now; leave the phone alone until it is done")
         _start(phone, token, texts, output, rounds)

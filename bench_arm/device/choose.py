@@ -93,7 +93,7 @@ def _usb_devices(timeout: float, accept: float, say: Callable[[str], None]) -> d
     except (ImportError, OSError) as error:
         raise DeviceError(
             f"no adb server runs, and USB cannot be used without one ({error}); start one with adb devices, or "
-            "install libusb1 (pip install 'slu[device]', or make setup in a clone of the project)"
+            "install libusb1 (make setup in a clone of the project, elsewhere the wheel of slu with its extra 'device')"
         ) from None
     return dict(_by_serial(UsbTransport.find_all_adb_devices(), timeout, accept, say))
 

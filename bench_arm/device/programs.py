@@ -10,7 +10,7 @@ from bench_arm.measurement import precision
 from export_lite.labels_file import LABELS_FILE
 from slu.errors import BundleError, ConfigError
 from slu.runtime.bundle import ModelDirectory, open_directory
-from slu.runtime.formats import FORMATS, Format
+from slu.runtime.formats import FORMATS, NATIVE_BACKEND, Format
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,6 @@ class Program:
 
 
 CLI = "slu-cli"
-NATIVE_BACKEND = "native"
 BUILT = Path("build/linux-arm64") / CLI
 PROGRAMS: dict[str, Program] = {
     NATIVE_BACKEND: Program(CLI, "cli", libraries=False),

@@ -16,7 +16,7 @@ from typing import Any
 from bench_arm.device.errors import DeviceError, KilledError, NoSpaceError, ProtocolError
 from bench_arm.device.facts import Facts, read_facts, read_state, warnings
 from bench_arm.device.phone import Phone
-from bench_arm.device.programs import NATIVE_BACKEND, Entry
+from bench_arm.device.programs import Entry
 from bench_arm.device.results import FILE, Results
 from bench_arm.measurement import commit
 from slu.corpus.utterance import Utterance
@@ -24,6 +24,7 @@ from slu.files import sha256
 from slu.heads.measures import percent
 from slu.progress import Progress
 from slu.runtime.bundle import ModelDirectory
+from slu.runtime.formats import NATIVE_BACKEND
 from slu.runtime.parser import ParseResult
 
 TEXTS, ONE_TEXT = "texts.txt", "one.txt"

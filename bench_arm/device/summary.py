@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench_arm.device.results import select
-from bench_arm.plots import PUBLISHED
+from bench_arm.published import PUBLISHED
 from bench_arm.statistics import summary
+from slu.runtime.formats import NATIVE_BACKEND
 from slu.tables import text_table
 
 EMULATED = "emulation time: compare instructions, not these"
@@ -170,8 +171,8 @@ def table(result: dict[str, Any]) -> list[str]:
 
 def _ratios(rows: Sequence[dict[str, Any]]) -> list[str]:
     """How many times fewer instructions our engine takes than the best other one."""
-    own = [row["instructions"] for row in rows if row["backend"] == "native" and row.get("instructions")]
-    others = [row for row in rows if row["backend"] != "native" and row.get("instructions")]
+    own = [row["instructions"] for row in rows if row["backend"] == NATIVE_BACKEND and row.get("instructions")]
+    others = [row for row in rows if row["backend"] != NATIVE_BACKEND and row.get("instructions")]
     if not own or not others:
         return []
     best = min(others, key=lambda row: float(row["instructions"]))

@@ -21,6 +21,7 @@ from typing import Any
 
 from bench_arm.emulated.context import Context
 from bench_arm.emulated.machine import Machine
+from slu.runtime.formats import NATIVE_BACKEND
 
 PACKAGE = "org.slu.demo"
 ACTIVITY = "BenchmarkActivity"
@@ -189,7 +190,7 @@ def _measure(machine: Machine, folder: str, extras: dict[str, str], rounds: int)
     properties = machine.properties()
     return {
         "format": 1,
-        "backend": "native",
+        "backend": NATIVE_BACKEND,
         "place": "app",
         "engine": subprocess.run([program, "--version"], capture_output=True, text=True).stdout.strip(),
         "model": extras["model"],

@@ -193,7 +193,7 @@ def _grep(context: Context, words: list[str], stdin: bytes) -> int:
 
 
 def _head(context: Context, words: list[str], stdin: bytes) -> int:
-    """With -n N or -c N."""
+    """``head``: the first N lines (-n N, 10 without) or bytes (-c N) of each file, or of the input."""
     amount, lines, rest = 10, True, list(words)
     while rest and rest[0].startswith("-"):
         option = rest.pop(0)
@@ -254,7 +254,7 @@ def _cp(context: Context, words: list[str], stdin: bytes) -> int:
 
 
 def void(_: object) -> None:
-    """For what returns something that nobody wants."""
+    """Drop the result of a call where a function without one is wanted."""
 
 
 def _id(context: Context, words: list[str], stdin: bytes) -> int:

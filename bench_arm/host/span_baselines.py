@@ -27,7 +27,7 @@ from slu.runtime.parser import ParseResult
 
 TASK = HEADS["tokens"]
 _LEAST = 1e-9
-"""Of a probability, before its logarithm is taken."""
+"""Smallest probability whose logarithm is taken; smaller ones count as this."""
 
 
 def answers(model: TagModel, labels: Labels, utterances: Sequence[Utterance]) -> list[ParseResult]:

@@ -35,7 +35,7 @@ from slu.runtime.backends import native_api
 from slu.runtime.backends.fixed_length import FixedLengthBackend
 from slu.runtime.backends.native import NativeBackend, utf8
 from slu.runtime.bundle import ModelDirectory, open_directory
-from slu.runtime.formats import BACKENDS, FLOAT32, FORMATS, INT8
+from slu.runtime.formats import BACKENDS, FLOAT32, FORMATS, INT8, NATIVE_BACKEND
 from slu.runtime.loading import open_backend, parser_of
 from slu.runtime.parser import Backend, Parser
 
@@ -93,7 +93,7 @@ def _checked(target: Target) -> ModelDirectory:
 
 
 def _load_library(target: Target) -> None:
-    if target.backend == "native":
+    if target.backend == NATIVE_BACKEND:
         native_api.load_library()
         return
     prepare_paddle()

@@ -13,17 +13,11 @@ from bench_arm.report.parity import check_matrices, matrix_of_run
 from bench_arm.report.phones import LINES, load_lines
 from slu.errors import SluError
 from slu.files import MARK, read_bytes
+from slu.heads.table import HEADS
+from slu.manifest import FP32
 
 RESULTS = "results.json"
 TRAINING = "training.json"
-ACCURACIES = ("exact", "seed_accuracy", "intent_accuracy", "intent_macro_f1", "slot_f1")
-"""The measures a report shows, percent, in the order of its columns."""
-LABEL_ACCURACIES = ("exact", "micro_f1", "macro_f1")
-"""The same of models that answer labels; with one label a text, there is no ``micro_f1``."""
-SPAN_ACCURACIES = ("exact", "slot_f1", "slot_macro_f1")
-"""The same of models that answer spans alone."""
-ANSWER_ACCURACIES = ("exact", "answer_f1")
-"""The same of models that answer questions."""
 TIMES = ("mean", "p50", "p90", "p99")
 OPTIONAL = ("load_ms", "rss_growth_bytes", "pss_bytes", "exact", "instructions", "padded_to", "utterances")
 """Fields of a bench measurement that not every device can give."""
@@ -50,7 +44,7 @@ class Run:
     @property
     def fp32(self) -> dict[str, Any] | None:
         """The row that changes are measured against."""
-        return next((row for row in self.rows if row["stage"] == "fp32"), None)
+        return next((row for row in self.rows if row["stage"] == FP32), None)
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,7 @@ def read_inputs(paths: Sequence[Path]) -> Inputs:
     for path in paths:
         results = _results_in(path)
         if not results:
-            hint = "; finish it with slu run" if (path / "fp32").is_dir() else ""
+            hint = "; finish it with slu run" if (path / FP32).is_dir() else ""
             raise ResultsError(f"{path}: no results of slu run, slu eval --json or slu bench --json in it{hint}")
         found.update(results)
     by_kind = {kind: [p for p, data in found.items() if _kind(data) == kind] for kind in _CHECKS}
@@ -148,7 +142,7 @@ def _load(path: Path) -> Any:
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
-        raise ResultsError(f"{path}: not JSON ({error})") from error
+        raise ResultsError(f"{path}: not JSON ({error}); make the results again") from error
 
 
 def _read_run(path: Path, name: str, rows: list[dict[str, Any]]) -> Run:
@@ -183,12 +177,8 @@ def _check_run(data: dict[str, Any], where: str) -> None:
 
 
 def _accuracies(row: dict[str, Any]) -> tuple[str, ...]:
-    """The measures that a row must have."""
-    if "slot_macro_f1" in row:
-        return SPAN_ACCURACIES
-    if "answer_f1" in row:
-        return ANSWER_ACCURACIES
-    return tuple(name for name in LABEL_ACCURACIES if name in row) if "macro_f1" in row else ACCURACIES
+    """The measures that a row must have: those of the head of which it has the most, as rows do not name theirs."""
+    return max((tuple(head.shown) for head in HEADS.values()), key=lambda shown: sum(name in row for name in shown))
 
 
 def _check_log(rows: Any, where: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slu.heads.table import SHOWN
 from slu.tables import page_beginning, page_templates
 
 if TYPE_CHECKING:
@@ -16,17 +17,7 @@ if TYPE_CHECKING:
     from bench_arm.report.inputs import Inputs, Run
 
 TEMPLATE = "page.html.j2"
-MEASURES = {
-    "exact": "exact",
-    "seed_accuracy": "seed accuracy",
-    "intent_accuracy": "intent",
-    "intent_macro_f1": "intent macro F1",
-    "slot_f1": "slot F1",
-    "slot_macro_f1": "slot macro F1",
-    "answer_f1": "answer F1",
-    "micro_f1": "micro F1",
-    "macro_f1": "macro F1",
-}
+MEASURES = {name: title.replace("_", " ") for name, title in SHOWN.items()}
 """Measures of the tables with the heads of their columns; a table has those of its models."""
 
 
@@ -281,7 +272,7 @@ def _parities(inputs: Inputs) -> list[dict[str, Any]]:
 
 
 def _published() -> list[dict[str, Any]]:
-    from bench_arm.plots import PUBLISHED
+    from bench_arm.published import PUBLISHED
 
     base = PUBLISHED[0].seed_accuracy
     return [{**dataclasses.asdict(row), "change": row.seed_accuracy - base} for row in PUBLISHED]

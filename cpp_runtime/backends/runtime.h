@@ -43,7 +43,7 @@ struct NetworkInput {
   std::vector<int64_t> shape;
 };
 
-// Names in the network, as slu/runtime/bundle.py gives them.
+// Names in the network: slu/runtime/bundle.py gives those of the inputs, slu/heads/joint.py those of the outputs.
 constexpr const char *kIdsName = "input_ids";
 constexpr const char *kFlagsName = "flags";
 constexpr const char *kIntentsName = "intent_logits";

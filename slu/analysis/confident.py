@@ -47,7 +47,10 @@ def confident_classes(labels: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def confidently_wrong(labels: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Which texts are, bool ``[n]``."""
+    """Which texts confidently are of another class than their label, and most probably so, bool ``[n]``.
+
+    ``labels``: int ``[n]``; ``shares``: probabilities ``[n, classes]``.
+    """
     found = confident_classes(labels, shares)
     wrong: np.ndarray = (found >= 0) & (found != labels) & (shares.argmax(1) != labels)
     return wrong

@@ -16,7 +16,7 @@ import numpy as np
 from slu.corpus.utterance import Utterance
 
 PENALTY = 3e-3
-"""Of the squared weights of the last layer that is fitted again."""
+"""Weight of the squared weights in the loss by which the last layer is fitted again."""
 _STEPS = 300
 _BLOCK = 512
 
@@ -87,7 +87,7 @@ class Representers:
         return own
 
     def logits(self, features: np.ndarray) -> np.ndarray:
-        """Of texts with ``features`` ``[n, hidden]``: ``[n, classes]``."""
+        """Logits ``[n, classes]`` that the fitted layer gives for texts with ``features`` ``[n, hidden]``."""
         return _with_ones(features) @ self.layer
 
     @property

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from slu.commands.arguments import add_set_argument
 from slu.commands.augment import add_augment
+from slu.heads import TASKS
 
 if TYPE_CHECKING:
     from slu.corpus.classified import LabelNames
@@ -69,7 +70,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
             "--task",
             metavar="TASK",
             default="",
-            help="of the corpus: joint, sequence, labels, tokens or answer (default: of the model or recipe, or joint)",
+            help=f"of the corpus: {', '.join(TASKS)} (default: of the model or recipe, or {TASKS[0]})",
         )
 
     convert = actions.add_parser(
@@ -173,6 +174,16 @@ def _head(args: argparse.Namespace) -> Head:
     return DEFAULT
 
 
+def _check_labels(args: argparse.Namespace, head: Head) -> None:
+    """Raise `ConfigError` for ``--labels`` of a corpus with intents and slots, which names its labels itself."""
+    from slu.errors import ConfigError
+    from slu.heads.table import HEADS
+
+    if head.dialogues and args.labels:
+        others = ", ".join(name for name, other in HEADS.items() if not other.dialogues and other.windows is None)
+        raise ConfigError(f"--labels: names labels, and the task is {head.name}; add --task, one of {others}")
+
+
 def _label_names(args: argparse.Namespace, head: Head) -> LabelNames | None:
     """The labels that ``--labels`` or the recipe of ``--config`` names, for a head without intents."""
     from slu.corpus.classified import read_label_names
@@ -222,8 +233,7 @@ def _split(args: argparse.Namespace) -> int:
     if args.out.resolve() in args.file.resolve().parents:
         raise OutputError(f"{args.out}: contains the corpus that is to be split; choose another --out")
     head = _head(args)
-    if head.dialogues and args.labels:
-        raise ConfigError(f"--labels: names labels, and the task is {head.name}; add --task sequence, labels or tokens")
+    _check_labels(args, head)
     if not head.dialogues and args.by != "utterance":
         raise ConfigError(f"--by {args.by}: texts of task {head.name} have no sessions; leave it out")
     utterances = head.corpus.read(args.file, _label_names(args, head))
@@ -243,34 +253,21 @@ def _split(args: argparse.Namespace) -> int:
 
 def _augment(args: argparse.Namespace) -> int:
     from slu.commands.augment import augment
-    from slu.errors import ConfigError
 
     head = _head(args)
-    if head.dialogues and args.labels:
-        raise ConfigError(f"--labels: names labels, and the task is {head.name}; add --task sequence, labels or tokens")
+    _check_labels(args, head)
     return augment(args, head, _label_names(args, head))
 
 
 def _sample(args: argparse.Namespace) -> int:
-    from slu.corpus.sample import generate_lexicons, generate_sample
-    from slu.corpus.sample.labelled import with_domains, with_label_trees
-    from slu.corpus.sample.questions import generate_questions
-    from slu.corpus.spans import without_intents
+    from slu.corpus.sample import generate_lexicons
     from slu.errors import ConfigError
     from slu.files import write_new
 
     head = _head(args)
     if args.lists and not head.dialogues:
         raise ConfigError(f"--lists: lexicons are for intents and slots, and the task is {head.name}; leave it out")
-    utterances = generate_sample(args.count if head.windows is None else 1, args.seed)
-    if head.name == "answer":
-        utterances = generate_questions(args.count, args.seed)
-    elif head.name == "sequence":
-        utterances = with_domains(utterances)
-    elif head.name == "labels":
-        utterances = with_label_trees(utterances, args.count, args.seed)
-    elif head.name == "tokens":
-        utterances = without_intents(utterances)
+    utterances = head.corpus.sample(args.count, args.seed)
     head.corpus.write_new(utterances, args.out)
     print(f"{args.out}: {args.count} utterances")
     if args.lists:

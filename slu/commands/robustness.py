@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from slu.corpus.utterance import Utterance
     from slu.runtime.parser import Parser, ParseResult
 
-COLUMNS = ("exact", "seed_accuracy", "intent_accuracy", "slot_f1", "micro_f1", "macro_f1", "understood")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``slu eval`` that this module knows."""
@@ -68,6 +66,7 @@ def measure_robustness(
     answers: Sequence[ParseResult],
 ) -> tuple[dict[str, Any], list[str]]:
     """Measure what the options ask for; returns fields for the JSON object, and lines to print."""
+    from slu.heads.table import SHOWN
     from slu.tables import text_table
 
     scores = result["calibration"]
@@ -75,7 +74,7 @@ def measure_robustness(
     lines = ["", f"score: expected calibration error {scores['ece']:.2f} %, AUROC right/wrong {scores['auroc']:.2f} %"]
     if args.noise:
         fields["noise"] = _noise(args, parser, utterances)
-        columns = [name for name in COLUMNS if name in result]
+        columns = [name for name in (*SHOWN, "understood") if name in result]
         cells = [["noise", "changed", *columns]]
         for row in ({"noise": "none", "changed_utterances": 0, **result}, *fields["noise"]):
             cells.append([row["noise"], str(row["changed_utterances"]), *(f"{row[name]:.2f}" for name in columns)])

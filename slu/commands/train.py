@@ -13,8 +13,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add ``train`` to the commands."""
     parser = subparsers.add_parser(
         "train",
-        help="train a model on a tagged corpus",
-        description="Train a joint intent and slot model. --resume continues an interrupted run.",
+        help="train a model on a labelled corpus",
+        description="Train the model of a recipe: one of intent and slots, of labels, of named spans, or of answers to "
+        "questions, as its model.task says. --resume continues an interrupted run.",
     )
     add_recipe_arguments(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="the checkpoint to make")

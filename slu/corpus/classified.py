@@ -259,7 +259,9 @@ def _decoded(raw: bytes, where: str) -> str:
     try:
         return raw.removeprefix(BOM).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise CorpusError(f"{where}: not UTF-8 at byte {error.start + 1} of the line") from error
+        raise CorpusError(
+            f"{where}: not UTF-8 at byte {error.start + 1} of the line; save the file as UTF-8"
+        ) from error
 
 
 def _object(text: str, where: str) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from typing import Any
 SEPARATOR = "##"
 ROOT = -1
 """In place of a label: the text as a whole."""
+OPTIONAL, SEVERAL = 1, 2
+"""Bits of `LabelSets.rules`, in GGUF files and in the engine: ``SLU_LABELS_OPTIONAL``, ``SLU_LABELS_SEVERAL``."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,17 @@ class LabelSets:
     parents: tuple[int, ...]
     optional: tuple[bool, ...]
     several: tuple[bool, ...]
+
+    @property
+    def rules(self) -> tuple[int, ...]:
+        """``optional`` and ``several`` as bits, `OPTIONAL` and `SEVERAL`, ``[n + 1]``."""
+        return tuple(OPTIONAL * optional + SEVERAL * several for optional, several in zip(self.optional, self.several))
+
+    @staticmethod
+    def of_rules(parents: tuple[int, ...], rules: Sequence[int]) -> LabelSets:
+        """The label sets of ``parents`` and `rules`."""
+        optional, several = (tuple(bool(rule & bit) for rule in rules) for bit in (OPTIONAL, SEVERAL))
+        return LabelSets(parents, optional, several)
 
     def __post_init__(self) -> None:
         if not len(self.parents) + 1 == len(self.optional) == len(self.several):

@@ -37,7 +37,7 @@ def read_spans(path: str | Path, names: LabelNames | None = None) -> list[Uttera
         if left_out:
             raise CorpusError(f"{where}: {message}")
     if not utterances:
-        raise CorpusError(f"{path}: no texts")
+        raise CorpusError(f"{path}: no texts; docs/ner.md has the formats that are read")
     for utterance in utterances:
         for name in _unknown(utterance, names):
             raise CorpusError(f"{path}: {utterance.text[:40]!r}: {_not_among(name)}")

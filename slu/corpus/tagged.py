@@ -32,6 +32,7 @@ _TAG = re.compile(rf"<(/?)({_NAME.pattern})>")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x0c\x0e-\x1f\x7f-\x9f]")  # without tab and carriage return
 _NAME_RULE = "a name begins with a letter, then letters, digits, _ . - / + # : and single spaces may follow"
 _BAR = "||"
+_BLANKS = str.maketrans(dict.fromkeys("\t\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029", " "))
 BOM = b"\xef\xbb\xbf"
 
 FIELDS = ("session id", "text", "intent", "tagged text")
@@ -99,7 +100,9 @@ def write_corpus(utterances: Iterable[Utterance], path: str | Path) -> None:
             lines.append("\n")
         session = utterance.session
         if utterance_problem(utterance):
-            raise CorpusError(f"{path}: the corpus format cannot express utterance {number}: {utterance!r}")
+            raise CorpusError(
+                f"{path}: the corpus format cannot express utterance {number}: {utterance!r}; change or remove it"
+            )
         lines.append(f"{_line(utterance)}\n")
     if not lines:
         raise CorpusError(f"{path}: no utterances to write")
@@ -162,8 +165,18 @@ def format_tagged(utterance: Utterance) -> str:
     """Inverse of `parse_tagged`; raise `CorpusError` when tagged text cannot hold the utterance."""
     tagged = _tagged(utterance)
     if _scan(tagged) != (utterance.text, utterance.slots, []):
-        raise CorpusError(f"tagged text cannot hold {utterance!r}")
+        raise CorpusError(f"tagged text cannot hold {utterance!r}; change its text or its slots")
     return tagged
+
+
+def shown_tagged(utterance: Utterance) -> str:
+    """Tagged text or, of an utterance that it cannot hold, the text and a list of its slots: for people, in a cell of
+    a table, so that blanks stand for tabs and ends of lines."""
+    try:
+        found = format_tagged(utterance)
+    except CorpusError:
+        found = " ".join([utterance.text, *(f"{slot.name}[{slot.start}:{slot.end}]" for slot in utterance.slots)])
+    return found.translate(_BLANKS)
 
 
 def split_corpus(
@@ -197,7 +210,10 @@ def split_corpus(
     train = [utterance for key, utterance in zip(keys, utterances) if key not in dev_units]
     dev = [utterance for key, utterance in zip(keys, utterances) if key in dev_units]
     if not train or not dev:
-        raise CorpusError(f"one side of the split is empty ({by}s: {units}, dev fraction: {dev_fraction})")
+        raise CorpusError(
+            f"one side of the split is empty ({by}s: {units}, dev fraction: {dev_fraction}); "
+            "choose another fraction, or give more of them"
+        )
     return train, dev
 
 

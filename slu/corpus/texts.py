@@ -28,4 +28,6 @@ def decoded(raw: bytes, path: Path, number: int) -> str:
     try:
         return raw.removesuffix(b"\r").removeprefix(BOM).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line") from error
+        raise CorpusError(
+            f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line; save the file as UTF-8"
+        ) from error

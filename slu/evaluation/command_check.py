@@ -9,15 +9,14 @@ from typing import Any
 
 from slu.corpus.everyday_commands import Command, read_commands
 from slu.corpus.phrase_files import CHECK, PARTS
-from slu.corpus.tagged import format_tagged
+from slu.corpus.tagged import shown_tagged
 from slu.corpus.utterance import Utterance
-from slu.errors import CorpusError
 from slu.heads.measures import percent
 from slu.runtime.parser import Parser, ParseResult
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnsweredCommand:
     """``right``: intent and slots are. ``done``: right, and understood."""
 
     command: Command
@@ -29,15 +28,15 @@ class Answered:
         return self.right and self.answer.understood
 
 
-def answer_commands(parser: Parser, directory: Path) -> list[Answered]:
+def answer_commands(parser: Parser, directory: Path) -> list[AnsweredCommand]:
     """Ask about every command of a directory (`slu.corpus.everyday_commands`), each by itself: nothing is said before
     it."""
     commands = read_commands(directory, parser.labels)
     answers = parser.parse_batch([command.utterance.text for command in commands])
-    return [Answered(c, a, parser.head.right(c.utterance, a, parser.labels)) for c, a in zip(commands, answers)]
+    return [AnsweredCommand(c, a, parser.head.right(c.utterance, a, parser.labels)) for c, a in zip(commands, answers)]
 
 
-def command_shares(answered: Sequence[Answered]) -> dict[str, Any]:
+def command_shares(answered: Sequence[AnsweredCommand]) -> dict[str, Any]:
     """Percentages by part of the files, and every command that is not right and understood."""
     shares: dict[str, Any] = {}
     for part in PARTS:
@@ -54,7 +53,7 @@ def command_shares(answered: Sequence[Answered]) -> dict[str, Any]:
         "not_done": [
             {
                 "part": one.command.part,
-                "command": tagged(one.command.utterance),
+                "command": shown_tagged(one.command.utterance),
                 "intent": one.command.utterance.intent,
                 "answer": one.answer.to_dict(),
             }
@@ -63,7 +62,7 @@ def command_shares(answered: Sequence[Answered]) -> dict[str, Any]:
     }
 
 
-def command_lines(answered: Sequence[Answered], only_wrong: bool = False) -> list[str]:
+def command_lines(answered: Sequence[AnsweredCommand], only_wrong: bool = False) -> list[str]:
     """A line a command with its answer, and a line a part. ``only_wrong``: of those right and understood, none."""
     lines = []
     for one in answered:
@@ -71,10 +70,9 @@ def command_lines(answered: Sequence[Answered], only_wrong: bool = False) -> lis
             verdict = "right" if one.done else "not understood" if one.right else "wrong"
             got = Utterance(one.answer.text, one.answer.intent, one.answer.slots, "")
             seen = "" if one.command.part == CHECK else "trained with, "
-            answer = f"{got.intent} {tagged(got)} ({one.answer.score:.2f})"
-            lines.append(
-                f"{verdict:<14} {one.command.utterance.intent:<30} {tagged(one.command.utterance)}: {seen}{answer}"
-            )
+            answer = f"{got.intent} {shown_tagged(got)} ({one.answer.score:.2f})"
+            asked = one.command.utterance
+            lines.append(f"{verdict:<14} {asked.intent:<30} {shown_tagged(asked)}: {seen}{answer}")
     for part, row in command_shares(answered)["parts"].items():
         what = "commands that are not for training" if part == CHECK else "commands for training"
         lines.append(
@@ -82,11 +80,3 @@ def command_lines(answered: Sequence[Answered], only_wrong: bool = False) -> lis
             f"{row['right_and_understood']:.2f} % right and understood"
         )
     return lines
-
-
-def tagged(utterance: Utterance) -> str:
-    """Tagged text, or a list of the slots where the answer is one that tagged text cannot hold."""
-    try:
-        return format_tagged(utterance)
-    except CorpusError:
-        return " ".join([utterance.text, *(f"{slot.name}[{slot.start}:{slot.end}]" for slot in utterance.slots)])

@@ -11,7 +11,7 @@ import numpy as np
 
 from slu.corpus.dialogues import by_turn, turns_before
 from slu.corpus.labels import Labels
-from slu.corpus.tagged import format_tagged
+from slu.corpus.tagged import shown_tagged
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 from slu.evaluation.reliability import calibration
@@ -110,9 +110,9 @@ def error_lines(utterances: Sequence[Utterance], answers: Sequence[ParseResult],
                         utterance.session,
                         utterance.text,
                         utterance.intent,
-                        _tagged(utterance),
+                        shown_tagged(utterance),
                         answer.intent,
-                        _tagged(got),
+                        shown_tagged(got),
                         f"{answer.score:.4f}",
                     )
                 )
@@ -132,18 +132,10 @@ def _label_error_lines(utterances: Sequence[Utterance], answers: Sequence[ParseR
 
 def _span_error_lines(utterances: Sequence[Utterance], answers: Sequence[ParseResult], parser: Parser) -> list[str]:
     return [
-        "\t".join((_tagged(u), _tagged(Utterance(a.text, "", a.slots, u.session)), f"{a.score:.4f}"))
+        "\t".join((shown_tagged(u), shown_tagged(Utterance(a.text, "", a.slots, u.session)), f"{a.score:.4f}"))
         for u, a in zip(utterances, answers)
         if not parser.head.right(u, a, parser.labels)
     ]
-
-
-def _tagged(utterance: Utterance) -> str:
-    """Tagged text, or a list of the slots where the answer is one that tagged text cannot hold."""
-    try:
-        return format_tagged(utterance)
-    except CorpusError:
-        return " ".join(f"{slot.name}[{slot.start}:{slot.end}]" for slot in utterance.slots)
 
 
 def summary(result: dict[str, Any]) -> dict[str, Any]:

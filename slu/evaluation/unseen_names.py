@@ -25,7 +25,7 @@ def read_templates(path: str | Path) -> dict[str, list[str]]:
     except OSError as error:
         raise LexiconError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise LexiconError(f"{path}: not UTF-8 at byte {error.start}") from error
+        raise LexiconError(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8") from error
     templates: dict[str, list[str]] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("#"):

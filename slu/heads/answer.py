@@ -12,8 +12,8 @@ from slu.corpus.classified import PAIR, LabelNames
 from slu.corpus.labels import Labels
 from slu.corpus.questions import check_questions, read_questions, write_questions
 from slu.corpus.utterance import Utterance
-from slu.heads.answer_decoding import NAME, AnswerDecoder, AnswerScorer
-from slu.heads.answer_measures import MEASURES, Answer, measure, right
+from slu.heads.answer_decoding import NAME, AnswerDecoder, AnswerScorer, join
+from slu.heads.answer_measures import MEASURES, SHOWN, Answer, measure, right
 from slu.heads.answer_targets import no_targets, targets
 from slu.heads.answer_windows import window_utterances, windows
 from slu.heads.head import CorpusForm, Errors, Head, Loss, Output, Windows
@@ -24,6 +24,12 @@ ENDS = Output("answer_classifier", "answer_logits", "answer", True, lambda label
 
 def _labels(utterances: Sequence[Utterance], names: LabelNames | None) -> Labels:
     return Labels.of_spans((NAME,))
+
+
+def _sample(count: int, seed: int) -> list[Utterance]:
+    from slu.corpus.sample.questions import generate_questions
+
+    return generate_questions(count, seed)
 
 
 def _loss(name: str, labels: Labels, smoothing: float) -> Loss:
@@ -47,15 +53,21 @@ ANSWER = Head(
     targets=targets,
     no_targets=no_targets,
     corpus=CorpusForm(
-        read=read_questions, check=check_questions, write=write_questions, labels=_labels, whole_sessions=True
+        read=read_questions,
+        check=check_questions,
+        write=write_questions,
+        labels=_labels,
+        sample=_sample,
+        whole_sessions=True,
     ),
     dialogues=False,
     losses=("heads", "answers"),
     loss=_loss,
     measure=measure,
     measures=MEASURES,
+    shown=SHOWN,
     chosen_by=tuple(name for name in MEASURES if name != "understood"),
     right=right,
-    windows=Windows(windows, window_utterances),
+    windows=Windows(windows, window_utterances, join),
     errors=Errors(("question", "answers", "answered"), _error),
 )

@@ -72,14 +72,15 @@ class AnswerDecoder:
         [both] = logits
         return [decide((_passage(rows, encoding),)) for rows, encoding in zip(both, encodings)]
 
-    def join(self, decisions: Sequence[AnswerDecision]) -> AnswerDecision:
-        """The decision about a text from those about its windows."""
-        return decide(tuple(passage for decision in decisions for passage in decision.passages))
-
     def answer(self, decision: AnswerDecision, text: str, encoding: Encoding) -> Answered:
         """The answer, as the only slot."""
         start, end = decision.start, decision.end
         return Answered("", (Slot(NAME, text[start:end], start, end),) if end else ())
+
+
+def join(decisions: Sequence[AnswerDecision]) -> AnswerDecision:
+    """The decision about a text from those about its windows."""
+    return decide(tuple(passage for decision in decisions for passage in decision.passages))
 
 
 def decide(passages: tuple[Passage, ...]) -> AnswerDecision:

@@ -19,6 +19,8 @@ from slu.heads.measures import class_row, percent
 
 MEASURES = ("exact", "answer_f1", "understood")
 """The single numbers, in the order in which they are shown."""
+SHOWN = {"exact": "exact", "answer_f1": "answer F1"}
+"""See `slu.heads.head.Head.shown`."""
 ANSWER, NO_ANSWER = "answer", "no answer"
 """The rows of ``classes``."""
 IGNORED_MARKS = "-:_*^/\\~`+=，。：？！“”；’《》……·、「」（）－～『』"

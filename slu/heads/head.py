@@ -77,8 +77,7 @@ class Answered(NamedTuple):
 
 
 class Decoder(Protocol):
-    """From logits to answers, for one set of labels. One of a head with `Windows` can also ``join`` the decisions about
-    the windows of a text to one about the text."""
+    """From logits to answers, for one set of labels."""
 
     def decode(self, *logits: np.ndarray, encodings: Sequence[Encoding] = ()) -> Sequence[Any]:
         """A `Decision` a text, for ``n`` texts of the same number of tokens.
@@ -139,7 +138,8 @@ class CorpusForm:
 
     ``read``: all utterances; raises `CorpusError` with file and line at the first error. ``check``: every problem, with
     labels also names that those do not have. ``write``: a file that ``read`` takes. ``labels``: those of a model that
-    is trained on these utterances. ``lines``: whether each utterance is one line of its file, whose number is its
+    is trained on these utterances. ``sample``: so many utterances of the sample corpus, made from a seed; raises
+    `ConfigError` for a count below 1. ``lines``: whether each utterance is one line of its file, whose number is its
     session. ``whole_sessions``: whether a session, such as the questions about a passage, must not be split into what
     is learned and what measures.
     """
@@ -148,6 +148,7 @@ class CorpusForm:
     check: Callable[[Path, LabelNames | None, Labels | None], list[Problem]]
     write: Callable[[Iterable[Utterance], Path], None]
     labels: Callable[[Sequence[Utterance], LabelNames | None], Labels]
+    sample: Callable[[int, int], list[Utterance]]
     lines: bool = False
     whole_sessions: bool = False
 
@@ -168,11 +169,13 @@ class Windows:
     """How texts are read that are longer than a model reads.
 
     ``encodings``: the windows of a text, of so many tokens at most. ``utterances``: a labelled text as one utterance a
-    window, which training, compression and their teachers read like any other.
+    window, which training, compression and their teachers read like any other. ``join``: from the decisions about the
+    windows of a text to the one about the text.
     """
 
     encodings: Callable[[Tokenizer, str, int], list[Encoding]]
     utterances: Callable[[Utterance, Tokenizer, int], list[Utterance]]
+    join: Callable[[Sequence[Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,8 @@ class Head:
     ``training.loss`` may have; ``loss``: makes the one of that name, with so much label smoothing (imports Paddle).
 
     ``measure``: all measures of answers to labelled utterances, in percent; ``measures``: the single numbers among
-    them, in the order in which they are shown; ``chosen_by``: those that can choose the best model of a training.
+    them, in the order in which they are shown; ``shown``: those that tables of several models have, with the titles of
+    their columns; ``chosen_by``: those that can choose the best model of a training.
     ``right``: whether an answer is entirely right. ``reasons``: what of an answer `slu analyze` explains, given which
     outputs are per token. ``first_biases``: those of the layers of a new network that is to be trained on these
     utterances; None for random ones. ``windows``: None where the end of a long text is not read. ``errors``: None where
@@ -218,6 +222,7 @@ class Head:
     loss: Callable[[str, Labels, float], Loss]
     measure: Callable[[Sequence[Utterance], Sequence[Any], Labels], dict[str, Any]]
     measures: tuple[str, ...]
+    shown: dict[str, str]
     chosen_by: tuple[str, ...]
     right: Callable[[Utterance, Any, Labels], bool]
     reasons: Callable[[Sequence[bool], Utterance, Encoding, Labels], tuple[Reason, ...]] = reasons_of

@@ -11,7 +11,7 @@ from slu.errors import CorpusError
 from slu.heads.examples import IGNORED
 from slu.heads.head import CorpusForm, Head, Loss, Output
 from slu.heads.joint_decoding import JointDecoder
-from slu.heads.joint_measures import MEASURES, compare, measure
+from slu.heads.joint_measures import MEASURES, SHOWN, compare, measure
 from slu.heads.joint_scores import JointScorer
 from slu.inputs.tokenizer import Encoding
 
@@ -48,11 +48,17 @@ def tag_tokens(utterance: Utterance, encoding: Encoding, labels: Labels) -> np.n
     return result
 
 
+def _sample(count: int, seed: int) -> list[Utterance]:
+    from slu.corpus.sample import generate_sample
+
+    return generate_sample(count, seed)
+
+
 def _loss(name: str, labels: Labels, smoothing: float) -> Loss:
-    from slu.heads.joint_loss import AnswerLoss, HeadLoss
+    from slu.heads.joint_loss import HeadLoss, WholeAnswerLoss
 
     if name == "answers":
-        return AnswerLoss(labels, smoothing)
+        return WholeAnswerLoss(labels, smoothing)
     return HeadLoss(smoothing)
 
 
@@ -72,12 +78,14 @@ JOINT = Head(
         check=lambda path, names, labels: check_corpus(path, labels),
         write=write_corpus,
         labels=lambda utterances, names: Labels.from_corpus(utterances),
+        sample=_sample,
     ),
     dialogues=True,
     losses=LOSSES,
     loss=_loss,
     measure=measure,
     measures=MEASURES,
+    shown=SHOWN,
     # The threshold that "understood" depends on is only set after training.
     chosen_by=tuple(name for name in MEASURES if name != "understood"),
     right=lambda utterance, answer, labels: compare(utterance, answer, labels).exact,

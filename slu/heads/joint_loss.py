@@ -45,7 +45,7 @@ class HeadLoss:
         return F.softmax(intent).numpy(), F.softmax(slots).numpy() * batch.scored[:, :, None].astype(np.float32)
 
 
-class AnswerLoss:
+class WholeAnswerLoss:
     """``labels``: what the answers consist of. ``smoothing``: of the heads' loss."""
 
     def __init__(self, labels: Labels, smoothing: float = 0.0):

@@ -24,6 +24,14 @@ MEASURES = (
     "understood",
 )
 """The single numbers, in the order in which they are shown."""
+SHOWN = {
+    "exact": "exact",
+    "seed_accuracy": "seed_accuracy",
+    "intent_accuracy": "intent",
+    "intent_macro_f1": "intent macro F1",
+    "slot_f1": "slot F1",
+}
+"""See `slu.heads.head.Head.shown`."""
 SEED_TOKENS = 14
 """The published recipe reads 16 tokens, [CLS] and [SEP] among them."""
 

@@ -28,7 +28,7 @@ class LabelDecision:
 
 
 def weights_of(labels: Labels) -> LabelWeights:
-    """Those of a model's label sets."""
+    """The weights of the label sets that a model of these labels can answer."""
     assert labels.sets is not None, "these are the labels of a head with intents"
     return LabelWeights(labels.sets)
 

@@ -15,6 +15,9 @@ from slu.heads.measures import class_row, f1_of, percent
 ONE_LABEL = ("exact", "macro_f1", "understood")
 SEVERAL_LABELS = ("exact", "micro_precision", "micro_recall", "micro_f1", "macro_f1", "understood")
 """The single numbers, in the order in which they are shown."""
+SHOWN_OF_ONE = {"exact": "exact", "macro_f1": "macro F1"}
+SHOWN_OF_SEVERAL = {"exact": "exact", "micro_f1": "micro F1", "macro_f1": "macro F1"}
+"""See `slu.heads.head.Head.shown`."""
 
 
 class Answer(Protocol):

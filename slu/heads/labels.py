@@ -10,7 +10,7 @@ from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
 from slu.heads.head import CorpusForm, Head, Loss
 from slu.heads.label_decoding import LabelDecoder, LabelScorer
-from slu.heads.label_measures import SEVERAL_LABELS, measure_several, right
+from slu.heads.label_measures import SEVERAL_LABELS, SHOWN_OF_SEVERAL, measure_several, right
 from slu.heads.label_targets import log_odds, no_targets, several_targets
 from slu.heads.sequence import LABELS as OUTPUT
 
@@ -18,6 +18,13 @@ from slu.heads.sequence import LABELS as OUTPUT
 def _labels(utterances: Sequence[Utterance], names: LabelNames | None) -> Labels:
     found = names.names if names else names_of_corpus(utterances)
     return Labels.of_sets(found, tree_sets(found, (utterance.labels for utterance in utterances)))
+
+
+def _sample(count: int, seed: int) -> list[Utterance]:
+    from slu.corpus.sample import generate_sample
+    from slu.corpus.sample.labelled import with_label_trees
+
+    return with_label_trees(generate_sample(count, seed), count, seed)
 
 
 def _loss(name: str, labels: Labels, smoothing: float) -> Loss:
@@ -41,6 +48,7 @@ LABELS = Head(
         check=lambda path, names, labels: check_classified(path, False, names, labels),
         write=write_classified,
         labels=_labels,
+        sample=_sample,
         lines=True,
     ),
     dialogues=False,
@@ -48,6 +56,7 @@ LABELS = Head(
     loss=_loss,
     measure=measure_several,
     measures=SEVERAL_LABELS,
+    shown=SHOWN_OF_SEVERAL,
     chosen_by=tuple(name for name in SEVERAL_LABELS if name != "understood"),
     right=right,
     first_biases=lambda utterances, labels: {OUTPUT.layer: log_odds(utterances, labels)},

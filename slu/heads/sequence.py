@@ -10,7 +10,7 @@ from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
 from slu.heads.head import CorpusForm, Head, Loss, Output
 from slu.heads.label_decoding import LabelDecoder, LabelScorer
-from slu.heads.label_measures import ONE_LABEL, measure_one, right
+from slu.heads.label_measures import ONE_LABEL, SHOWN_OF_ONE, measure_one, right
 from slu.heads.label_targets import no_target, one_target
 
 LABELS = Output("classifier", "label_logits", "label", False, lambda labels: len(labels.intents))
@@ -20,6 +20,13 @@ LABELS = Output("classifier", "label_logits", "label", False, lambda labels: len
 def _labels(utterances: Sequence[Utterance], names: LabelNames | None) -> Labels:
     found = names.names if names else names_of_corpus(utterances)
     return Labels.of_sets(found, one_label(len(found)))
+
+
+def _sample(count: int, seed: int) -> list[Utterance]:
+    from slu.corpus.sample import generate_sample
+    from slu.corpus.sample.labelled import with_domains
+
+    return with_domains(generate_sample(count, seed))
 
 
 def _loss(name: str, labels: Labels, smoothing: float) -> Loss:
@@ -41,6 +48,7 @@ SEQUENCE = Head(
         check=lambda path, names, labels: check_classified(path, True, names, labels),
         write=write_classified,
         labels=_labels,
+        sample=_sample,
         lines=True,
     ),
     dialogues=False,
@@ -48,6 +56,7 @@ SEQUENCE = Head(
     loss=_loss,
     measure=measure_one,
     measures=ONE_LABEL,
+    shown=SHOWN_OF_ONE,
     chosen_by=tuple(name for name in ONE_LABEL if name != "understood"),
     right=right,
 )

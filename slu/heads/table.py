@@ -10,6 +10,12 @@ from slu.heads.sequence import SEQUENCE
 from slu.heads.tokens import TOKENS
 
 HEADS: dict[str, Head] = {head.name: head for head in (JOINT, SEQUENCE, LABELS, TOKENS, ANSWER)}
+SHOWN = {
+    name: title
+    for head in sorted(HEADS.values(), key=lambda head: -len(head.shown))  # so that each keeps its own order
+    for name, title in head.shown.items()
+}
+"""Measures that tables of models of any head have, in their order, with the titles of their columns."""
 OF_LABELS = (SEQUENCE.name, LABELS.name)
 """Those that answer labels of whole texts."""
 DEFAULT = JOINT

@@ -15,7 +15,7 @@ import paddle
 from slu.corpus.labels import Labels
 from slu.heads.examples import IGNORED, Batch
 from slu.heads.head import Loss
-from slu.heads.joint_loss import AnswerLoss, HeadLoss
+from slu.heads.joint_loss import HeadLoss, WholeAnswerLoss
 
 
 class SpanLoss:
@@ -24,7 +24,7 @@ class SpanLoss:
     def __init__(self, name: str, labels: Labels, smoothing: float = 0.0):
         self._joint: Loss = HeadLoss(smoothing)
         if name == "answers":
-            self._joint = AnswerLoss(labels, smoothing)
+            self._joint = WholeAnswerLoss(labels, smoothing)
 
     def of_labels(self, logits: Sequence[paddle.Tensor], batch: Batch) -> paddle.Tensor:
         [tags] = batch.targets

@@ -12,6 +12,8 @@ from slu.heads.measures import f1_of, percent
 
 MEASURES = ("exact", "slot_precision", "slot_recall", "slot_f1", "slot_macro_f1", "understood")
 """The single numbers, in the order in which they are shown."""
+SHOWN = {"exact": "exact", "slot_f1": "slot F1", "slot_macro_f1": "slot macro F1"}
+"""See `slu.heads.head.Head.shown`."""
 
 
 class Answer(Protocol):

@@ -12,14 +12,14 @@ from dataclasses import replace
 import numpy as np
 
 from slu.corpus.labels import Labels
-from slu.corpus.spans import check_spans, labels_of_spans, read_spans, write_spans
+from slu.corpus.spans import check_spans, labels_of_spans, read_spans, without_intents, write_spans
 from slu.corpus.utterance import Utterance
 from slu.heads.examples import IGNORED
 from slu.heads.head import Answered, CorpusForm, Evidence, Head, Loss
 from slu.heads.joint import LOSSES, SLOTS, tag_tokens
 from slu.heads.joint_decoding import Decision, JointDecoder
 from slu.heads.joint_scores import JointScorer
-from slu.heads.token_measures import MEASURES, measure, right
+from slu.heads.token_measures import MEASURES, SHOWN, measure, right
 from slu.inputs.tokenizer import Encoding
 
 
@@ -76,6 +76,12 @@ class SpanScorer:
         }
 
 
+def _sample(count: int, seed: int) -> list[Utterance]:
+    from slu.corpus.sample import generate_sample
+
+    return without_intents(generate_sample(count, seed))
+
+
 def _loss(name: str, labels: Labels, smoothing: float) -> Loss:
     from slu.heads.token_loss import SpanLoss
 
@@ -90,12 +96,13 @@ TOKENS = Head(
     scorer=SpanScorer,
     targets=targets,
     no_targets=no_targets,
-    corpus=CorpusForm(read=read_spans, check=check_spans, write=write_spans, labels=labels_of_spans),
+    corpus=CorpusForm(read=read_spans, check=check_spans, write=write_spans, labels=labels_of_spans, sample=_sample),
     dialogues=False,
     losses=LOSSES,
     loss=_loss,
     measure=measure,
     measures=MEASURES,
+    shown=SHOWN,
     chosen_by=tuple(name for name in MEASURES if name != "understood"),
     right=right,
 )

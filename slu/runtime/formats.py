@@ -15,6 +15,8 @@ from typing import Any
 
 from slu.platform import not_installed
 
+NATIVE_BACKEND = "native"
+"""The engine of this project, as ``--backend`` and results call it."""
 AS_CHECKPOINT, FLOAT32, FLOAT16, INT8 = "as the checkpoint", "fp32", "fp16", "int8"
 
 
@@ -100,6 +102,7 @@ class BackendEntry:
     faster with it set (FastDeploy's Paddle Inference takes the same time with and without).
 
     ``engine``: which of the engines of ``module`` it is. ``one_text``: whether it must be given one text at a time.
+    ``alone``: whether it computes each of many texts by itself anyway, see `computes_alone`.
     ``parser``: makes the parser of a backend that computes the whole way from text to answer, on as many threads as
     texts: a function of the backend, the `ModelDirectory` and a number of threads. ``file_parser``: the same of a file
     that has all a parser needs, a function of its path and a number of threads.
@@ -115,6 +118,7 @@ class BackendEntry:
     check: str = ""
     engine: str = ""
     one_text: bool = False
+    alone: bool = False
     parser: str = ""
     file_parser: str = ""
 
@@ -154,7 +158,7 @@ PADDLE = Format(
 )  # fmt: skip
 GGUF = Format(
     "gguf", ("model.gguf",), "export_lite.gguf:write",
-    modules=("gguf",), extra="train", precision=AS_CHECKPOINT, phones=("native",),
+    modules=("gguf",), extra="train", precision=AS_CHECKPOINT, phones=(NATIVE_BACKEND,),
 )  # fmt: skip
 _LITE = Format(
     "lite", (), "export_lite.paddle_lite:write", "SIMULATED",
@@ -215,8 +219,8 @@ BACKENDS: dict[str, BackendEntry] = {
     entry.name: entry
     for entry in (
         BackendEntry(
-            "native", "gguf", f"{_NATIVE}:open_native", "slu",
-            check="slu.runtime.backends.native_api:missing_library",
+            NATIVE_BACKEND, "gguf", f"{_NATIVE}:open_native", "slu",
+            check="slu.runtime.backends.native_api:missing_library", alone=True,
             parser=f"{_NATIVE}:parser_of", file_parser=f"{_NATIVE}:load_native",
         ),
         BackendEntry("dygraph", None, "slu.runtime.backends.dygraph:open_dygraph", "paddlenlp", "train"),
@@ -235,6 +239,12 @@ BACKENDS: dict[str, BackendEntry] = {
     )
 }  # fmt: skip
 """Every backend by its name, in the order in which a directory's default is looked for."""
+
+
+def computes_alone(backend: str) -> bool:
+    """Whether a backend computes each of many texts by itself: then many at once take as long as one after the other,
+    and a text's logits are the same in any company."""
+    return backend in BACKENDS and BACKENDS[backend].alone
 
 
 def resolve(name: str) -> Any:

@@ -267,7 +267,7 @@ def _one_pool(
 
 
 _teacher: PythonParser | None = None
-"""Of a worker process."""
+"""The teacher that a worker process has opened; None in the process that started it."""
 
 
 def _open_in_worker(model: Path, backend: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import RLock
-from typing import Any, NoReturn, Protocol, cast
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from slu.inputs.pins import Pins
 from slu.inputs.tokenizer import Encoding, Tokenizer
 from slu.manifest import Manifest
 from slu.model.config import ModelConfig
+from slu.runtime.formats import computes_alone
 from slu.runtime.parser import Backend, ParseResult, intent_number, not_pickled, required
 
 BATCH, BATCH_TOKENS = 128, 8192
@@ -117,10 +118,10 @@ class PythonParser:
             decoded = self.decoder.decode(*self.head.without_specials(logits), encodings=asked)
             for i, decision in zip(group, decoded):
                 decisions[i] = decision
-        results, ordered = [], iter(decisions)
+        results, ordered, parts = [], iter(decisions), self.head.windows
         for text, of_one in zip(texts, windows):
             found = [next(ordered) for _ in of_one]
-            decision = found[0] if len(found) == 1 else cast(Any, self.decoder).join(found)
+            decision = parts.join(found) if parts and len(found) > 1 else found[0]
             intent, slots, names = self.decoder.answer(decision, text, of_one[0])
             understood, truncated = decision.score >= self.threshold, of_one[0].truncated
             results.append(ParseResult(text, intent, decision.score, understood, slots, truncated, labels=names))
@@ -139,7 +140,7 @@ class PythonParser:
         to it for one text each. Pinned phrases do not count. A text has the same bits whichever others are asked with
         it: matrix products of other sizes would be added up in another order.
         """
-        together = 0 if self.backend.name == "native" else TOGETHER  # the engine computes one text at a time
+        together = 0 if computes_alone(self.backend.name) else TOGETHER
         encodings = [self.tokenizer.encode(text, self.backend.max_length) for text in texts]
         found: dict[int, tuple[np.ndarray, ...]] = {}
         with self._lock:

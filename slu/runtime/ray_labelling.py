@@ -25,7 +25,7 @@ _AHEAD = 2
 """Shards for each processor of the cluster that are handed out."""
 
 _teachers: dict[tuple[str, str], PythonParser] = {}
-"""Of a worker process."""
+"""Teachers that a worker process has opened, by the path of the model and the backend."""
 
 
 @dataclass(frozen=True)

@@ -35,11 +35,11 @@ _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _AWAY = (408, 429, 502, 503, 504)
 """Answers that mean: later."""
 _TRIES = 5
-"""Of a request that the service calls its own mistake (500)."""
+"""How often a request is sent that the service answers with an error of its own (status 500)."""
 LATE = "no answer in time"
 """What the service says of a request that took longer than its --timeout."""
 _LATE_TRIES = 3
-"""Of a request that it says so of, before a smaller one is tried."""
+"""How often a request is sent that the service answers with `LATE`, before its texts are sent in smaller ones."""
 _LASTING = (ssl.SSLCertVerificationError, http.client.InvalidURL, UnicodeError)
 """Failures of a request that waiting does not mend."""
 
@@ -123,7 +123,10 @@ class ServiceTeacher:
             if len(tokens) != count or any(len(t) != (ends[-1] if per_token else count) for t, per_token in outputs):
                 raise ValueError("other numbers of texts or tokens than were asked")
         except (SafetensorError, KeyError, ValueError, IndexError, TypeError) as error:
-            raise ConfigError(f"{self.where}: its answer is not one of /v1/logits ({error})") from error
+            raise ConfigError(
+                f"{self.where}: its answer is not one of /v1/logits ({error}); give the address of a slu serve "
+                "of this version"
+            ) from error
         self._require_version(version)
         starts = ends - tokens
         return [tuple(t[starts[i] : ends[i]] if per_token else t[i] for t, per_token in outputs) for i in range(count)]

@@ -153,5 +153,5 @@ def description_of(directory: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: cannot be read; slu label makes such directories") from error
     if not isinstance(found, dict) or not isinstance(found.get("shards"), int):
-        raise BundleError(f"{path}: is not what slu label writes")
+        raise BundleError(f"{path}: is not what slu label writes; make the soft labels again")
     return found

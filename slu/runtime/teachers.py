@@ -82,7 +82,7 @@ class FileTeacher:
         require_same(self.where, head, labels, tuple(said["outputs"]), said["intents"], said["slots"])
 
     def missing(self, questions: Sequence[Question]) -> list[Question]:
-        """Those that it has no answers to."""
+        """The questions to which the soft labels have no answer, in their order."""
         return [one for one in questions if one not in self._labels]
 
     def ask(self, questions: Sequence[Question]) -> list[Logits]:

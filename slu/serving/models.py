@@ -17,6 +17,7 @@ from typing import Any
 from slu.errors import SluError
 from slu.inputs.flags import FIRST_TURN
 from slu.runtime.bundle import open_directory
+from slu.runtime.formats import computes_alone
 from slu.runtime.loading import load, python_parser_of
 from slu.runtime.parser import Parser, Session
 from slu.runtime.python_parser import PythonParser
@@ -49,8 +50,8 @@ class Model:
 
     @property
     def batches(self) -> bool:
-        """Whether many texts at once are faster than one after the other: the engine parses one at a time."""
-        return self.backend != "native"
+        """Whether many texts at once are faster than one after the other."""
+        return not computes_alone(self.backend)
 
     @contextmanager
     def session(self, lexicons: Mapping[str, Sequence[str]]) -> Any:

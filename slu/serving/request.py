@@ -32,5 +32,5 @@ class Request:
 
     @property
     def slots(self) -> set[str]:
-        """Those that entries are given for."""
+        """Names of the slots for which the request gives entries of lexicons."""
         return {slot for entries in (self.lexicons, *(self.added or ())) for slot in entries}

@@ -34,12 +34,12 @@ class Reply:
     more: tuple[tuple[bytes, bytes], ...] = ()
 
     def headers(self, *more: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-        """All of them, as ASGI takes them."""
+        """All headers of the answer, then ``more``, as pairs of bytes for ASGI."""
         length = str(len(self.body)).encode()
         return [(b"content-type", self.kind.encode()), (b"content-length", length), *self.more, *more]
 
     def response(self) -> Response:
-        """The same for FastAPI."""
+        """This answer as an object of FastAPI."""
         more = {name.decode(): value.decode() for name, value in self.more}
         return Response(self.body, self.status, more, self.kind)
 
@@ -52,7 +52,7 @@ class Refused(Exception):
         self.status, self.field = status, field
 
     def reply(self) -> Reply:
-        """The answer that says so."""
+        """The answer with the error and the field as JSON."""
         body = to_json({"error": str(self), "field": self.field})
         return Reply(body, self.status, more=_MORE.get(self.status, ()))
 
@@ -71,7 +71,7 @@ class BodyRoute(APIRoute):
     """Set by who adds the route."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """See FastAPI."""
+        """The function that FastAPI calls for a request; see `fastapi.routing.APIRoute.get_route_handler`."""
 
         async def handler(request: Request) -> Response:
             return (await self.answer(request.scope["headers"], request.receive)).response()

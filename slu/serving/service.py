@@ -25,7 +25,7 @@ from slu.serving.work import Job, Late, WorkQueue
 WAIT = 0.02
 """Seconds that a request may have to wait for the engine."""
 WAIT_SLOW = 2.0
-"""The same for other backends."""
+"""Seconds that a request may have to wait for a backend that is not the engine."""
 WINDOW = 0.002
 """Seconds in which texts are collected for a backend that is faster with many at once."""
 STUCK = 60.0

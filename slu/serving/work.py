@@ -21,7 +21,7 @@ REPORT = 16
 """Texts after which a thread reports, if they are not computed together: about a millisecond of the engine."""
 
 _WEIGHT = 0.1
-"""Of the latest report in the pace of a queue."""
+"""Share of the latest report, 0..1, in the pace of a queue, a moving average of seconds a text."""
 
 
 class Late(Exception):

@@ -42,7 +42,7 @@ from slu.inputs.normalisation import SPEECH
 from slu.training.added import NEXT_DRAW, Added, check_shares, turns
 from slu.training.identity import ADDED_LATER, canonical, file_hash, settings_identity
 from slu.training.lexicons import TrainingLexicons
-from slu.training.recipe import Recipe
+from slu.training.recipe import A_PATH, Recipe
 from slu.training.unclear import UnclearSettings, unclear_utterances
 
 OTHER_NAME = 0.75
@@ -62,7 +62,7 @@ class SpeechSettings:
     kind, punctuation, spaces, or numbers in Chinese numerals; one that has none of them gets a phrase.
     """
 
-    phrases: str
+    phrases: str = field(metadata=A_PATH)
     share: float = 0.5
     polite: float = 0.35
     filler: float = 0.35
@@ -83,7 +83,7 @@ class CommandSettings:
     ``alike``: slots whose names may stand for each other's, such as ["origin", "destination"].
     """
 
-    phrases: str
+    phrases: str = field(metadata=A_PATH)
     copies: int = 4
     alike: tuple[tuple[str, ...], ...] = ()
 

@@ -36,20 +36,20 @@ Objective = Callable[[nn.Layer, Batch], paddle.Tensor]
 """The loss of one shard: a sum over its utterances and tokens, divided by the counts of the global batch."""
 
 
-class Answered(Protocol):
-    """Examples of which what teachers say becomes known batch by batch."""
+class TaughtExamples(Protocol):
+    """Examples whose soft targets, what teachers say of them, become known batch by batch."""
 
     @property
     def examples(self) -> Sequence[Example]:
-        """All of them, without it."""
+        """All examples, without soft targets."""
         ...
 
     def expect(self, batches: Sequence[np.ndarray]) -> None:
-        """Is told which batches come, as indices of examples, in their order."""
+        """Take note of the batches to come: for each, in their order, the indices of its examples, int ``[batch]``."""
         ...
 
     def answered(self, batch: np.ndarray) -> list[Example]:
-        """The examples of a batch with it."""
+        """The examples with these indices, int ``[batch]``, and their soft targets; waits for the teachers."""
         ...
 
 
@@ -136,7 +136,7 @@ def labelled_loss(loss: Loss) -> Objective:
 
 def fit(
     model: nn.Layer,
-    examples: Sequence[Example] | Answered,
+    examples: Sequence[Example] | TaughtExamples,
     settings: TrainingSettings,
     objective: Objective,
     evaluate: Callable[[], dict[str, float]],

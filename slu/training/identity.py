@@ -43,7 +43,7 @@ def _recorded(settings: Any) -> dict[str, Any]:
     found = {}
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
-        if field.metadata != ADDED_LATER or value != field.default:
+        if not field.metadata.keys() >= ADDED_LATER.keys() or value != field.default:
             nested = dataclasses.is_dataclass(value) and not isinstance(value, type)
             found[field.name] = _recorded(value) if nested else value
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,11 +30,10 @@ FROM_CORPUS = "corpus"
 WORDS = "words"
 """In place of the path of a vocabulary: the words of the corpus, each of them whole (`slu.training.vocabulary`)."""
 NO_FILES = (GENERIC, FROM_CORPUS, WORDS)
-PATHS = (
-    "data.corpus", "data.dev", "data.labels", "model.vocab", "lexicon.lists", "speech.phrases", "commands.phrases",
-    "student.unlabelled", "student.token_file",
-)  # fmt: skip
-"""Settings that are paths."""
+PATH = "path"
+"""Key of the metadata of a setting that names files or directories: a function that tells paths from other texts."""
+A_PATH = {PATH: lambda text: text != ""}
+"""Metadata of a setting whose texts are paths; an empty one says that there is none."""
 T = TypeVar("T")
 
 
@@ -48,12 +48,12 @@ class DataSettings:
     intent can have every slot, not only those that it has in the training part.
     """
 
-    corpus: str
-    dev: str = ""
+    corpus: str = dataclasses.field(metadata=A_PATH)
+    dev: str = dataclasses.field(default="", metadata=A_PATH)
     split: str = "utterance"
     dev_fraction: float = 0.2
     seed: int = 0
-    labels: str = ""
+    labels: str = dataclasses.field(default="", metadata=A_PATH)
     any_slot: bool = False
 
 
@@ -72,7 +72,7 @@ class ModelSettings:
     """
 
     init: str = "scratch"
-    vocab: str = GENERIC
+    vocab: str = dataclasses.field(default=GENERIC, metadata={PATH: lambda text: text not in ("", *NO_FILES)})
     hidden_size: int = 312
     num_hidden_layers: int = 4
     num_attention_heads: int = 12
@@ -131,7 +131,7 @@ class LexiconSettings(Dropping):
     How often flags are left out in training: see `slu.training.flag_dropout.Dropping`.
     """
 
-    lists: str = ""
+    lists: str = dataclasses.field(default="", metadata=A_PATH)
     own: tuple[str, ...] = ()
     new_names: tuple[str, ...] = ()
     previous_intent: bool = False
@@ -150,14 +150,25 @@ class LexiconSettings(Dropping):
 
 @dataclass(frozen=True)
 class Recipe:
-    """The parsed file. Paths in it are relative to the directory of the file."""
+    """The parsed file. Paths in it are relative to the directory of the file.
+
+    ``given``: the settings that the command line gave instead, such as ``data.corpus``; paths among these are relative
+    to where the command runs.
+    """
 
     path: Path
     raw: dict[str, Any]
+    given: frozenset[str] = frozenset()
 
     def section(self, name: str, kind: type[T]) -> T:
         """The section ``name`` as the dataclass ``kind``; raise `ConfigError` for unknown or wrong settings."""
-        return build(kind, self.raw.get(name, {}), f"{self.path}: [{name}]")
+        settings = build(kind, self.raw.get(name, {}), f"{self.path}: [{name}]")
+        here = {
+            field.name: _from_here(getattr(settings, field.name), field.metadata[PATH])
+            for field in dataclasses.fields(kind)  # type: ignore[arg-type]
+            if PATH in field.metadata and f"{name}.{field.name}" in self.given
+        }
+        return dataclasses.replace(settings, **here) if here else settings  # type: ignore[type-var]
 
     def has(self, name: str) -> bool:
         return name in self.raw
@@ -178,13 +189,12 @@ def load_recipe(path: str | Path, overrides: typing.Sequence[str] = ()) -> Recip
         raise ConfigError(f"{source}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:  # tomli.TOMLDecodeError and UnicodeDecodeError among them
         raise ConfigError(f"{source}: not a TOML file ({error})") from error
-    for override in overrides:
-        _override(raw, override)
+    given = frozenset([_override(raw, override) for override in overrides])
     known = sections()
     unknown = sorted(set(raw) - set(known))
     if unknown:
         raise ConfigError(f"{source}: [{unknown[0]}] is not a section of a recipe; the sections are {', '.join(known)}")
-    return Recipe(source, raw)
+    return Recipe(source, raw, given)
 
 
 def sections() -> tuple[str, ...]:
@@ -196,7 +206,7 @@ def sections() -> tuple[str, ...]:
 def build(kind: type[T], data: Any, where: str) -> T:
     """Make a dataclass of a table, checking names and types; a field that is a dataclass is a table in it."""
     if not isinstance(data, dict):
-        raise ConfigError(f"{where} must be a table")
+        raise ConfigError(f"{where} must be a table; write its settings below [NAME], one a line")
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
@@ -225,7 +235,15 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     raise ConfigError(f"{where} is {value!r}; {getattr(hint, '__name__', hint)} is expected")
 
 
-def _override(raw: dict[str, Any], text: str) -> None:
+def _from_here(value: Any, is_path: Callable[[str], bool]) -> Any:
+    """A path, or several of them, of the command line as absolute ones."""
+    if isinstance(value, tuple):
+        return tuple(_from_here(one, is_path) for one in value)
+    return str(Path(value).absolute()) if is_path(value) else value
+
+
+def _override(raw: dict[str, Any], text: str) -> str:
+    """Change the setting that ``text`` names; returns its name, ``section.name``."""
     import tomli
 
     name, equals, value = text.partition("=")
@@ -243,8 +261,6 @@ def _override(raw: dict[str, Any], text: str) -> None:
         tables = [one for table in inner for one in (table if isinstance(table, list) else [table])]
         if not all(isinstance(table, dict) for table in tables):
             raise ConfigError(f"--set {text}: {part} is not a section")
-    if name.strip() in PATHS and parsed and (name.strip() != "model.vocab" or parsed not in NO_FILES):
-        # A path on the command line is relative to where the command runs, not to the recipe.
-        parsed = str(Path(str(parsed)).absolute())
     for table in tables:
         table[parts[-1]] = parsed
+    return ".".join(parts)

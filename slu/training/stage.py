@@ -14,6 +14,7 @@ from slu.errors import CheckpointError
 from slu.evaluation.evaluate import choose_threshold, evaluate, summary, understood_at, write_evaluation
 from slu.evaluation.unknown_labels import unknown_lines
 from slu.files import MARK, damage_of, new_directory, read_bytes, remove_leftovers, write_file
+from slu.heads.table import SHOWN
 from slu.lock import only_writer
 from slu.manifest import Manifest, check_replaceable, library_versions
 from slu.model.checkpoint import Checkpoint, load_checkpoint, write_checkpoint_files
@@ -171,21 +172,11 @@ def _is_of(workspace: Path, identity: dict[str, Any]) -> bool:
 
 
 def describe(name: str, metrics: dict[str, Any], before: dict[str, Any]) -> str:
-    """One line with the size and every measure before and after a stage."""
+    """One line with the size and the measures of `SHOWN`, each with its change from before the stage."""
     parts = [f"{name}: {metrics['size_bytes'] / 1e6:.2f} MB"]
     if before.get("size_bytes"):
         parts[0] += f" (was {before['size_bytes'] / 1e6:.2f})"
-    shown = (
-        "exact",
-        "seed_accuracy",
-        "intent_accuracy",
-        "intent_macro_f1",
-        "slot_f1",
-        "micro_f1",
-        "macro_f1",
-        "answer_f1",
-    )
-    for measure in (name for name in shown if name in metrics):
+    for measure in (name for name in SHOWN if name in metrics):
         text = f"{measure} {metrics[measure]:.2f}"
         if measure in before:
             text += f" ({metrics[measure] - before[measure]:+.2f})"

@@ -273,6 +273,7 @@ def _read_weights(directory: Path) -> dict[str, np.ndarray]:
     pickles = sorted(directory.glob("*.pdparams"))
     if not pickles:
         extra = "; convert pytorch_model.bin to safetensors" if (directory / "pytorch_model.bin").is_file() else ""
+        extra = extra or "; give the directory of a checkpoint"
         raise CheckpointError(f"{directory}: neither {WEIGHTS} nor a .pdparams file is in it{extra}")
     return read_pdparams(pickles[0])
 

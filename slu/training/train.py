@@ -17,6 +17,7 @@ from slu.heads.examples import Example
 from slu.inputs.coverage import coverage
 from slu.inputs.flags import FlagColumns
 from slu.inputs.lexicon import Lexicon
+from slu.manifest import FP32
 from slu.model.checkpoint import Checkpoint
 from slu.model.config import ERNIE, ModelConfig
 from slu.model.embedding_rows import restore_rows, select_rows, select_used
@@ -24,7 +25,7 @@ from slu.training import distributed
 from slu.training.added import Added
 from slu.training.batches import make_examples
 from slu.training.data import Data
-from slu.training.fit import Answered, Objective, TrainingSettings, fit, labelled_loss, loss_of
+from slu.training.fit import Objective, TaughtExamples, TrainingSettings, fit, labelled_loss, loss_of
 from slu.training.identity import ADDED_LATER, file_hash
 from slu.training.recipe import ModelSettings, NgramSettings, Recipe
 from slu.training.stage import run_stage
@@ -46,7 +47,7 @@ class TrainSettings:
 
 Select = Callable[[Checkpoint], Checkpoint]
 """A checkpoint of the same vocabulary, with those rows of the embeddings only that are trained."""
-Plan = Callable[[Checkpoint, Select], "tuple[Objective, Sequence[Example] | Answered]"]
+Plan = Callable[[Checkpoint, Select], "tuple[Objective, Sequence[Example] | TaughtExamples]"]
 """From the checkpoint that is trained, its rows selected, to what is minimised over which examples."""
 Measured = Callable[[Any, Checkpoint, Objective, Sequence[Utterance]], Callable[[], dict[str, float]]]
 """From the network that is trained, its checkpoint, what is minimised, and the development part to what measures it."""
@@ -219,4 +220,4 @@ def train_stage(
         return trained, {**report, "coverage": covered.to_json()}, keep
 
     distributed.start()
-    return run_stage("fp32", out, settings, inputs, data, make, resume=resume, say=say)
+    return run_stage(FP32, out, settings, inputs, data, make, resume=resume, say=say)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from compress.steps import settings_of
 from slu import cli
 from slu.corpus.labels import Labels
 from slu.corpus.tagged import write_corpus
@@ -15,6 +16,7 @@ from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from slu.runtime.loading import load
 from slu.training.data import Data
+from slu.training.recipe import Recipe, load_recipe
 from slu.training.stage import workspace_of
 
 STEPS = ("vocab", "width", "qat", "embeddings")
@@ -232,6 +234,23 @@ def test_it_runs_in_one_process_only(
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
     assert slu("compress", "embeddings", fp32, "--config", recipe, "--out", place / "a") == 2
     assert "compression runs in one process" in errors(capsys)[0]
+
+
+def test_paths_after_set_are_relative_to_where_the_command_runs(
+    recipe: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    here = str(place)
+    service, soft = "http://127.0.0.1:8080/joint", f"{here}/soft"
+    changed = load_recipe(
+        recipe, ["pretrain.unlabelled=own.txt", "student.unlabelled=own.txt", f'student.ask=["{service}", "soft"]']
+    )
+    assert settings_of("pretrain", changed).unlabelled == f"{here}/own.txt"
+    student = settings_of("student", changed)
+    assert (student.unlabelled, student.ask, student.token_file) == (f"{here}/own.txt", (service, soft), "")
+    assert settings_of("student", load_recipe(recipe, ["student.token_file=/run/token"])).token_file == "/run/token"
+    own = Recipe(recipe, {"pretrain": {"unlabelled": "own.txt"}})
+    assert settings_of("pretrain", own).unlabelled == "own.txt", "of the recipe's directory, see Recipe.resolve"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from compress.steps import run_step
 from compress.student import StudentSettings, ask, new_student, shape_after, train_student
 from slu.errors import ConfigError
 from slu.heads.examples import IGNORED, Example, collate
-from slu.heads.joint_loss import AnswerLoss, HeadLoss
+from slu.heads.joint_loss import HeadLoss, WholeAnswerLoss
 from slu.model.checkpoint import Checkpoint, load_checkpoint
 from slu.model.config import ModelConfig
 from slu.model.network import load_model
@@ -76,7 +76,7 @@ def test_what_nobody_has_labelled_is_learned_from_teachers_alone(
     known = make_examples(data.train[:5], trained)
     new = unlabelled_examples(["来一首花心", "取消", ""], trained)
     assert all(example.targets[0] == IGNORED and (example.targets[1] == IGNORED).all() for example in new)
-    loss = AnswerLoss(trained.labels) if answers else HeadLoss()
+    loss = WholeAnswerLoss(trained.labels) if answers else HeadLoss()
     batch = collate(ask([trained], [*known, *new], loss), trained.config.pad_token_id)
     assert batch.soft is not None and batch.padded
     assert batch.scored.sum(1).tolist() == [len(example.ids) - 2 for example in [*known, *new]]

@@ -1,18 +1,19 @@
 // Time from asking for the page, from a file, to its first answer, in headless Chromium; prints JSON.
 //   node web/bench/opening.mjs [--page build/web/slu.html] [--openings 20]
-// Needs `make web`, `npm ci --prefix web --ignore-scripts` and Debian's chromium (or SLU_CHROMIUM).
+// Needs `make web`, `npm ci --prefix web --ignore-scripts` and Chromium (see web/chromium.mjs).
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
+import { chromiumPath } from "../chromium.mjs";
 import { ROOT, machine, median } from "./measuring.mjs";
 
 const { values: options } = parseArgs({
   options: { page: { type: "string", default: join(ROOT, "build/web/slu.html") }, openings: { type: "string", default: "20" } },
 });
 const browser = await chromium.launch({
-  executablePath: process.env.SLU_CHROMIUM ?? "/usr/bin/chromium",
+  executablePath: chromiumPath(),
   args: ["--no-sandbox", "--disable-gpu"],
 });
 

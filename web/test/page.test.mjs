@@ -8,13 +8,14 @@ import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { chromium } from "playwright-core";
+import { chromiumPath } from "../chromium.mjs";
 import { BUILT, model } from "./support.mjs";
 
 const PAGE = join(BUILT, "slu.html");
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PHONE = { width: 375, height: 812 }, DESKTOP = { width: 1280, height: 800 };
 const browser = await chromium.launch({
-  executablePath: process.env.SLU_CHROMIUM ?? "/usr/bin/chromium",
+  executablePath: chromiumPath(),
   args: ["--no-sandbox", "--disable-gpu"],
 });
 after(() => browser.close());

@@ -75,11 +75,13 @@ typedef struct slu_info {
   uint32_t head_size;
   uint32_t intermediate_size; /* neurons of the feed-forward part that pruning has kept */
   uint32_t vocab_size;
-  uint32_t
-      max_tokens; /* longest input, [CLS] and [SEP] counted; the rest is ignored, of "answer" read in windows */
+  /* Tokens that a text may have, [CLS] and [SEP] counted. The rest of a longer text is ignored, but a model of
+   * "answer" reads a longer passage in several windows. */
+  uint32_t max_tokens;
   uint32_t intent_count;
-  uint32_t
-      slot_count; /* slot names; there are 2 * slot_count + 1 tags: O, B-a, I-a, B-b, ...; but 2 of "answer" */
+  /* Slot names. A token has 2 * slot_count + 1 tags: O, B-a, I-a, B-b and so on; of a model of "answer" it has two
+   * logits, to begin the answer and to end it. */
+  uint32_t slot_count;
   uint32_t quantised;         /* 1: the encoder's matrix products are INT8, 0: float */
   const char *const *intents; /* [intent_count], in the order of the logits */
   const char *const *slots;   /* [slot_count] */
@@ -103,13 +105,13 @@ typedef struct slu_info {
                        text is the question, a tab and the passage, of any length. Of "sequence" and "labels",
                        `intents` and intent_count are the labels, and there are no slots; of "tokens" and "answer",
                        intent_count is 0. */
-  const int32_t
-      *label_parents; /* [intent_count]: index of the label above in the tree, -1 for none; always below
-                                   its own index. NULL for "joint" */
-  const uint8_t
-      *label_rules; /* [intent_count + 1]: of the text, then of every label: bits of what may be directly
-                                   below it. NULL for "joint" */
-  uint32_t pairs;   /* 1: the model reads pairs of texts: the first tab of a text separates them */
+  /* [intent_count]: the index of the label above each one in the tree, always smaller than its own; -1 for none.
+   * NULL for a model without labels. */
+  const int32_t *label_parents;
+  /* [intent_count + 1], of the text, then of every label: the bits of what may be directly below it. NULL for a
+   * model without labels. */
+  const uint8_t *label_rules;
+  uint32_t pairs; /* 1: the model reads pairs of texts: the first tab of a text separates them */
 } slu_info;
 
 /* One slot: text[byte_start, byte_end) is its value. */
@@ -246,10 +248,10 @@ SLU_API slu_status slu_context_change_lexicon(slu_context *context, slu_lexicon_
 SLU_API slu_status slu_context_change_lexicon_file(slu_context *context, slu_lexicon_change change,
                                                    const char *slot, const char *path, slu_error *error);
 
-/* Pinned phrases, of models of intents and slots: texts whose answer the program gives. The whole text is compared as a phrase of a lexicon is. The
- * network is not asked: `score` is 1, `understood` and `pinned` are 1, `token_count` is 0. What is said for a context
- * counts before what is said for the model, and the later call before the earlier one. While none is pinned, they
- * cost nothing.
+/* Pinned phrases, of models of intents and slots: texts whose answer the program gives. The whole text is compared
+ * as a phrase of a lexicon is. The network is not asked: `score` is 1, `understood` and `pinned` are 1, `token_count`
+ * is 0. What is said for a context counts before what is said for the model, and the later call before the earlier
+ * one. While none is pinned, they cost nothing.
  *
  * `lines` is UTF-8 text, a pinned text a line: an intent, a tab, and the text with its slots, at most 16, in tags:
  *     navigation.navigation<TAB>take me to <destination>the office</destination>

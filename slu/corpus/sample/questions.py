@@ -9,6 +9,7 @@ from slu.corpus.classified import PAIR
 from slu.corpus.questions import SLOT
 from slu.corpus.sample.names import contact, place, song
 from slu.corpus.utterance import Slot, Utterance
+from slu.errors import ConfigError
 
 _NONE = 0.2
 """Share of the questions that their passage does not answer."""
@@ -36,7 +37,12 @@ _FILLERS = (
 
 
 def generate_questions(count: int, seed: int = 0) -> list[Utterance]:
-    """``count`` questions, four about each passage. The same arguments give the same questions."""
+    """``count`` questions, four about each passage. The same arguments give the same questions.
+
+    Raises `ConfigError` for a count below 1.
+    """
+    if count < 1:
+        raise ConfigError(f"cannot make {count} questions; the count must be at least 1")
     random = Random(seed)
     found: list[Utterance] = []
     passage = 0

@@ -6,27 +6,26 @@ ctypes lets go of Python's lock during a call, so threads parse at the same time
 from __future__ import annotations
 
 import ctypes
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from ctypes import POINTER, byref, c_void_p
+from ctypes import POINTER
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
-from weakref import finalize
 
 from slu.corpus.label_sets import LabelSets
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot
-from slu.errors import BundleError, ConfigError, SluError
+from slu.errors import BundleError, ConfigError
 from slu.heads.head import ScoredLabel
 from slu.heads.table import HEADS
 from slu.inputs.flags import FIRST_TURN, FlagColumns
 from slu.runtime.backends import native_api as api
 from slu.runtime.backends.native_api import utf8
+from slu.runtime.backends.native_handles import EngineContext, EngineModel
 from slu.runtime.backends.native_lexicon import NativeLexicon
 from slu.runtime.backends.native_pins import NativePins
 from slu.runtime.bundle import ModelDirectory
-from slu.runtime.formats import GGUF
+from slu.runtime.formats import GGUF, NATIVE_BACKEND
 from slu.runtime.parser import ParseResult, intent_number, not_pickled, required
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class NativeBackend:
     ``columns`` (of flags): as the file says. ``kernel``: what computes.
     """
 
-    name = "native"
+    name = NATIVE_BACKEND
 
     def __init__(self, path: str | Path, kernel: str | None = None):
         """Open a file. ``kernel``: one of `kernel_names`, without it the fastest of this processor.
@@ -52,8 +51,8 @@ class NativeBackend:
         kernel and when the engine's library is not there.
         """
         self.path = Path(path)
-        self._model = _Model(api.load_library(), self.path)
-        self._idle: list[_Context] = []
+        self._model = EngineModel(api.load_library(), self.path)
+        self._idle: list[EngineContext] = []
         info = self._model.info
         self.max_length = int(info.max_tokens)
         self.labels = _labels(info, self.path)
@@ -69,7 +68,7 @@ class NativeBackend:
             pass
 
     @contextmanager
-    def context(self) -> Iterator[_Context]:
+    def context(self) -> Iterator[EngineContext]:
         """Borrow an idle context, or make a new one. So there are as many contexts as threads that parse at a time."""
         try:
             context = self._idle.pop()
@@ -80,9 +79,9 @@ class NativeBackend:
         finally:
             self._idle.append(context)
 
-    def new_context(self) -> _Context:
+    def new_context(self) -> EngineContext:
         """A context that is not lent to others."""
-        return _Context(self._model, self.kernel)
+        return EngineContext(self._model, self.kernel)
 
     def run(self, ids: np.ndarray, flags: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
         """The network alone: ``ids`` int32 ``[n, tokens]`` → the logits of the head's outputs.
@@ -105,98 +104,6 @@ class NativeBackend:
                     found = logits.slots if about.per_token else logits.intents
                     output[row] = np.ctypeslib.as_array(found, output.shape[1:])
         return outputs
-
-
-class _Model:
-    """``slu_model``. Its contexts refer to it, so that it is closed after the last of them."""
-
-    def __init__(self, library: ctypes.CDLL, path: Path):
-        self.library, self.path = library, path
-        self.handle, error = c_void_p(), api.Error()
-        status = library.slu_model_open(_file_name(path), byref(self.handle), byref(error))
-        if status != api.OK:
-            raise _failure(library, path, status, error)
-        # At exit threads may still be parsing, and the system frees everything anyway.
-        finalize(self, library.slu_model_close, self.handle).atexit = False
-
-    @property
-    def info(self) -> api.Info:
-        """``slu_info``; do not keep it longer than the model."""
-        info: api.Info = self.library.slu_model_info(self.handle).contents
-        return info
-
-    def change(self, change: int, slot: str | None, entries: bytes) -> str:
-        """``slu_model_change_lexicon``"""
-        return _change(self.library.slu_model_change_lexicon, self.handle, change, slot, entries)
-
-    def change_file(self, change: int, slot: str, path: Path) -> str:
-        """``slu_model_change_lexicon_file``"""
-        return _change_file(self.library.slu_model_change_lexicon_file, self.handle, change, slot, path)
-
-    def change_pins(self, change: int, lines: bytes) -> str:
-        """``slu_model_change_pins``"""
-        return _call(self.library.slu_model_change_pins, self.handle, change, lines, len(lines))
-
-    def change_pins_file(self, change: int, path: Path) -> str:
-        """``slu_model_change_pins_file``"""
-        return _call(self.library.slu_model_change_pins_file, self.handle, change, _file_name(path))
-
-
-class _Context:
-    """``slu_context``: working memory of one thread at a time."""
-
-    def __init__(self, model: _Model, kernel: str):
-        self._library, self._model = model.library, model
-        self.handle, error = c_void_p(), api.Error()
-        status = self._library.slu_context_create(model.handle, kernel.encode(), byref(self.handle), byref(error))
-        if status != api.OK:
-            raise _failure(self._library, model.path, status, error)
-        finalize(self, self._library.slu_context_free, self.handle).atexit = False
-        self.result, self._logits = POINTER(api.Result)(), POINTER(api.Logits)()
-        self._previous_intent = api.UNKNOWN_TURN
-
-    def set_previous_intent(self, number: int) -> None:
-        """``slu_set_previous_intent``, for the calls of `parse` that follow."""
-        if number != self._previous_intent:
-            status = self._library.slu_set_previous_intent(self.handle, number)
-            if status != api.OK:
-                self._fail(status)
-            self._previous_intent = number
-
-    def change(self, change: int, slot: str | None, entries: bytes) -> str:
-        """``slu_context_change_lexicon``"""
-        return _change(self._library.slu_context_change_lexicon, self.handle, change, slot, entries)
-
-    def change_file(self, change: int, slot: str, path: Path) -> str:
-        """``slu_context_change_lexicon_file``"""
-        return _change_file(self._library.slu_context_change_lexicon_file, self.handle, change, slot, path)
-
-    def change_pins(self, change: int, lines: bytes) -> str:
-        """``slu_context_change_pins``"""
-        return _call(self._library.slu_context_change_pins, self.handle, change, lines, len(lines))
-
-    def change_pins_file(self, change: int, path: Path) -> str:
-        """``slu_context_change_pins_file``"""
-        return _call(self._library.slu_context_change_pins_file, self.handle, change, _file_name(path))
-
-    def parse(self, text: bytes) -> api.Result:
-        """``slu_parse``; the result is overwritten by the next call."""
-        status = self._library.slu_parse(self.handle, text, len(text), byref(self.result))
-        if status != api.OK:
-            self._fail(status)
-        return self.result.contents
-
-    def run(self, ids: object, count: int, flags: object = None) -> api.Logits:
-        """``slu_run``; the logits are overwritten by the next call."""
-        given = api.Input(ctypes.sizeof(api.Input), count, ids, flags)
-        status = self._library.slu_run(self.handle, byref(given), byref(self._logits))
-        if status != api.OK:
-            self._fail(status)
-        return self._logits.contents
-
-    def _fail(self, status: int) -> None:
-        message = self._library.slu_context_message(self.handle) or self._library.slu_status_text(status)
-        raise SluError(f"{self._model.path}: {message.decode('utf-8', 'replace')}")
 
 
 class NativeParser:
@@ -259,7 +166,7 @@ class NativeParser:
         with self.backend.context() as context:
             return [self.parse_in(context, text, previous) for text, previous in turns]
 
-    def parse_in(self, context: _Context, text: str, previous_intent: str | None) -> ParseResult:
+    def parse_in(self, context: EngineContext, text: str, previous_intent: str | None) -> ParseResult:
         """Parse one utterance in this context."""
         if self.columns.intents:
             number = intent_number(previous_intent, self.columns, self.labels)
@@ -322,7 +229,7 @@ def kernel_names() -> list[str]:
 
 
 def open_native(
-    model: ModelDirectory, name: str = "native", threads: int = 1, kernel: str | None = None
+    model: ModelDirectory, name: str = NATIVE_BACKEND, threads: int = 1, kernel: str | None = None
 ) -> NativeBackend:
     """Open the GGUF file of a bundle or a checkpoint; raise `BundleError` when it is the file of another model.
 
@@ -356,9 +263,8 @@ def load_native(path: str | Path, threads: int = 1) -> NativeParser:
 def _labels(info: api.Info, path: Path) -> Labels:
     intents = tuple(info.intents[i].decode() for i in range(info.intent_count))
     if info.label_parents:
-        rules = info.label_rules[: len(intents) + 1]
-        optional, several = (tuple(bool(rule & bit) for rule in rules) for bit in (api.OPTIONAL, api.SEVERAL))
-        return Labels.of_sets(intents, LabelSets(tuple(info.label_parents[: len(intents)]), optional, several))
+        parents, rules = info.label_parents[: len(intents)], info.label_rules[: len(intents) + 1]
+        return Labels.of_sets(intents, LabelSets.of_rules(tuple(parents), rules))
     slots = tuple(info.slots[i].decode() for i in range(info.slot_count))
     if not intents:
         return Labels.of_spans(slots)
@@ -367,38 +273,3 @@ def _labels(info: api.Info, path: Path) -> Labels:
         return Labels(intents, slots, {n: tuple(slots[i] for i in s.slots[: s.count]) for n, s in zip(intents, sets)})
     except ValueError as error:  # a name that is there twice
         raise BundleError(f"{path}: its labels cannot be used ({error}); export it again") from error
-
-
-def _change(function: Callable[..., int], owner: c_void_p, change: int, slot: str | None, entries: bytes) -> str:
-    """Call one of the functions that change a lexicon; returns what is wrong, "" if nothing is."""
-    return _call(function, owner, change, None if slot is None else utf8(slot), entries, len(entries))
-
-
-def _change_file(function: Callable[..., int], owner: c_void_p, change: int, slot: str, path: Path) -> str:
-    return _call(function, owner, change, utf8(slot), _file_name(path))
-
-
-def _call(function: Callable[..., int], *arguments: object) -> str:
-    """Call a function of the engine that takes a ``slu_error`` last; returns what is wrong, "" if nothing is."""
-    error = api.Error()
-    status = function(*arguments, byref(error))
-    return error.message.decode("utf-8", "replace") if status != api.OK else ""
-
-
-def _file_name(path: Path) -> bytes:
-    name = os.fsencode(path)
-    if b"\0" in name:
-        raise BundleError(f"{path!r}: contains a NUL character; give the name of a file")
-    return name
-
-
-def _failure(library: ctypes.CDLL, path: Path, status: int, error: api.Error) -> SluError:
-    """The exception for a status of opening ``path`` or making a context for it."""
-    message = error.message.decode("utf-8", "replace")
-    if not message or len(error.message) == ctypes.sizeof(error) - 1:  # none, or cut off by a long path
-        message = library.slu_status_text(status).decode()
-    if not message.startswith(f"{path}: "):
-        message = f"{path}: {message}"
-    if status in (api.FILE, api.FORMAT, api.VERSION):
-        return BundleError(message)
-    return (ConfigError if status == api.KERNEL else SluError)(message)

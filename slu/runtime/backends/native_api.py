@@ -36,8 +36,6 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 OK, _, FILE, FORMAT, VERSION, MEMORY, _, KERNEL = range(8)
 """Values of ``slu_status`` that are distinguished here."""
-OPTIONAL, SEVERAL = 1, 2
-"""``SLU_LABELS_OPTIONAL`` and ``SLU_LABELS_SEVERAL``"""
 FIRST_TURN, UNKNOWN_TURN = -1, -2
 """``SLU_TURN_FIRST`` and ``SLU_TURN_UNKNOWN``"""
 

@@ -11,7 +11,7 @@ import pytest
 
 from bench_arm.commands.report import register
 from bench_arm.pictures import check_picture
-from bench_arm.plots import PUBLISHED
+from bench_arm.published import PUBLISHED
 from bench_arm.report.inputs import ResultsError
 from slu.errors import OutputError, SluError
 from slu.manifest import Manifest

@@ -22,6 +22,7 @@ from slu.corpus.tagged import (
     format_tagged,
     parse_tagged,
     read_corpus,
+    shown_tagged,
     split_corpus,
     write_corpus,
 )
@@ -304,3 +305,10 @@ def test_a_large_corpus_is_read_in_time_and_memory(action: str, kind: str, tmp_p
         assert int(output[0]) == count - 1
     assert float(output[1]) < 100
     assert float(output[2]) < 1e9 / 5
+
+
+def test_what_tags_cannot_hold_is_shown_in_one_line() -> None:
+    slots = (Slot("song", "花心", 1, 3),)
+    assert shown_tagged(Utterance("听花心", "music.play", slots, "1")) == "听<song>花心</song>"
+    assert shown_tagged(Utterance("听花心\n吧", "music.play", slots, "1")) == "听<song>花心</song> 吧"
+    assert shown_tagged(Utterance("听花心\n||\t吧", "music.play", slots, "1")) == "听花心 || 吧 song[1:3]"

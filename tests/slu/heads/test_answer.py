@@ -11,7 +11,7 @@ import pytest
 from slu.corpus.utterance import Slot, Utterance
 from slu.heads import answer_decoding, answer_loss, answer_targets
 from slu.heads.answer import ANSWER
-from slu.heads.answer_decoding import AnswerDecoder, AnswerScorer
+from slu.heads.answer_decoding import AnswerDecoder, AnswerScorer, join
 from slu.heads.answer_loss import AnswerLoss
 from slu.heads.answer_measures import measure, units
 from slu.heads.answer_windows import separator, windows
@@ -117,7 +117,7 @@ def test_the_likeliest_answer_and_its_probability(short: int) -> None:
             for first, last in every_part(len(rows), short):
                 sure = float(rows[first, 0] + rows[last, 1] - logits[0, place].sum())
                 odds.append((sure, int(encoding.starts[place + 2 + first]), int(encoding.ends[place + 2 + last])))
-        decision = decoder.join(decisions)
+        decision = join(decisions)
         best = max(odds)
         total = sum(np.exp(value) for value, _, _ in odds)
         assert (decision.start, decision.end) == best[1:]

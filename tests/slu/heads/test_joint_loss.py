@@ -12,7 +12,7 @@ from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.heads.examples import IGNORED, Batch, Example
 from slu.heads.joint_crf import Answers
-from slu.heads.joint_loss import HEADS_WEIGHT, AnswerLoss, HeadLoss
+from slu.heads.joint_loss import HEADS_WEIGHT, HeadLoss, WholeAnswerLoss
 from slu.model.checkpoint import Checkpoint
 from slu.training.batches import make_examples, make_shards, unlabelled_examples
 from slu.training.fit import TrainingSettings, loss_of
@@ -66,7 +66,7 @@ def test_answers_are_weighed_as_wholes(batch: Batch, logits: Logits, checkpoint:
     scores = logits[0][np.arange(7), batch.targets[0]].copy()
     for row, t in zip(*np.nonzero(batch.targets[1] != IGNORED)):
         scores[row] += logits[1][row, t, batch.targets[1][row, t]]
-    loss = AnswerLoss(checkpoint.labels, 0.1)
+    loss = WholeAnswerLoss(checkpoint.labels, 0.1)
     heads = HEADS_WEIGHT * float(HeadLoss(0.1).of_labels(tensors(logits), batch))
     want = np.mean(log_sum - scores) + heads
     assert float(loss.of_labels(tensors(logits), batch)) == pytest.approx(want, rel=1e-5)
@@ -88,7 +88,7 @@ def test_what_the_decoder_cannot_answer_teaches_the_heads_alone(
     log_sum, *_ = Answers(labels).marginals(*logits, batch.scored)
     scores = logits[0][np.arange(7), batch.targets[0]] + np.where(batch.scored, logits[1][:, :, 0], 0).sum(1)
     want = (log_sum - scores)[without].sum() / 7 + HEADS_WEIGHT * float(HeadLoss().of_labels(tensors(logits), batch))
-    assert float(AnswerLoss(labels).of_labels(tensors(logits), batch)) == pytest.approx(want, rel=1e-5)
+    assert float(WholeAnswerLoss(labels).of_labels(tensors(logits), batch)) == pytest.approx(want, rel=1e-5)
 
 
 @pytest.mark.parametrize("teachers", [False, True])
@@ -96,7 +96,7 @@ def test_gradients_of_answers_are_those_of_the_loss(
     batch: Batch, logits: Logits, checkpoint: Checkpoint, teachers: bool
 ) -> None:
     """Against differences of the loss, which is computed in another way than its gradients."""
-    loss, random = AnswerLoss(checkpoint.labels), np.random.default_rng(1)
+    loss, random = WholeAnswerLoss(checkpoint.labels), np.random.default_rng(1)
     others = random.normal(size=logits[0].shape), random.normal(size=logits[1].shape)
     said = loss.probabilities(tensors((others[0].astype(np.float32), others[1].astype(np.float32))), batch)
 
@@ -120,12 +120,14 @@ def test_gradients_of_answers_are_those_of_the_loss(
 @pytest.mark.parametrize("answers", [False, True])
 def test_least_where_the_teachers_are(batch: Batch, logits: Logits, checkpoint: Checkpoint, answers: bool) -> None:
     """Who says what the teachers say has nothing to learn, and everybody else has; but heads learn to say it alone."""
-    loss = AnswerLoss(checkpoint.labels) if answers else HeadLoss()
+    loss = WholeAnswerLoss(checkpoint.labels) if answers else HeadLoss()
 
     def to_learn(given: tuple[paddle.Tensor, paddle.Tensor]) -> paddle.Tensor:
         whole = loss.of_teachers(given, said, batch)
         return (
-            whole - HEADS_WEIGHT * loss.heads.of_teachers(given, said, batch) if isinstance(loss, AnswerLoss) else whole
+            whole - HEADS_WEIGHT * loss.heads.of_teachers(given, said, batch)
+            if isinstance(loss, WholeAnswerLoss)
+            else whole
         )
 
     said = loss.probabilities(tensors(logits), batch)
@@ -145,7 +147,7 @@ def test_texts_without_tokens(checkpoint: Checkpoint) -> None:
     batch = make_shards(unlabelled_examples(["", ""], checkpoint), np.arange(2), 0, 1)[0]
     shapes = (2, len(checkpoint.labels.intents)), (*batch.ids.shape, len(checkpoint.labels.tags))
     zeros = paddle.zeros(shapes[0]), paddle.zeros(shapes[1])
-    loss = AnswerLoss(checkpoint.labels)
+    loss = WholeAnswerLoss(checkpoint.labels)
     said = loss.probabilities(zeros, batch)
     np.testing.assert_allclose(said[0], 1 / shapes[0][1], rtol=1e-5)
     assert float(loss.of_labels(zeros, batch)) == 0
@@ -157,7 +159,7 @@ def test_texts_without_tokens(checkpoint: Checkpoint) -> None:
 def test_what_settings_ask_for(checkpoint: Checkpoint) -> None:
     answers = loss_of(TrainingSettings(loss="answers", label_smoothing=0.2), checkpoint)
     heads = loss_of(TrainingSettings(label_smoothing=0.2), checkpoint)
-    assert isinstance(answers, AnswerLoss) and answers.heads.smoothing == 0.2
+    assert isinstance(answers, WholeAnswerLoss) and answers.heads.smoothing == 0.2
     assert isinstance(heads, HeadLoss) and heads.smoothing == 0.2
     with pytest.raises(ConfigError, match="loss is 'other'; choose one of heads, answers"):
         TrainingSettings(loss="other")

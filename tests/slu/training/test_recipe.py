@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slu.errors import ConfigError
-from slu.training.recipe import DataSettings, ModelSettings, load_recipe
+from slu.training.recipe import FROM_CORPUS, GENERIC, WORDS, DataSettings, ModelSettings, load_recipe
 
 GOOD = """
 [data]
@@ -71,6 +71,9 @@ def test_settings_can_be_changed_from_outside(path: Path, monkeypatch: pytest.Mo
     )
     assert recipe.section("width", Width).training.epochs == 5
     assert recipe.has("qat")
+    for name in (GENERIC, FROM_CORPUS, WORDS):  # these are no files
+        assert load_recipe(path, [f"model.vocab={name}"]).section("model", ModelSettings).vocab == name
+    assert load_recipe(path, ["data.dev="]).section("data", DataSettings).dev == ""
 
 
 @pytest.mark.parametrize(
