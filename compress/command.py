@@ -22,7 +22,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Compress a checkpoint. Without STEP, all steps of the recipe are made, into DIR/vocab, "
         "DIR/width and so on, and those that are up to date are skipped; with STEP, only that one, into DIR.",
     )
-    parser.add_argument("step", metavar="STEP", nargs="?", choices=tuple(STEPS), help=" | ".join(STEPS))
+    parser.add_argument("step", metavar="STEP", nargs="?", type=_step, choices=tuple(STEPS), help=" | ".join(STEPS))
     parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path)
     add_recipe_arguments(parser)
     output = parser.add_mutually_exclusive_group(required=True)
@@ -71,3 +71,7 @@ def _write_texts(args: argparse.Namespace, recipe: Recipe, data: Data) -> int:
     count = write_texts(load_checkpoint(args.checkpoint), data, asked, args.texts)
     print(f"student: {count} texts in {args.texts}")
     return 0
+
+
+def _step(name: str) -> str:
+    return "calibration" if name == "calibrate" else name

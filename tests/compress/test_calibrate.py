@@ -103,7 +103,7 @@ def test_the_step_of_a_recipe(trained: Checkpoint, data: Data, tmp_path: Path) -
     assert manifest.metrics["exact"] == before.manifest.metrics["exact"]
     assert manifest.metrics["size_bytes"] == before.manifest.metrics["size_bytes"]
     assert manifest.metrics["temperature"] != 1.0 and manifest.threshold != before.manifest.threshold
-    alone = ["compress", "calibration", str(tmp_path / "small" / "embeddings"), *command, str(tmp_path / "alone")]
+    alone = ["compress", "calibrate", str(tmp_path / "small" / "embeddings"), *command, str(tmp_path / "alone")]
     assert cli.main(alone) == 0
     weights = [
         (path / "model.safetensors").read_bytes() for path in (tmp_path / "small/calibration", tmp_path / "alone")
