@@ -33,6 +33,10 @@ TEXTS = (
     "e\u0301",
     "一" * 62,
     "一" * 63,
+    "a " * 600,
+    "+86 (1)2",
+    "f (x)",
+    "(x)",
 )
 
 
@@ -119,7 +123,7 @@ def test_what_is_wrong_with_lines_is_said(pinned: tuple[Engine, dict[str, Pins]]
         (b"play\t<song>a||b</song>", "correction"),
         (b"play\t\xff", "not UTF-8"),
         (b"play\t" + b"a" * 63, "62 characters"),
-        (b"play\t" + b"a " * 600, "too long"),
+        (b"play\t" + b"a " * 600, "more than 1,024 bytes"),
         (b"play\t" + b"<song>a</song>" * 17, "too many slots"),
     ):
         with pytest.raises(Failure, match=words):
