@@ -167,6 +167,7 @@ def test_rounding_says_nothing(trained: Checkpoint, capfd: pytest.CaptureFixture
     assert capfd.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_ends_as_an_unbroken_one(
     trained: Checkpoint, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

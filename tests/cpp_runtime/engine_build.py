@@ -12,6 +12,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/golden"
+ASSIGNED = [*range(0, 0x32000, 0x1000), 0xE0000]
+"""The first code points of the blocks of 4,096 that have characters, and of the others."""
+UNASSIGNED = sorted({*range(0, 0x110000, 0x1000)} - {*ASSIGNED})
 TOOLS = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "SLU_PYTHON": sys.executable}
 
 

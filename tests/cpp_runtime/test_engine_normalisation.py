@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_build import GOLDEN, ROOT
+from engine_build import ASSIGNED, GOLDEN, ROOT, UNASSIGNED
 from native_api import Engine, Failure
 
 from slu.inputs.lexicon import Lexicon, compile_lexicon, find_matches
@@ -99,8 +99,9 @@ def test_random_texts_are_normalised_as_in_python(speech: Engine, library: ctype
             assert text[slot["start"] : slot["end"]] == slot["value"]
 
 
-def test_every_code_point_is_normalised_as_in_python(library: ctypes.CDLL) -> None:
-    for first in range(0, 0x110000, 0x1000):
+@pytest.mark.parametrize("blocks", [ASSIGNED, pytest.param(UNASSIGNED, marks=pytest.mark.slow)], ids=["", "rest"])
+def test_every_code_point_is_normalised_as_in_python(library: ctypes.CDLL, blocks: list[int]) -> None:
+    for first in blocks:
         text = "".join(chr(c) for c in range(first, first + 0x1000) if not 0xD800 <= c < 0xE000)
         characters = normalise_text(text, SPEECH)
         expected = "".join(str(kind) for kind, _ in characters), "".join(part for _, part in characters)

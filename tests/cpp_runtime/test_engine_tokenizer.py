@@ -11,7 +11,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from engine_build import ROOT, golden
+from engine_build import ASSIGNED, ROOT, UNASSIGNED, golden
 from native_api import Engine, Failure
 
 from slu.inputs.normalisation import normalise_character
@@ -24,12 +24,13 @@ def test_golden_texts_have_their_tokens(engine: Engine, case: dict) -> None:
     assert found == (case["ids"], case["starts"], case["ends"], case["truncated"])
 
 
-def test_every_code_point_is_normalised_as_in_python(library: ctypes.CDLL) -> None:
+@pytest.mark.parametrize("blocks", [ASSIGNED, pytest.param(UNASSIGNED, marks=pytest.mark.slow)], ids=["", "rest"])
+def test_every_code_point_is_normalised_as_in_python(library: ctypes.CDLL, blocks: list[int]) -> None:
     kind, size, characters = (ctypes.c_uint8() for _ in range(3))
     text = ctypes.create_string_buffer(24)
     normalise = library.hook_normalise
     places = ctypes.byref(kind), ctypes.byref(size), ctypes.byref(characters), text
-    for code in range(0x110000):
+    for code in (code for first in blocks for code in range(first, first + 0x1000)):
         normalise(code, *places)
         expected_kind, expected = normalise_character(chr(code))
         found = text.raw[: size.value].decode()

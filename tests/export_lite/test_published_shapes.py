@@ -18,10 +18,8 @@ from slu.model.config import ModelConfig
 from slu.model.shapes import published_shape
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["pico", *(pytest.param(one, marks=pytest.mark.slow) for one in ("nano", "micro", "mini", "medium", "base"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pico", "nano", "micro", "mini", "medium", "base"])
 def test_engine_and_paddle(
     name: str, vocab: list[str], labels: Labels, sample: list[Utterance], tmp_path: Path
 ) -> None:

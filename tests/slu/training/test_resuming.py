@@ -181,6 +181,7 @@ def states_saved(workspace: Path) -> Iterator[bool]:
         seen = max(seen, now)
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_after_a_kill(recipe_path: Path, place: Path) -> None:
     """Killed right after the first saved state, as the kernel would do it, in a process of its own."""
     arguments = ("train", "--config", recipe_path, "--set", "training.epochs=6", "--set", "training.evaluate_every=2")
