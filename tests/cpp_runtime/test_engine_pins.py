@@ -33,7 +33,6 @@ TEXTS = (
     "e\u0301",
     "一" * 62,
     "一" * 63,
-    "a " * 600,
     "+86 (1)2",
     "f (x)",
     "(x)",
@@ -69,7 +68,7 @@ def test_random_changes_give_the_answers_of_python(pinned: tuple[Engine, dict[st
     engine, levels = pinned
     rng = random.Random(1)
     answered = refused = 0
-    for step in range(600):
+    for step in range(900):
         level = rng.choice(("model", "context"))
         change = rng.choice(("add", "add", "add", "remove", "replace", "reset"))
         intent = rng.choice(LABELS.intents)
