@@ -131,6 +131,7 @@ def run_step(
     An interrupted step continues from its saved state. ``shared``: see `Work`.
     """
     from slu.errors import ConfigError
+    from slu.inputs.pins import copy_pins
     from slu.model.checkpoint import load_checkpoint
     from slu.model.config import ERNIE
     from slu.training import distributed
@@ -157,6 +158,7 @@ def run_step(
         return made
 
     run_stage(step, out, identity, inputs, data, make, before, say=say)
+    copy_pins(source, out)
 
 
 def shapes(recipe: Recipe, config: ModelConfig) -> ModelConfig:

@@ -16,6 +16,7 @@ from export_lite.parity import Reference, measure, reference, require_parity
 from slu.corpus.utterance import Utterance
 from slu.errors import BundleError, ConfigError, SluError
 from slu.files import MARK, damage_of, new_directory, remove_leftovers, sha256
+from slu.inputs.pins import copy_pins
 from slu.lock import only_writer
 from slu.manifest import Manifest, check_replaceable, library_versions
 from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, NGRAMS, VOCAB, WEIGHTS, Checkpoint, load_checkpoint
@@ -73,6 +74,7 @@ def export_bundle(
             raise BundleError(f"{problems[0]}; nothing was written: leave this format out of --format")
         manifest.metrics["parity"] = matrix
         manifest.save(directory)
+    copy_pins(source, target)
     return manifest
 
 
@@ -132,6 +134,7 @@ def _export_up_to_date(
             open_directory(target).require(*manifest.config["files"])
             if (manifest.stage, manifest.inputs, settings, manifest.versions) == wanted:
                 say(f"export: up to date in {target}")
+                copy_pins(source, target)
                 return manifest
         except SluError as error:
             say(f"export: {target} is damaged ({damage_of(target) or error}); it is made again")

@@ -67,10 +67,12 @@ void slu_context::answer(const slu::Pin &pin, const slu::PinnedSlot *spans, slu:
   result.slot_count = pin.slot_count;
   result.slots = slots;
   slu::Phrase phrase(text, model.normalisation);
-  uint32_t start = 0, byte_start = 0;  // of the code point that was read last
+  uint32_t start = 0, byte_start = 0;  // of the code point that was read last, with what leads to it
   const auto read = [&] {
-    start = phrase.position();
-    byte_start = static_cast<uint32_t>(phrase.bytes());
+    if (phrase.kind() != slu::CharClass::kLeading) {
+      start = phrase.position();
+      byte_start = static_cast<uint32_t>(phrase.bytes());
+    }
     return phrase.next();
   };
   for (uint32_t i = 0; i < pin.slot_count; ++i) {
@@ -84,7 +86,8 @@ void slu_context::answer(const slu::Pin &pin, const slu::PinnedSlot *spans, slu:
     do {
       slots[i].end = end.position();
       slots[i].byte_end = static_cast<uint32_t>(end.bytes());
-    } while (end.next() && end.kind() == slu::CharClass::kCombining);
+    } while (end.next() &&
+             (end.kind() == slu::CharClass::kCombining || end.kind() == slu::CharClass::kTrailing));
   }
 }
 

@@ -6,45 +6,45 @@ namespace slu {
 namespace {
 
 constexpr uint32_t kMostInGroup = 3;  // characters that may separate two groups of a number
+constexpr uint32_t kGroup =
+    3;  // digits of the groups that a full stop, a dash or a full-width comma separates
+constexpr uint32_t kDash = 0x2014, kFullWidthComma = 0xff0c;
 
 bool is_word(CharClass kind) { return kind == CharClass::kDigit || kind == CharClass::kOther; }
 
 bool is_passed_over(CharClass kind) { return kind == CharClass::kDropped || kind == CharClass::kCombining; }
 
-// The next character of `rest` that is not passed over, by the rules that look at one code point; false at its end and
-// at what is not UTF-8, which the tokenizer will find.
-bool next_character(const uint8_t **rest, size_t *left, Normalised *result) {
-  while (*left) {
-    uint32_t code;
-    const uint32_t bytes = utf8_decode(*rest, *left, &code);
-    if (!bytes) return false;
-    *rest += bytes;
-    *left -= bytes;
-    normalise(folded(code), result);
-    if (!is_passed_over(result->kind)) return true;
-  }
+// A character of ASCII that is no white space, 0 for others.
+uint8_t ascii(const Normalised &character) { return character.bytes == 1 ? character.text[0] : 0; }
+
+// Class of the character that follows; with `spaces` passed over, too. kSpace at the end.
+CharClass class_after(Ahead ahead, bool spaces) {
+  Normalised next;
+  while (ahead.next(&next))
+    if (!spaces || next.kind != CharClass::kSpace) return next.kind;
+  return CharClass::kSpace;
+}
+
+// Whether letters and digits, with `digits` these alone, and a ")" follow, behind which *ahead is then.
+bool is_bracketed(Ahead *ahead, bool digits) {
+  Normalised next;
+  for (bool some = false; ahead->next(&next); some = true)
+    if (next.kind != CharClass::kDigit && (digits || next.kind != CharClass::kOther))
+      return some && ascii(next) == ')';
   return false;
 }
 
-bool is_hyphen(const Normalised &character) { return character.bytes == 1 && character.text[0] == '-'; }
-
-// How many characters, that before `rest` and those of its beginning, stand between two digits and only separate them.
-uint32_t group_of(const uint8_t *rest, size_t left) {
+// How many characters, that before `ahead` and white spaces and hyphens behind it, are in front of a digit; 0 if another
+// character is, or too many of them. With `brackets`, the last one may be the "(" of the next group.
+uint32_t gap(Ahead ahead, bool brackets) {
   Normalised next;
-  for (uint32_t count = 1; count <= kMostInGroup; ++count) {
-    if (!next_character(&rest, &left, &next)) return 0;
+  for (uint32_t count = 1; count <= kMostInGroup && ahead.next(&next); ++count) {
     if (next.kind == CharClass::kDigit) return count;
-    if (next.kind != CharClass::kSpace && !is_hyphen(next)) return 0;
+    if (brackets && ascii(next) == '(')
+      return count < kMostInGroup && is_bracketed(&ahead, true) && gap(ahead, false) ? count + 1 : 0;
+    if (next.kind != CharClass::kSpace && ascii(next) != '-') return 0;
   }
   return 0;
-}
-
-// Class of the character that follows; with `spaces` passed over, too. kSpace at the end.
-CharClass class_after(const uint8_t *rest, size_t left, bool spaces) {
-  Normalised next;
-  while (next_character(&rest, &left, &next))
-    if (!spaces || next.kind != CharClass::kSpace) return next.kind;
-  return CharClass::kSpace;
 }
 
 bool is_in(uint8_t mark, const char *marks) {
@@ -55,44 +55,97 @@ bool is_in(uint8_t mark, const char *marks) {
 
 }  // namespace
 
-bool Normaliser::is_kept(uint8_t mark, const uint8_t *rest, size_t left) {
-  if (is_in(mark, "#$%&*+=@")) return true;
-  const bool after_word = is_word(last_);
-  if (mark == '.')
-    return (after_word && is_word(class_after(rest, left, true))) || (letter_ && !is_word(before_last_));
-  if (mark == ')') {
-    const bool kept = in_brackets_ && after_word;
-    in_brackets_ = false;
-    return kept;
+bool Ahead::next(Normalised *result) {
+  while (bytes) {
+    uint32_t code;
+    const uint32_t length = utf8_decode(text, bytes, &code);
+    if (!length) return false;
+    text += length;
+    bytes -= length;
+    normalise_speech(code, result);
+    if (!is_passed_over(result->kind)) return true;
   }
-  if (mark != '(' && !is_in(mark, "!',-/:;?_~")) return false;
-  const bool kept = after_word && is_word(class_after(rest, left, false));
-  if (mark == '(') in_brackets_ = kept;
-  return kept;
+  return false;
 }
 
-void Normaliser::read_speech(uint32_t code, const uint8_t *rest, size_t left, Normalised *result) {
-  normalise(folded(code), result);
+uint32_t Normaliser::separators(uint32_t code, const Normalised &character, Ahead ahead) const {
+  const uint8_t mark = ascii(character);
+  if (mark == '+')
+    return !is_word(last_) && last_ascii_ != '+' && last_ascii_ != '#' &&
+           class_after(ahead, false) == CharClass::kDigit;
+  if (mark == '(') return is_bracketed(&ahead, true) && gap(ahead, false);
+  if (mark == ')') return in_number_ ? gap(ahead, false) : 0;
+  if (mark == '.' || code == kDash || code == kFullWidthComma) {
+    if (digits_ < kGroup) return 0;
+    Normalised next;
+    for (uint32_t count = 0; count < kGroup; ++count)
+      if (!ahead.next(&next) || next.kind != CharClass::kDigit) return 0;
+    return 1;
+  }
+  return last_ == CharClass::kDigit && (character.kind == CharClass::kSpace || mark == '-') ? gap(ahead, true)
+                                                                                            : 0;
+}
+
+CharClass Normaliser::class_of_mark(uint8_t mark, Ahead ahead) {
+  if (mark == ')' && in_word_) {
+    in_word_ = false;
+    return CharClass::kTrailing;
+  }
+  if (mark == '(') {
+    const bool after_word = is_word(last_) || (last_ == CharClass::kSpace && is_word(before_last_));
+    in_word_ = after_word && is_bracketed(&ahead, false);
+    return in_word_ ? CharClass::kLeading : CharClass::kSpace;
+  }
+  if (is_kept(mark, ahead)) return CharClass::kSingle;
+  tagged_ |= mark == '#';
+  return CharClass::kSpace;
+}
+
+bool Normaliser::is_kept(uint8_t mark, Ahead ahead) const {
+  const bool after_word = is_word(last_);
+  if (mark == '.')
+    return (after_word && is_word(class_after(ahead, true))) ||
+           (last_ascii_ >= 'a' && last_ascii_ <= 'z' && !is_word(before_last_));
+  if (mark == '+' || mark == '#')
+    return (after_word || last_ascii_ == '+' || last_ascii_ == '#') && !(mark == '#' && tagged_);
+  if (mark == '&') {
+    if (last_ == CharClass::kSpace && before_last_ == CharClass::kSpace) return false;
+    const CharClass next = class_after(ahead, true);
+    return is_word(next) || next == CharClass::kSingle;
+  }
+  if (mark == '*') {
+    Normalised next;
+    return last_ascii_ != '*' && !(ahead.next(&next) && ascii(next) == '*');
+  }
+  if (mark == '%' && last_ == CharClass::kDigit) return true;
+  return is_in(mark, "!$%',-/:;=?@_~") && after_word && is_word(class_after(ahead, false));
+}
+
+void Normaliser::read_speech(uint32_t code, Ahead ahead, Normalised *result) {
+  normalise_speech(code, result);
   CharClass kind = result->kind;
   if (is_passed_over(kind)) return;
-  if (kind == CharClass::kSpace || is_hyphen(*result)) {
-    if (!group_ && last_ == CharClass::kDigit) group_ = group_of(rest, left);
-    if (group_) {
-      --group_;
-      result->kind = CharClass::kDropped;
-      result->bytes = result->characters = 0;
-      return;
-    }
-  }
-  if (kind == CharClass::kMark ||
-      (kind == CharClass::kSingle && result->bytes == 1 && !is_kept(result->text[0], rest, left))) {
-    kind = result->kind = CharClass::kSpace;
+  const uint8_t mark = ascii(*result);
+  if (!group_ && (last_ == CharClass::kDigit || mark == '+' || mark == '(') && !is_word(kind))
+    group_ = separators(code, *result, ahead);
+  if (group_) {
+    --group_;
+    in_number_ = mark == '(' || (in_number_ && mark != ')');
+    digits_ = 0;
+    result->kind = last_ == CharClass::kDigit ? CharClass::kDropped : CharClass::kLeading;
     result->bytes = result->characters = 0;
+    return;
   }
-  if (kind == CharClass::kSpace) in_brackets_ = false;
+  if (kind == CharClass::kMark)
+    kind = CharClass::kSpace;
+  else if (kind == CharClass::kSingle && mark)
+    kind = class_of_mark(mark, ahead);
+  result->kind = kind;
+  if (!is_word(kind) && kind != CharClass::kSingle) result->bytes = result->characters = 0;
+  digits_ = kind != CharClass::kDigit ? 0 : digits_ < kGroup ? digits_ + 1 : kGroup;
   before_last_ = last_;
   last_ = kind;
-  letter_ = kind == CharClass::kOther && result->bytes == 1;
+  last_ascii_ = mark == '*' ? mark : ascii(*result);
 }
 
 }  // namespace slu

@@ -71,7 +71,8 @@ class Phrase {
     return true;
   }
   bool bad() const { return bad_; }
-  // Of what was read: bytes, code points, normalised code points and their hash; class of the last code point.
+  // Of what was read: bytes, code points, normalised code points and their hash; class of the last code point, kDropped
+  // before the first one.
   size_t bytes() const { return at_; }
   uint32_t position() const { return position_; }
   uint64_t length() const { return length_; }
@@ -85,7 +86,7 @@ class Phrase {
   size_t at_ = 0;
   uint32_t position_ = 0;
   uint64_t length_ = 0, hash_ = kPhraseStart;
-  Normalised character_;
+  Normalised character_{};
   bool bad_ = false;
 };
 

@@ -117,7 +117,7 @@ bool PinReader::tags(View tagged, uint16_t intent, Text *text) {
     if (!tag) {
       if (rest.bytes > 1 && rest.data[0] == '|' && rest.data[1] == '|')
         return fail("|| marks a correction, which a pinned text has not");
-      if (text->length == kMostBytes) return fail("the text is too long");
+      if (text->length == kMostBytes) return fail("more than 1,024 bytes");
       text->bytes[text->length++] = rest.data[0];
       ++at;
       continue;

@@ -58,7 +58,8 @@ bool Tokenizer::read(View text, size_t from, size_t to, uint32_t *code_points, T
   const auto *data = reinterpret_cast<const uint8_t *>(text.data);
   Normaliser normaliser(normalisation_);
   CharClass previous = CharClass::kSpace;
-  uint32_t index = *code_points;
+  uint32_t index = *code_points, start = 0, byte_start = 0;
+  first_ = tokens->count;
   count_ = characters_ = 0;
   for (size_t at = from; at < to;) {
     uint32_t code;
@@ -67,22 +68,26 @@ bool Tokenizer::read(View text, size_t from, size_t to, uint32_t *code_points, T
       *bad = at;
       return false;
     }
-    const uint32_t start = index++, byte_start = static_cast<uint32_t>(at);
+    const uint32_t place = index++, byte_place = static_cast<uint32_t>(at);
     at += bytes;
     if (tokens->truncated) continue;  // only to see that the rest is UTF-8
     Normalised character;
     normaliser.read(code, data + at, to - at, &character);
     const CharClass kind = character.kind;
     if (kind == CharClass::kDropped) continue;
-    if (kind == CharClass::kCombining) {
-      add_combining(start, static_cast<uint32_t>(at), tokens);
-      continue;
+    if (kind == CharClass::kCombining || kind == CharClass::kTrailing)
+      add_combining(place, static_cast<uint32_t>(at), tokens);
+    if (kind == CharClass::kCombining) continue;
+    if (previous != CharClass::kLeading) {
+      start = place;
+      byte_start = byte_place;
     }
-    if (characters_ && (kind == CharClass::kSpace || kind == CharClass::kSingle ||
+    const bool apart = kind == CharClass::kSpace || kind >= CharClass::kLeading;
+    if (characters_ && (apart || kind == CharClass::kSingle ||
                         (kind == CharClass::kDigit) != (previous == CharClass::kDigit)))
       finish_word(tokens);
     previous = kind;
-    if (kind == CharClass::kSpace) continue;
+    if (apart) continue;
     add_character(character, {start, index, byte_start, static_cast<uint32_t>(at), 0});
     if (kind == CharClass::kSingle) finish_word(tokens);
   }
@@ -112,7 +117,7 @@ void Tokenizer::add_combining(uint32_t at, uint32_t byte_end, Tokens *tokens) {
     if (characters_ > kMostWordCharacters) return;
     positions_[count_ - 1].end = last_.end;
     positions_[count_ - 1].byte_end = byte_end;
-  } else if (tokens->ends[tokens->count - 1] == at && tokens->count > 1) {
+  } else if (tokens->count > first_ && tokens->ends[tokens->count - 1] == at) {
     tokens->ends[tokens->count - 1] = at + 1;
     tokens->byte_ends[tokens->count - 1] = byte_end;
   }

@@ -44,7 +44,7 @@ class Tokenizer {
   // The tokens of bytes [from, to) of a text, which is a text of its own; *code_points are those before and after it.
   bool read(View text, size_t from, size_t to, uint32_t *code_points, Tokens *tokens, size_t *bad);
   void add_character(const Normalised &character, Position position);
-  // A combining mark at code point `at` of the text ends at `byte_end`.
+  // A combining mark, or what else the token before it has, at code point `at` of the text ends at `byte_end`.
   void add_combining(uint32_t at, uint32_t byte_end, Tokens *tokens);
   void finish_word(Tokens *tokens);
   // The token's normalised text is bytes_[begin, end).
@@ -65,6 +65,7 @@ class Tokenizer {
   Position last_{};
 
   uint32_t limit_ = 0;  // most tokens before the last [SEP], or of [CLS] and the question
+  uint32_t first_ = 0;  // tokens before those of the text that is being read
   uint32_t skip_ = 0;   // tokens that are left out before the next one
   bool more_ = false;
 };

@@ -68,6 +68,38 @@ uint32_t simplified(uint32_t code) {
   return (code + (uint32_t{kSimplifiedHigh[at]} << 8 | kSimplifiedLow[at])) & 0xffff;
 }
 
+// What is read in place of a code point where text is normalised, but for digits.
+uint32_t folded(uint32_t code) {
+  if (code < 0x2010 || code > 0xffff) return code;
+  if (code >= 0xff01) return code <= 0xff5e ? code - 0xfee0 : code;
+  if (code < kFirstIdeograph) {
+    if (code == 0x2018 || code == 0x2019) return '\'';
+    if (code - kFirstRadical < sizeof kRadicals / sizeof *kRadicals) return kRadicals[code - kFirstRadical];
+    if (code == kMother) return kMotherIdeograph;
+    if (code == kTurtle) return kTurtleIdeograph;
+    return code <= 0x2013 || code == 0x2212 ? '-' : code;
+  }
+  if (code - kFirstCompatibility < kCompatibilityCount && class_of(code) & kMapped) {
+    const uint32_t ideograph = replacement_of(code);
+    if (!is_in_texts(ideograph)) code = ideograph;
+  }
+  return simplified(code);
+}
+
+// The ASCII digit for a decimal digit of another script or one in a circle, 0 for other characters.
+uint32_t digit_of(uint32_t code) {
+  if (code == 0x24ea) return '0';
+  if (code - 0x2460 < 9) return '1' + (code - 0x2460);
+  for (const uint32_t half : kHalvesOfZeros)
+    if (code - 2 * half < 10) return '0' + (code - 2 * half);
+  return 0;
+}
+
+// Marks that enclose the character before them, as that of keycaps does, among what is no other combining mark.
+bool encloses(uint32_t code) {
+  return code - 0x20dd < 8 || code - 0x488 < 2 || code == 0x1abe || code - 0xa670 < 3;
+}
+
 }  // namespace
 
 void normalise(uint32_t code, Normalised *result) {
@@ -87,18 +119,18 @@ void normalise(uint32_t code, Normalised *result) {
   }
 }
 
-uint32_t folded(uint32_t code) {
-  if (code < 0x2010 || code > 0xffff) return code;
-  if (code >= 0xff01) return code <= 0xff5e ? code - 0xfee0 : code;
-  if (code < kFirstIdeograph) {
-    if (code == 0x2018 || code == 0x2019) return '\'';
-    return code <= 0x2013 || code == 0x2212 ? '-' : code;
+void normalise_speech(uint32_t code, Normalised *result) {
+  normalise(folded(code), result);
+  if (result->kind != CharClass::kOther || code < 0x488) return;
+  const uint32_t digit = digit_of(code);
+  if (digit) {
+    result->kind = CharClass::kDigit;
+    result->bytes = result->characters = 1;
+    result->text[0] = static_cast<uint8_t>(digit);
+  } else if (encloses(code)) {
+    result->kind = CharClass::kCombining;
+    result->bytes = result->characters = 0;
   }
-  if (code - kFirstCompatibility < kCompatibilityCount && class_of(code) & kMapped) {
-    const uint32_t ideograph = replacement_of(code);
-    if (!is_in_texts(ideograph)) code = ideograph;
-  }
-  return simplified(code);
 }
 
 }  // namespace slu

@@ -13,7 +13,7 @@ import sys
 import unicodedata
 from pathlib import Path
 
-from slu.inputs.normalisation import normalise_character, simplified
+from slu.inputs.normalisation import normalise_character, radical, simplified
 
 OUTPUT = Path(__file__).parent.parent / "src" / "unicode_tables.inc"
 BLOCK, GROUP = 64, 16
@@ -22,6 +22,10 @@ HANGUL = range(0xAC00, 0xD7A4)
 """Syllables are decomposed by arithmetic (Unicode 3.12), not by table."""
 IDEOGRAPHS = range(0x3400, 0xA000)
 """Where traditional characters are looked up."""
+RADICALS = range(0x2F00, 0x2FD6)
+"""Radicals of the Kangxi dictionary, each of which is an ideograph."""
+OTHER_RADICALS = {"Mother": 0x2E9F, "Turtle": 0x2EF3}
+"""The only others that Unicode says the ideograph of."""
 COMPATIBILITY = range(0xF900, 0xFB00)
 """Ideographs that are replaced before they are looked up among traditional characters."""
 MAPPED = 8
@@ -76,6 +80,8 @@ def table() -> str:
         _array("uint8_t", "kReplacementHigh", [value >> 8 for value in values]),
         _array("uint8_t", "kTexts", list(pool)),
         *_simplified(),
+        *_radicals(),
+        *_digits(),
     ]
     return "\n".join(parts) + "\n"
 
@@ -119,6 +125,37 @@ def _simplified() -> list[str]:
         _array("uint16_t", "kTraditionalBefore", [sum(code < begin for code in traditional) for begin in begins]),
         _array("uint8_t", "kSimplifiedLow", [value & 255 for value in away]),
         _array("uint8_t", "kSimplifiedHigh", [value >> 8 for value in away]),
+    ]
+
+
+def _radicals() -> list[str]:
+    """The ideographs of radicals, simplified."""
+
+    def ideograph(code: int) -> int:
+        found = radical(chr(code))
+        return ord(simplified().get(found, found))
+
+    others = [code for code in range(0x2E80, RADICALS.start) if radical(chr(code)) != chr(code)]
+    assert others == list(OTHER_RADICALS.values())
+    return [
+        "// The ideographs of radicals: kFirstRadical + i is kRadicals[i].",
+        f"constexpr uint32_t kFirstRadical = {RADICALS.start};",
+        *(
+            f"constexpr uint32_t k{name} = {code}, k{name}Ideograph = {ideograph(code)};"
+            for name, code in OTHER_RADICALS.items()
+        ),
+        _array("uint16_t", "kRadicals", [ideograph(code) for code in RADICALS]),
+    ]
+
+
+def _digits() -> list[str]:
+    """The zero of every script, other nine behind it. ASCII and its full-width forms are digits without that."""
+    zeros = [code for code in range(0x80, 0x110000) if unicodedata.decimal(chr(code), None) == 0 and code != 0xFF10]
+    assert all(unicodedata.decimal(chr(code + i), None) == i for code in zeros for i in range(10))
+    assert not any(code % 2 for code in zeros) and max(zeros) < 1 << 17
+    return [
+        "// Half of the code points of the digit zero of other scripts.",
+        _array("uint16_t", "kHalvesOfZeros", [code // 2 for code in zeros]),
     ]
 
 

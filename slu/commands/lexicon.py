@@ -20,7 +20,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     check.add_argument("lexicons", metavar="SLOT=FILE", nargs="+", help="a slot and the file of its lexicon")
     check.add_argument(
-        "--model", metavar="MODEL", type=Path, help="a checkpoint or a bundle, which must have these slots"
+        "--model",
+        metavar="MODEL",
+        type=Path,
+        help="a checkpoint or a bundle, which must have these slots, and whose normalisation entries are compared with",
     )
     check.set_defaults(func=run)
     trial = actions.add_parser(
@@ -46,15 +49,17 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     from slu.errors import LexiconError
     from slu.inputs.entries import check_lexicon
+    from slu.inputs.normalisation import PLAIN
     from slu.runtime.bundle import open_directory
 
     lexicons = parse_lexicons(args.lexicons)
-    slots = open_directory(args.model).labels.slots if args.model else None
+    model = open_directory(args.model) if args.model else None
+    slots, normalisation = (model.labels.slots, model.config.normalisation) if model else (None, PLAIN)
     errors = 0
     for slot, path in lexicons:
         if slots is not None and slot not in slots:
             raise LexiconError(f"{slot}={path}: the model has no slot {slot!r}; it has {', '.join(slots)}")
-        problems = check_lexicon(path)
+        problems = check_lexicon(path, normalisation)
         for problem in problems:
             print(f"{path}:{problem.line}: {problem.severity}: {problem.message}")
         counts = Counter(problem.severity for problem in problems)
@@ -70,11 +75,14 @@ def run_trial(args: argparse.Namespace) -> int:
     from slu.evaluation.unseen_names import read_templates, try_names
     from slu.files import write_result
     from slu.inputs.entries import read_lexicon
+    from slu.inputs.normalisation import PLAIN
+    from slu.runtime.bundle import open_directory
     from slu.runtime.loading import load
     from slu.tables import markdown_table
 
     require_output("slu lexicon try", args.json)
-    lexicons = [(slot, path, read_lexicon(path)) for slot, path in parse_lexicons(args.lexicons)]
+    normalisation = open_directory(args.model).config.normalisation if args.model.is_dir() else PLAIN
+    lexicons = [(slot, path, read_lexicon(path, normalisation)) for slot, path in parse_lexicons(args.lexicons)]
     templates = read_templates(args.templates)
     for slot, path, names in lexicons:
         if slot not in templates:

@@ -34,7 +34,7 @@ JOINER = "joiner"
 WHOLE_MARKS = "。。。。！？!?.…"
 """What is put at the end of a text; a full stop most often."""
 TITLES = ("song", "toplist")
-"""Slots whose values are titles, which are put into 《》; other names get quotation marks."""
+"""Slots whose values are titles, unless a recipe says others: they are put into 《》, others into quotation marks."""
 _DIGITS = re.compile(r"[0-9]{5,}")
 _SPOKEN_DIGITS = ("零一二三四五六七八九", "零幺二三四五六七八九")
 
@@ -142,13 +142,16 @@ def framed(utterance: Utterance, frame: tuple[str, str], comma: str = "") -> Utt
     return with_insertions(utterance, pieces)
 
 
-def punctuated(random: Random, utterance: Utterance) -> Utterance:
-    """With a mark at the end, and now and then a comma before its last name, or marks around a name."""
+def punctuated(random: Random, utterance: Utterance, titles: Container[str] = TITLES) -> Utterance:
+    """With a mark at the end, and now and then a comma before its last name, or marks around a name.
+
+    ``titles``: slots whose values are titles.
+    """
     pieces = {place: "" for slot in utterance.slots for place in (slot.start, slot.end)} | {len(utterance.text): ""}
     for slot in utterance.slots:
         chance = random.random()
-        if chance < (0.4 if slot.name in TITLES else 0.1):
-            pair = "《》" if slot.name in TITLES else one_of(random, ["“”", '""', "「」"])
+        if chance < (0.4 if slot.name in titles else 0.1):
+            pair = "《》" if slot.name in titles else one_of(random, ["“”", '""', "「」"])
             pieces[slot.start] += pair[0]
             pieces[slot.end] = pair[1] + pieces[slot.end]
     chance = random.random()

@@ -53,15 +53,15 @@ def parse_lexicon(content: bytes, where: str, normalisation: str = PLAIN) -> lis
     return entries
 
 
-def check_lexicon(path: str | Path) -> list[Problem]:
-    """Every problem of a lexicon file, in the order of the lines."""
+def check_lexicon(path: str | Path, normalisation: str = PLAIN) -> list[Problem]:
+    """Every problem of a lexicon file, in the order of the lines, for a model that normalises text in this way."""
     problems: list[Problem] = []
     seen: dict[str, int] = {}
     lines = 0
     for number, raw in numbered_lines(_content(path)):
         lines += 1
-        error, entry = read_entry(raw)
-        characters = normalise(entry)
+        error, entry = read_entry(raw, normalisation)
+        characters = normalise(entry, normalisation)
         if error:
             problems.append(Problem(number, "error", error))
         elif not characters:

@@ -4,18 +4,24 @@
 ``config.json``; a model keeps what it was trained with. `PLAIN`, which older models have, does nothing. `SPEECH` reads
 text as people and recognisers send it:
 
-1. full-width ASCII is ASCII; ‘’ are apostrophes and ‐‑‒–− hyphens;
+1. full-width ASCII is ASCII; ‘’ are apostrophes and ‐‑‒–− hyphens; decimal digits of any script and ⓪①…⑨ are ASCII
+   digits; radicals (⼀, ⽼) are their ideographs;
 2. traditional characters are the simplified ones (``simplified.txt``);
-3. inside a number up to `MAX_GROUP` white spaces and hyphens are dropped: ``139 0000-1111`` is one number;
+3. between two digits up to `MAX_GROUP` white spaces and hyphens are dropped, and one of ``.—，`` between two groups of
+   `GROUP` digits or more: ``139 0000-1111`` is one number. So are ``+86 139`` and ``(010)1234``: their ``+`` and ``(``
+   are in no token of their own, but the number begins with them;
 4. punctuation that cannot belong to a name separates words as white space does, and is in no token, so that no slot
-   begins or ends with it: all of it outside ASCII, emoji and other pictures, quotation marks and brackets. Of ASCII
-   these stay where names have them, W being a letter or digit of any alphabetic script:
+   begins or ends with it: all of it outside ASCII, emoji and other pictures, signs of currencies and of mathematics,
+   quotation marks and brackets. Of ASCII these stay where names have them, W being a letter or digit of any alphabetic
+   script:
 
-   * ``!',-/:;?_~`` between two W: ``P!nk``, ``AC/DC``, ``10:30``;
+   * ``!$',-/:;=?@_~`` between two W: ``P!nk``, ``AC/DC``, ``10:30``; ``%`` also after a digit;
    * ``.`` between two W, also with white space after it, and after a single letter: ``Mr. Big``, ``G.E.M.``;
-   * ``(`` between two W, and the ``)`` that follows it after a W: ``f(x)``;
-   * ``#$%&*+=@`` everywhere: ``C++``;
-
+   * ``+#`` after a W: ``C++``, ``C#``; but not ``#`` after one that separates: ``#hello#``;
+   * ``&`` between any two characters of words, with white space or without: ``R&B``, ``粉粉 & 大魏``;
+   * a single ``*``, which stands for a character that nobody wrote: ``傻*``; but not two or more: ``**花心**``;
+   * parentheses around one word of W that follows another: ``f(x)``, ``Hello (Live)``. They are in no token of their
+     own, but the word in them begins and ends with them, so lexicons find it written without them as well;
 5. a combining mark is compared with nothing, but the token of the character before it has it as well.
 
 Every code point keeps its place, so offsets into the text need no table. The C++ runtime does the same
@@ -30,18 +36,21 @@ from pathlib import Path
 
 PLAIN, SPEECH = NORMALISATIONS = ("", "speech-1")
 
-DROPPED, SPACE, SINGLE, DIGIT, OTHER, MARK, COMBINING = range(7)
+DROPPED, SPACE, SINGLE, DIGIT, OTHER, MARK, COMBINING, LEADING, TRAILING = range(9)
 """Character classes: belongs to no token; separates words; a word of its own; ASCII digit; any other; punctuation
-outside ASCII or a picture, a word of its own for `PLAIN`; combining mark, dropped by `PLAIN`."""
+outside ASCII or a picture, a word of its own for `PLAIN`; combining mark, dropped by `PLAIN`; separates words, but the
+token behind it has it as well; the same of the token before it. `PLAIN` has neither of the last two."""
 UNHEARD = (DROPPED, COMBINING)
 """Classes of what is passed over."""
 
 MAX_GROUP = 3
 """Characters that may separate two groups of a number, such as `` - ``."""
+GROUP = 3
+"""Digits of the groups that ``.—，`` separate: ``139.0000``, but not ``98.5``."""
 
 SEPARATORS = frozenset('"<>[\\]^`{|}')
 """ASCII punctuation that is never in a token."""
-INNER = frozenset("!',-/:;?_~")
+INNER = frozenset("!$',-/:;=?@_~")
 """ASCII punctuation that is in a token between two letters or digits only."""
 
 # BERT's "Chinese characters", https://github.com/google-research/bert (tokenization.py)
@@ -57,8 +66,13 @@ _IDEOGRAPHS = (
 )
 # Not in a symbol category, but PaddleNLP makes words of them all the same.
 _EXTRA_SYMBOLS = frozenset((0x00AD, 0x00B2, 0x00BA, 0x3007, 0x00B5, 0x00D8, 0x014B, 0x01B1))
-_PICTURES = ("So", "Sk")
+_PICTURES = ("So", "Sk", "Sm", "Sc")
+# Circled, squared and bracketed letters, digits and ideographs, and radicals, which are symbols for Unicode.
+_READABLE = ((0x2460, 0x24FF), (0x2E80, 0x2FDF), (0x3200, 0x33FF))
+_RADICALS = (0x2E80, 0x2FDF)
+_CIRCLED = {"⓪": "0"} | {chr(0x245F + digit): str(digit) for digit in range(1, 10)}
 _WORD = (DIGIT, OTHER)
+_TEXT = (*_WORD, SINGLE)
 
 
 def _is_ideograph(code: int) -> bool:
@@ -77,7 +91,8 @@ def _is_mark(text: str) -> bool:
     if len(text) != 1 or ord(text) < 128 or _is_ideograph(ord(text)):
         return False
     category = unicodedata.category(text)
-    return category[0] == "P" or category in _PICTURES
+    readable = any(low <= ord(text) <= high for low, high in _READABLE)
+    return category[0] == "P" or (category in _PICTURES and not readable)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -103,54 +118,126 @@ def normalise_text(text: str, normalisation: str = PLAIN) -> list[tuple[int, str
         return [normalise_character(char) for char in text]
     found = [_speech_character(char) for char in text]
     before = last = SPACE, ""  # the two in front, without those that are dropped
-    in_brackets = False
+    digits = 0  # that stand right in front
     group = 0  # characters between groups of a number that are still to be dropped
+    in_number = in_word = False  # behind the "(" of a group of a number, behind that around a word
+    tagged = False  # a "#" was a separator
     for i, (kind, replacement) in enumerate(found):
         if kind in UNHEARD:
             continue
-        if kind == SPACE or replacement == "-":
-            if not group and last[0] == DIGIT:
-                group = _group(found, i)
-            if group:
-                group -= 1
-                found[i] = DROPPED, ""
-                continue
+        if not group and (last[0] == DIGIT or replacement in ("+", "(")):
+            group = _separators(found, i, text[i], last, digits, in_number)
+        if group:
+            group -= 1
+            found[i] = (DROPPED if last[0] == DIGIT else LEADING), ""
+            in_number = replacement == "(" or (in_number and replacement != ")")
+            digits = 0
+            continue
         if kind == MARK:
             kind = SPACE
-        elif kind == SINGLE and replacement < "\x7f":
-            after_word, before_word = last[0] in _WORD, _next(found, i)[0] in _WORD
-            if replacement == ".":
-                kept = (after_word and _next(found, i, SPACE)[0] in _WORD) or (
-                    "a" <= last[1] <= "z" and len(last[1]) == 1 and before[0] not in _WORD
-                )
-            elif replacement == "(":
-                kept = in_brackets = after_word and before_word
-            elif replacement == ")":
-                kept, in_brackets = in_brackets and after_word, False
-            else:
-                kept = replacement not in SEPARATORS and (replacement not in INNER or (after_word and before_word))
-            if not kept:
-                kind = SPACE
-        if kind == SPACE:
-            in_brackets, replacement = False, ""
-        found[i] = kind, replacement
-        before, last = last, found[i]
+        elif replacement == "(" and _is_word(before, last) and _bracketed(found, i, _WORD):
+            kind, in_word = LEADING, True
+        elif replacement == ")" and in_word:
+            kind, in_word = TRAILING, False
+        elif kind == SINGLE and replacement < "\x7f" and not _is_kept(found, i, before, last, tagged):
+            kind, tagged = SPACE, tagged or replacement == "#"
+        found[i] = kind, "" if kind in (SPACE, LEADING, TRAILING) else replacement
+        digits = digits + 1 if kind == DIGIT else 0
+        before, last = last, (found[i] if replacement != "*" else (kind, "*"))
     return found
 
 
-def _group(found: list[tuple[int, str]], at: int) -> int:
-    """How many characters from ``at`` on stand between two digits, and only separate them; 0 if they do not."""
-    count = 0
-    for i in range(at, len(found)):
+def _is_word(before: tuple[int, str], last: tuple[int, str]) -> bool:
+    """Whether these two end in a word, and at most one space behind it."""
+    return last[0] in _WORD or (last[0] == SPACE and before[0] in _WORD)
+
+
+def _is_kept(
+    found: list[tuple[int, str]], at: int, before: tuple[int, str], last: tuple[int, str], tagged: bool
+) -> bool:
+    """Whether the punctuation of ASCII at ``at`` is in a token. ``before``, ``last``: the two in front of it."""
+    mark, after_word = found[at][1], last[0] in _WORD
+    if mark == ".":
+        single_letter = "a" <= last[1] <= "z" and len(last[1]) == 1 and before[0] not in _WORD
+        return (after_word and _next(found, at, SPACE)[0] in _WORD) or single_letter
+    if mark in ("+", "#"):
+        return (after_word or last[1] in ("+", "#")) and not (mark == "#" and tagged)
+    if mark == "&":
+        return (last[0] != SPACE or before[0] != SPACE) and _next(found, at, SPACE)[0] in _TEXT
+    if mark == "*":
+        return last[1] != "*" and _next(found, at)[1] != "*"
+    if mark == "%" and last[0] == DIGIT:
+        return True
+    return (mark in INNER or mark == "%") and after_word and _next(found, at)[0] in _WORD
+
+
+def _separators(
+    found: list[tuple[int, str]], at: int, char: str, last: tuple[int, str], digits: int, in_brackets: bool
+) -> int:
+    """How many characters from ``at`` on stand between two groups of a number, or before its first one, and are no part
+    of it. ``char``: what stands there in the text; ``digits``: how many are right before it; ``in_brackets``: behind
+    the "(" of a group of the number."""
+    kind, mark = found[at]
+    if mark == "+":
+        return int(last[0] not in _WORD and last[1] not in ("+", "#") and _next(found, at)[0] == DIGIT)
+    if mark == "(":
+        return int(_group_in_brackets(found, at))
+    if mark == ")":
+        return _gap(found, at, False) if in_brackets else 0
+    if mark == "." or char in "—，":
+        return int(digits >= GROUP and _digits_follow(found, at))
+    return _gap(found, at) if last[0] == DIGIT and (kind == SPACE or mark == "-") else 0
+
+
+def _gap(found: list[tuple[int, str]], at: int, brackets: bool = True) -> int:
+    """How many characters, that at ``at`` and white spaces and hyphens behind it, are in front of a digit; 0 if another
+    character is, or too many of them. With ``brackets``, the last one may be the "(" of the next group."""
+    count = 1
+    for i in range(at + 1, len(found)):
         kind, replacement = found[i]
-        if kind == DIGIT:
-            return count
         if kind in UNHEARD:
             continue
+        if kind == DIGIT:
+            return count
         count += 1
-        if (kind != SPACE and replacement != "-") or count > MAX_GROUP:
+        if count > MAX_GROUP:
+            return 0
+        if replacement == "(":
+            return count if brackets and _group_in_brackets(found, i) else 0
+        if kind != SPACE and replacement != "-":
             return 0
     return 0
+
+
+def _group_in_brackets(found: list[tuple[int, str]], at: int) -> bool:
+    """Whether the "(" at ``at`` begins a group of digits that another one follows."""
+    end = _bracketed(found, at, (DIGIT,))
+    return bool(end) and _gap(found, end, False) > 0
+
+
+def _bracketed(found: list[tuple[int, str]], at: int, kinds: tuple[int, ...]) -> int:
+    """Where the ")" is behind the "(" at ``at`` and characters of these kinds; 0 if there are others, or none."""
+    some = False
+    for i in range(at + 1, len(found)):
+        kind, replacement = found[i]
+        if kind in UNHEARD:
+            continue
+        if kind not in kinds:
+            return i if some and replacement == ")" else 0
+        some = True
+    return 0
+
+
+def _digits_follow(found: list[tuple[int, str]], at: int) -> bool:
+    """Whether `GROUP` digits follow."""
+    count = 0
+    for i in range(at + 1, len(found)):
+        if found[i][0] in UNHEARD:
+            continue
+        count += 1
+        if found[i][0] != DIGIT or count == GROUP:
+            return found[i][0] == DIGIT
+    return False
 
 
 def _next(found: list[tuple[int, str]], at: int, passed: int = DROPPED) -> tuple[int, str]:
@@ -164,16 +251,27 @@ def _next(found: list[tuple[int, str]], at: int, passed: int = DROPPED) -> tuple
 @lru_cache(maxsize=1 << 16)
 def _speech_character(char: str) -> tuple[int, str]:
     """`normalise_character` after the rules that look at one code point."""
-    code = ord(char)
+    code, category = ord(char), unicodedata.category(char)
     if 0xFF01 <= code <= 0xFF5E:
         char = chr(code - 0xFEE0)
     elif char in "\u2018\u2019":
         char = "'"
     elif char in "\u2010\u2011\u2012\u2013\u2212":
         char = "-"
+    elif category == "Nd":
+        char = str(unicodedata.decimal(char))
+    elif category == "Me":  # such as that of keycaps
+        return COMBINING, ""
     else:
+        char = _CIRCLED.get(char, radical(char))
         char = simplified().get(char, char)
     return normalise_character(char)
+
+
+def radical(char: str) -> str:
+    """The ideograph of a radical of Unicode's lists of them; other characters as they are."""
+    low, high = _RADICALS
+    return unicodedata.normalize("NFKC", char) if low <= ord(char) <= high else char
 
 
 @lru_cache(maxsize=1)

@@ -16,13 +16,15 @@ from slu.corpus.labels import Labels
 from slu.corpus.tagged import parse_tagged
 from slu.corpus.utterance import Slot
 from slu.errors import CorpusError, PinError
-from slu.files import read_bytes
+from slu.files import read_bytes, write_file
 from slu.inputs.entries import MAX_CHARACTERS, normalise, numbered_lines
-from slu.inputs.normalisation import COMBINING, PLAIN, normalise_text
+from slu.inputs.normalisation import COMBINING, LEADING, PLAIN, TRAILING, normalise_text
 
 PINS = "pins.txt"
 """Name of the file in the directory of a model whose texts are pinned when it is opened."""
 MAX_SLOTS = 16
+MAX_BYTES = 1024
+"""Most bytes of a pinned text in UTF-8, without its tags, whether they are compared or not."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,9 @@ class Pins:
         owners = [i for i, (_, replacement) in enumerate(characters) for _ in replacement]
         for name, begin, end in pin.spans:
             start, stop = owners[begin], owners[end - 1] + 1
-            while self._normalisation != PLAIN and stop < len(text) and characters[stop][0] == COMBINING:
+            while start and characters[start - 1][0] == LEADING:
+                start -= 1
+            while self._normalisation != PLAIN and stop < len(text) and characters[stop][0] in (COMBINING, TRAILING):
                 stop += 1
             yield Slot(name, text[start:stop], start, stop)
 
@@ -112,6 +116,7 @@ class Pins:
             raise PinError(f"texts can be pinned for models of intents and slots only; this one answers {other}")
         if intent not in self._labels.intents:
             raise PinError(f"the model has no intent {intent!r}; it has {', '.join(self._labels.intents)}")
+        check_intent(intent)
         pins = {}
         for tagged in several(intent, texts):
             characters, spans = self._read_text(tagged)
@@ -131,7 +136,9 @@ class Pins:
         spans = tuple((slot.name, len("".join(parts[: slot.start])), len("".join(parts[: slot.end]))) for slot in slots)
         characters = "".join(parts)
         problem = (
-            "no character of it is compared"
+            f"more than {MAX_BYTES:,} bytes"
+            if len(text.encode("utf-8", "replace")) > MAX_BYTES
+            else "no character of it is compared"
             if not characters
             else f"{len(characters)} characters; at most {MAX_CHARACTERS} can be"
             if len(characters) > MAX_CHARACTERS
@@ -146,6 +153,25 @@ class Pins:
         if problem:
             raise PinError(f"{tagged[:80]!r}: {problem}")
         return characters, spans
+
+
+def copy_pins(source: Path, out: Path) -> None:
+    """Copy the pinned texts of a model, if it has any, to what was made of it. They are no part of what identifies a
+    stage: whoever changes them there has changed no model."""
+    if not (source / PINS).is_file():
+        return
+    try:
+        content = read_bytes(source / PINS)
+    except OSError as error:
+        raise PinError(f"{source / PINS}: cannot be read ({error.strerror or error})") from error
+    if not (out / PINS).is_file() or (out / PINS).read_bytes() != content:
+        write_file(out / PINS, content)
+
+
+def check_intent(intent: str) -> None:
+    """Raise `PinError` for an intent that no line of a file can have: what begins with ``#`` is a comment."""
+    if intent.startswith("#"):
+        raise PinError(f"{intent!r}: texts cannot be pinned to an intent whose name begins with #")
 
 
 def several(what: str, texts: Iterable[str]) -> Iterable[str]:

@@ -23,7 +23,18 @@ import numpy as np
 
 from slu.errors import CheckpointError
 from slu.files import read_bytes
-from slu.inputs.normalisation import COMBINING, DIGIT, MARK, PLAIN, SINGLE, SPACE, UNHEARD, normalise_text
+from slu.inputs.normalisation import (
+    COMBINING,
+    DIGIT,
+    LEADING,
+    MARK,
+    PLAIN,
+    SINGLE,
+    SPACE,
+    TRAILING,
+    UNHEARD,
+    normalise_text,
+)
 from slu.platform import SLOTS
 
 PAD, CLS, SEP, MASK, UNK = SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
@@ -139,20 +150,23 @@ def _words(text: str, normalisation: str) -> Iterator[list[tuple[int, int, str]]
     characters = normalise_text(text, normalisation)
     word: list[tuple[int, int, str]] = []
     previous = SPACE
-    for start, (kind, normalised) in enumerate(characters):
+    start = 0
+    for place, (kind, normalised) in enumerate(characters):
         if kind in UNHEARD:
             continue
-        end = start + 1
-        while normalisation != PLAIN and end < len(characters) and characters[end][0] == COMBINING:
+        if previous != LEADING:
+            start = place
+        end = place + 1
+        while normalisation != PLAIN and end < len(characters) and characters[end][0] in (COMBINING, TRAILING):
             end += 1
-        alone = kind in (SINGLE, MARK)
-        if word and (kind == SPACE or alone or (kind == DIGIT) != (previous == DIGIT)):
+        alone, apart = kind in (SINGLE, MARK), kind in (SPACE, LEADING, TRAILING)
+        if word and (apart or alone or (kind == DIGIT) != (previous == DIGIT)):
             yield word
             word = []
         previous = kind
         if alone:
             yield [(start, end, normalised)]
-        elif kind != SPACE:
+        elif not apart:
             word.append((start, end, normalised))
     if word:
         yield word

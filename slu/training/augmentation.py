@@ -23,6 +23,7 @@ from slu.corpus.phrase_files import CHECK, TRAINING, read_parts
 from slu.corpus.speech import (
     ANY,
     KINDS,
+    TITLES,
     Phrases,
     filled,
     framed,
@@ -59,7 +60,8 @@ class SpeechSettings:
 
     ``share``: copies, for each utterance, in every epoch. ``draws``: how often they are drawn; the epochs take turns
     with them, so with as many draws as epochs no copy is seen twice. The others: how often a copy has phrases of a
-    kind, punctuation, spaces, or numbers in Chinese numerals; one that has none of them gets a phrase.
+    kind, punctuation, spaces, or numbers in Chinese numerals; one that has none of them gets a phrase. ``titles``:
+    slots whose values are put into 《》 where a copy has punctuation.
     """
 
     phrases: str = field(metadata=A_PATH)
@@ -71,9 +73,10 @@ class SpeechSettings:
     spacing: float = 0.1
     numbers: float = 0.1
     draws: int = field(default=1, metadata=ADDED_LATER)
+    titles: tuple[str, ...] = field(default=TITLES, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
-        check_shares(self, "phrases", "draws")
+        check_shares(self, "phrases", "draws", "titles")
 
 
 @dataclass(frozen=True)
@@ -281,7 +284,7 @@ def spoken(
     if random.random() < settings.numbers:
         utterance = spoken_numbers(random, utterance)
     if marks:
-        utterance = punctuated(random, utterance)
+        utterance = punctuated(random, utterance, settings.titles)
     if spaces:
         utterance = spaced(random, utterance)
     elif random.random() < settings.numbers:

@@ -12,6 +12,7 @@ from compress.steps import settings_of
 from slu import cli
 from slu.corpus.labels import Labels
 from slu.corpus.tagged import write_corpus
+from slu.inputs.pins import PINS
 from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from slu.runtime.loading import load
@@ -111,12 +112,14 @@ def test_all_steps_of_a_recipe(recipe: Path, fp32: Path, place: Path, capsys: py
 
 
 def test_steps_alone_and_in_another_order(recipe: Path, fp32: Path, place: Path) -> None:
+    (fp32 / PINS).write_text("OTHERS\t停\n", encoding="utf-8")
     assert slu("compress", "embeddings", fp32, "--config", recipe, "--out", place / "a") == 0
     assert slu("compress", "vocab", place / "a", "--config", recipe, "--out", place / "b") == 0
     assert slu("compress", "vocab", fp32, "--config", recipe, "--out", place / "c") == 0
     assert slu("compress", "embeddings", place / "c", "--config", recipe, "--out", place / "d") == 0
     one, two = load_checkpoint(place / "b"), load_checkpoint(place / "d")
     assert one.vocab == two.vocab and one.config == two.config
+    assert (place / "d" / PINS).read_bytes() == (fp32 / PINS).read_bytes(), "pinned texts go with the model"
     assert all((one.tensors[name] == two.tensors[name]).all() for name in two.tensors)
     assert [entry["stage"] for entry in one.manifest.history] == ["fp32", "embeddings"]
     assert sorted(path.name for path in place.iterdir()) == list("abcd")

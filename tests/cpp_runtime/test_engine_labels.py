@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import subprocess
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from engine_build import ROOT
 from gguf_pieces import Pieces, integers, string, strings
+from native_api import Engine
 
 from export_lite.gguf import write_gguf
 from slu.corpus.label_sets import ROOT as TOP
@@ -90,7 +92,7 @@ def test_decisions_and_scores_are_those_of_python(vocab: list[str], tmp_path: Pa
 
 
 @pytest.mark.parametrize("normalisation", ["", SPEECH])
-def test_pairs_are_two_texts(vocab: list[str], tmp_path: Path, normalisation: str) -> None:
+def test_pairs_are_two_texts(library: ctypes.CDLL, vocab: list[str], tmp_path: Path, normalisation: str) -> None:
     labels = Labels.of_sets(("no", "yes"), one_label(2))
     path = tmp_path / "pairs.gguf"
     checkpoint = checkpoint_of(vocab, labels, "sequence", True, normalisation)
@@ -98,6 +100,10 @@ def test_pairs_are_two_texts(vocab: list[str], tmp_path: Path, normalisation: st
     parser, tokenizer = load_native(path), checkpoint.tokenizer()
     assert tokenizer.encode("打\t电", 24).ids.tolist().count(tokenizer.sep_id) == 2
     decoder = LabelDecoder(labels)
+    with Engine(library, path) as engine:
+        for text in ("打\t\u0301电", "a\t\u0301b", "\t\u0301", "1\t+1", "f(\tx)"):
+            wanted = tokenizer.encode(text, 24)
+            assert engine.tokenize(text)[:3] == (wanted.ids.tolist(), wanted.starts.tolist(), wanted.ends.tolist())
     for text, answer in zip(TEXTS, parser.parse_batch(TEXTS)):
         encoding = tokenizer.encode(text, 24)
         [decision] = decoder.decode(*parser.backend.run(encoding.ids[None]))

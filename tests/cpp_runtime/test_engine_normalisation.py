@@ -17,7 +17,7 @@ from engine_build import ASSIGNED, GOLDEN, ROOT, UNASSIGNED
 from native_api import Engine, Failure
 
 from slu.inputs.lexicon import Lexicon, compile_lexicon, find_matches
-from slu.inputs.normalisation import SPEECH, normalise_text
+from slu.inputs.normalisation import INNER, SEPARATORS, SPEECH, normalise_text
 from slu.inputs.tokenizer import Tokenizer
 
 sys.path.insert(0, str(ROOT / "tests/golden"))
@@ -78,6 +78,8 @@ def test_the_golden_file_has_every_rule_and_is_what_python_says() -> None:
 
     assert json.loads(json.dumps(cases())) == DATA["texts"]
     assert {case["rule"] for case in DATA["texts"]} == set(RULES)
+    in_rules = {*SEPARATORS, *INNER, *"+#&%.()‘’‐‑‒–−—，⓪①⑨"}
+    assert in_rules <= set("".join(case["text"] for case in DATA["texts"]))
 
 
 def test_random_texts_are_normalised_as_in_python(speech: Engine, library: ctypes.CDLL) -> None:
@@ -128,6 +130,20 @@ def test_long_texts_take_linear_time(speech: Engine) -> None:
         speech.parse(text)
         return time.process_time() - start
 
-    for unit in ("1 ", "1-", ". ", "a.", "(a", "a\u0301.", "1" + "\u0301" * 50 + " ", "ラ", "長", "'"):
+    for unit in (
+        "1 ",
+        "1-",
+        ". ",
+        "a.",
+        "(a",
+        "a\u0301.",
+        "1" + "\u0301" * 50 + " ",
+        "ラ",
+        "長",
+        "'",
+        "(1)",
+        "1 (",
+        "+",
+    ):
         small, large = (min(seconds(unit * n) for _ in range(3)) for n in (10_000, 400_000))
         assert large < 150 * max(small, 1e-4), unit

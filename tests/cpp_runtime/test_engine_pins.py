@@ -33,6 +33,9 @@ TEXTS = (
     "e\u0301",
     "一" * 62,
     "一" * 63,
+    "+86 (1)2",
+    "f (x)",
+    "(x)",
 )
 
 
@@ -65,7 +68,7 @@ def test_random_changes_give_the_answers_of_python(pinned: tuple[Engine, dict[st
     engine, levels = pinned
     rng = random.Random(1)
     answered = refused = 0
-    for step in range(600):
+    for step in range(900):
         level = rng.choice(("model", "context"))
         change = rng.choice(("add", "add", "add", "remove", "replace", "reset"))
         intent = rng.choice(LABELS.intents)
@@ -119,7 +122,7 @@ def test_what_is_wrong_with_lines_is_said(pinned: tuple[Engine, dict[str, Pins]]
         (b"play\t<song>a||b</song>", "correction"),
         (b"play\t\xff", "not UTF-8"),
         (b"play\t" + b"a" * 63, "62 characters"),
-        (b"play\t" + b"a " * 600, "too long"),
+        (b"play\t" + b"a " * 600, "more than 1,024 bytes"),
         (b"play\t" + b"<song>a</song>" * 17, "too many slots"),
     ):
         with pytest.raises(Failure, match=words):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slu.corpus.labels import Labels
 from slu.errors import PinError
-from slu.inputs.pins import several
+from slu.inputs.pins import check_intent, several
 from slu.runtime.backends.native_api import utf8
 from slu.runtime.backends.native_lexicon import ADD, REMOVE, REPLACE, RESET
 
@@ -51,6 +51,7 @@ class NativePins:
             raise PinError("texts can be pinned for models of intents and slots only; this one answers spans alone")
         if intent not in self._labels.intents:
             raise PinError(f"the model has no intent {intent!r}; it has {', '.join(self._labels.intents)}")
+        check_intent(intent)
         return _lines(intent, several(intent, texts))
 
     def _make(self, change: int, lines: list[str]) -> None:

@@ -8,10 +8,37 @@
 
 namespace {
 
-// White space and marks that no token of normalised text begins with.
+// White space and marks that no token of normalised text begins or ends with.
 bool is_edge(const uint8_t *text, size_t left) {
-  static const char *const marks[] = {" ", "\t",           "\"",           "<",
-                                      "]", "\xe3\x80\x82", "\xe3\x80\x8a", "\xe2\x80\x9c"};
+  static const char *const marks[] = {" ",
+                                      "\t",
+                                      "\"",
+                                      "<",
+                                      ">",
+                                      "[",
+                                      "]",
+                                      "\\",
+                                      "^",
+                                      "`",
+                                      "{",
+                                      "|",
+                                      "}",
+                                      "\xc2\xa0",           // no-break space
+                                      "\xe3\x80\x80",       // ideographic space
+                                      "\xe3\x80\x82",       // full stop
+                                      "\xe3\x80\x8a",       // left double angle bracket
+                                      "\xe3\x80\x8b",       // right double angle bracket
+                                      "\xe2\x80\x9c",       // left double quotation mark
+                                      "\xe2\x80\x9d",       // right double quotation mark
+                                      "\xe2\x80\xa6",       // ellipsis
+                                      "\xe3\x80\x81",       // ideographic comma
+                                      "\xe3\x80\x90",       // left lenticular bracket
+                                      "\xef\xbd\xa2",       // half-width left corner bracket
+                                      "\xef\xbf\xa5",       // full-width yen sign
+                                      "\xc3\x97",           // multiplication sign
+                                      "\xe2\x86\x92",       // rightwards arrow
+                                      "\xe2\x97\xbe",       // black medium small square
+                                      "\xf0\x9f\x8e\xb5"};  // musical note
   for (const char *mark : marks)
     if (strlen(mark) <= left && !memcmp(text, mark, strlen(mark))) return true;
   return false;

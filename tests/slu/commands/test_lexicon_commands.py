@@ -16,7 +16,8 @@ from slu.corpus.tagged import write_corpus
 from slu.corpus.utterance import Utterance
 from slu.inputs.flags import KINDS
 from slu.inputs.lexicon import compile_lexicon
-from slu.model.checkpoint import FLAG_EMBEDDINGS, Checkpoint, parameter_shapes, save_checkpoint
+from slu.inputs.normalisation import SPEECH
+from slu.model.checkpoint import FLAG_EMBEDDINGS, Checkpoint, load_checkpoint, parameter_shapes, save_checkpoint
 from slu.runtime.loading import load
 
 TEXT = "来一首周华健的花心"
@@ -57,6 +58,20 @@ def test_problems_of_lists_are_named(model: Path, tmp_path: Path, capsys: pytest
         f"{bad}:2: error: not UTF-8 at byte 0 of the entry",
         f"{bad}:3: error: 63 characters, at most 62 fit; shorten it",
         f"{bad}: 2 errors, 0 warnings",
+    ]
+    good.write_text("🐷\n。。\n花心\n《花心》\n周華健\n周华健\n", encoding="utf-8")
+    assert slu("lexicon", "check", f"song={good}", "--model", model) == 0
+    assert capsys.readouterr().out.splitlines() == [f"{good}: 0 errors, 0 warnings"]
+    checkpoint = load_checkpoint(model)
+    config = checkpoint.config.replace(normalisation=SPEECH)
+    save_checkpoint(replace(checkpoint, config=config), tmp_path / "speech")
+    assert slu("lexicon", "check", f"song={good}", "--model", tmp_path / "speech") == 0
+    assert [line.removeprefix(f"{good}:") for line in capsys.readouterr().out.splitlines()] == [
+        "1: warning: '🐷': has no character that can be matched, so it is ignored",
+        "2: warning: '。。': has no character that can be matched, so it is ignored",
+        "4: warning: '《花心》': the same as line 3",
+        "6: warning: '周华健': the same as line 5",
+        " 0 errors, 4 warnings",
     ]
     for arguments, words in (
         ((f"x={good}", "--model", model), "the model has no slot 'x'; it has age, "),

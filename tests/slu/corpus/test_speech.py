@@ -85,6 +85,14 @@ def test_what_is_put_in_at_an_edge_stays_outside(pieces: dict[int, str], wanted:
     assert with_insertions(tagged("打给<song>小明</song>"), pieces) == tagged(wanted)
 
 
+def test_which_slots_are_titles_may_be_said() -> None:
+    call = tagged("打给<phone_num>13900001111</phone_num>")
+    marked = [
+        {"《" in punctuated(Random(seed), call, titles).text for seed in range(20)} for titles in ((), ("phone_num",))
+    ]
+    assert marked == [{False}, {False, True}]
+
+
 def test_forms_of_a_command() -> None:
     call = tagged("打给<phone_num>13900001111</phone_num>")
     assert without(grouped(Random(0), call).text) == call.text

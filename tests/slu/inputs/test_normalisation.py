@@ -13,10 +13,15 @@ from slu.inputs.entries import normalise
 from slu.inputs.lexicon import compile_lexicon, find_matches
 from slu.inputs.normalisation import (
     COMBINING,
+    DIGIT,
+    LEADING,
     MARK,
+    OTHER,
     PLAIN,
+    SINGLE,
     SPACE,
     SPEECH,
+    TRAILING,
     UNHEARD,
     normalise_character,
     normalise_text,
@@ -48,8 +53,24 @@ CHARACTERS = (
     "\u3000",
     " ",
     "\t",
-    *"-－–—+＋'’‘\"“”.．。,，、!！?？:：;；()（）[]《》「」<>{}/／~～_&#%*@=·・…\\|`^",
+    *"-－–—‐‑‒−+＋'’‘\"“”.．。,，、!！?？:：;；()（）[]《》「」<>{}/／~～_&#%*@=·・…\\|`^$",
+    *"↔◻◼⤴→≧∼♯￥×€⽼⺟⺀㈱㎡Ⓐ①⓪٣९ｶ｢｣｡ก",
+    "1\ufe0f\u20e3",
+    "\u20e3",
+    "\u0e33",
+    "ا",
+    "\u200f",
+    "\u202e",
+    "\u00ad",
 )
+
+
+def is_mark_of_an_edge(char: str) -> bool:
+    """Whether it separates words at an edge of a name, other than marks that may be its end or join two of them."""
+    kinds = {kind for kind, _ in normalise_text(f"{char}花{char}", SPEECH)}
+    return kinds == {SPACE, SINGLE} and not char.isspace() and char not in ".．+＋#&*"
+
+
 TEXTS = st.lists(st.sampled_from(CHARACTERS) | st.characters(codec="utf-8"), max_size=24).map("".join)
 VOCAB = [*SPECIAL_TOKENS, *"abcdez0123456789花长.-+'!", "##a", "##b", "##1", "##00", "139"]
 TOKENIZER = Tokenizer(VOCAB, normalisation=SPEECH)
@@ -71,7 +92,7 @@ def words(text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("１３９ＡＢｃ％", "139 abc %"),
+        ("１３９ＡＢｃ％１％", "139 abc % 1 %"),
         ("打给139 0000 1111", "打给 13900001111"),
         ("139-0000-1111", "13900001111"),
         ("139 – 0000\u3000\t1111", "13900001111"),
@@ -91,7 +112,38 @@ def words(text: str) -> str:
         ("don’t", "don ' t"),
         ("A-Lin - 花", "a - lin 花"),
         ("AC/DC R&B", "ac / dc r & b"),
-        ("f(x)(live)", "f ( x ) live"),
+        ("f(x)(live)", "f x live"),
+        ("f(x)y", "f x y"),
+        ("导航到⽼街", "导航到老街"),
+        ("⾞站⺟", "车站母"),
+        ("㈱花", "㈱花"),
+        ("天安门◾", "天安门"),
+        ("人民广场→", "人民广场"),
+        ("小明(≧▽≦)", "小明"),
+        ("￥1×2€", "1 2"),
+        ("打给@小明", "打给 小明"),
+        ("播放#花心#", "播放 花心"),
+        ("播放#hello#", "播放 hello"),
+        ("播放**花心**", "播放 花心"),
+        ("傻*和*", "傻*和*"),
+        ("138****1", "138 1"),
+        ("C#和C", "c #和 c"),
+        ("K+咖啡 C++11", "k +咖啡 c ++ 11"),
+        ("粉粉 & 大魏&", "粉粉 & 大魏"),
+        ("50%", "50 %"),
+        ("A$AP a@b", "a $ ap a @ b"),
+        ("播放Hello(Live版)", "播放 hello live 版"),
+        ("拨打+86 139 0000 1111", "拨打 8613900001111"),
+        ("拨打(010) 1234-5678", "拨打 01012345678"),
+        ("+7(495)1234", "74951234"),
+        ("139.0000.1111", "13900001111"),
+        ("139—0000，1111", "13900001111"),
+        ("139,0000", "139 , 0000"),
+        ("98.555", "98 . 555"),
+        ("①③⑨⓪٣९", "139039"),
+        ("1\ufe0f\u20e32\ufe0f\u20e3", "12"),
+        ("C++1", "c ++ 1"),
+        ("1+1", "1 + 1"),
         ("（Ｌｉｖｅ）", "live"),
         ("周·杰伦", "周 杰伦"),
         ("來一首長髮飄飄", "来一首长发飘飘"),
@@ -106,8 +158,39 @@ def test_rules(text: str, expected: str) -> None:
 
 def test_single_letters_and_brackets_need_a_word() -> None:
     assert normalise("a.", SPEECH) == "a." and normalise("ab.", SPEECH) == "ab" and normalise("1.", SPEECH) == "1"
-    assert normalise("(a)", SPEECH) == "a" and normalise("f(x", SPEECH) == "f(x" and normalise("x)", SPEECH) == "x"
-    assert normalise("f(x b)", SPEECH) == "f(xb"
+    kinds = {text: [kind for kind, _ in normalise_text(text, SPEECH)] for text in ("(a)", "f(x", "x)", "f(x b)")}
+    assert not any(kind in (LEADING, TRAILING) for found in kinds.values() for kind in found)
+    assert [kind for kind, _ in normalise_text("f (x)", SPEECH)] == [OTHER, SPACE, LEADING, OTHER, TRAILING]
+
+
+def values(text: str) -> list[str]:
+    """What the tokens of a text are in it."""
+    encoding = TOKENIZER.encode(text, 2 * len(text) + 2)
+    return [text[start:end] for start, end in zip(encoding.starts[1:-1], encoding.ends[1:-1])]
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("f(x)", "f", "(x)"),
+        ("+86 1", "+8", "1"),
+        ("打(01)2", "打", "2"),
+        ("Hello (Live)", "H", "e)"),
+        ("花+\u200b1", "花", "+\u200b1"),
+    ],
+)
+def test_what_leads_to_a_token_or_trails_it_is_in_its_value(text: str, first: str, last: str) -> None:
+    assert (values(text)[0], values(text)[-1]) == (first, last)
+
+
+def test_a_name_in_a_list_may_have_its_brackets_or_not() -> None:
+    for entry in ("Hello(Live)", "Hello (Live)", "hello live"):
+        lexicon = compile_lexicon({"song": [entry]}, ["song"], SPEECH)
+        for name in ("Hello(Live)", "Hello (Live)", "hello live", "HELLO（LIVE）"):
+            text = f"听{name}。"
+            encoding = TOKENIZER.encode(text, 30)
+            assert len(find_matches(lexicon, text, encoding)) == 1, (entry, name)
+            assert "".join(values(text)[1:]).replace(" ", "") == name.replace(" ", "")
 
 
 @settings(max_examples=200)
@@ -119,7 +202,7 @@ def test_every_code_point_keeps_its_place(text: str) -> None:
     found = normalise_text(text, SPEECH)
     assert len(found) == len(text)
     for kind, replacement in found:
-        assert kind != MARK and bool(replacement) == (kind not in (SPACE, *UNHEARD))
+        assert kind != MARK and bool(replacement) == (kind in (SINGLE, DIGIT, OTHER))
     assert normalise_text(text) == [normalise_character(char) for char in text]
 
 
@@ -133,9 +216,9 @@ def test_offsets_cut_tokens_out_of_the_text(text: str) -> None:
     for token, start, stop in zip(encoding.ids[1:-1], encoding.starts[1:-1], encoding.ends[1:-1]):
         assert end <= start < stop <= len(text), "in order, apart, not empty"
         end = int(stop)
-        assert found[start][1], "a token begins with a character that it has"
-        assert found[stop - 1][1] or found[stop - 1][0] == COMBINING, "and ends with one, or what is combined with it"
-        assert stop == len(text) or found[stop][0] != COMBINING
+        assert found[start][1] or found[start][0] == LEADING, "a token begins with a character, or what leads to it"
+        assert found[stop - 1][1] or found[stop - 1][0] in (COMBINING, TRAILING), "and ends with one, or what trails it"
+        assert stop == len(text) or found[stop][0] not in (COMBINING, TRAILING)
         covered[start:stop] = True
         characters = "".join(replacement for _, replacement in found[start:stop])
         if token != TOKENIZER.unk_id:
@@ -154,6 +237,27 @@ def test_punctuation_around_a_name_is_never_part_of_it(name: str, before: str, a
         (int(encoding.starts[m.first]), int(encoding.ends[m.end - 1])) for m in find_matches(lexicon, text, encoding)
     }
     assert (start, start + len(name)) in spans
+
+
+MARKS = st.sampled_from([char for char in CHARACTERS if len(char) == 1 and is_mark_of_an_edge(char)])
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.sampled_from(["花", "长", "bc", "ラ"]), min_size=1, max_size=4).map("".join),
+    TEXTS,
+    MARKS,
+    MARKS,
+    TEXTS,
+)
+def test_no_mark_is_at_an_edge_of_a_name(name: str, before: str, first: str, last: str, after: str) -> None:
+    text = f"{before} {first}{name}{last} {after}"
+    start = len(before) + 2
+    encoding = TOKENIZER.encode(text, 2 * len(text) + 2)
+    spans = list(zip(encoding.starts[1:-1].tolist(), encoding.ends[1:-1].tolist()))
+    inside = [(a, b) for a, b in spans if b > start - 1 and a < start + len(name) + 1]
+    found = "".join(text[a:b] for a, b in inside).replace("（", "(").replace("）", ")")
+    assert found in (name, f"({name})")
 
 
 @settings(max_examples=200)
@@ -198,7 +302,21 @@ def test_combining_marks_belong_to_the_character_before_them(text: str) -> None:
 
 
 def test_it_is_linear() -> None:
-    for unit in ("1 ", "1-", ".", ". ", "(a", "a\u0301.", "1" + "\u0301" * 50 + " ", "-\u0301"):
+    for unit in (
+        "1 ",
+        "1-",
+        ".",
+        ". ",
+        "(a",
+        "a\u0301.",
+        "1" + "\u0301" * 50 + " ",
+        "-\u0301",
+        "(1",
+        "(1)",
+        "1 (",
+        "+",
+        "111.",
+    ):
         assert len(normalise_text(unit * 3_000, SPEECH)) == len(unit) * 3_000
 
 

@@ -66,6 +66,7 @@ def test_layers_and_changes(tmp_path: Path) -> None:
         ("play", "<song>a||b</song>", "no corrections"),
         ("play", " 。", "no character of it"),
         ("play", "一" * 63, "63 characters; at most 62"),
+        ("play", "a " * 600, "more than 1,024 bytes"),
         ("play", "<song>一</song>" * 17, "17 slots; at most 16"),
     ],
 )
@@ -74,6 +75,20 @@ def test_what_cannot_be_pinned(intent: str, text: str, words: str) -> None:
     with pytest.raises(PinError, match=words):
         pins.add(intent, ["good", text])
     assert not pins.any
+
+
+def test_an_intent_that_no_line_can_have_is_refused() -> None:
+    labels = Labels(("#call", "none"), ("name",), {"#call": (), "none": ()})
+    with pytest.raises(PinError, match="'#call': .* begins with #"):
+        Pins(labels).add("#call", ["a"])
+
+
+def test_slots_have_what_leads_to_them_and_what_trails_them() -> None:
+    pins = Pins(LABELS, SPEECH)
+    pins.add("call", ["打<name>8613900001111</name>", "给<name>Hello Live</name>"])
+    for text, value in (("打+86 (139) 0000-1111。", "+86 (139) 0000-1111"), ("给Hello (Live)", "Hello (Live)")):
+        found = pins.find(text)
+        assert found is not None and [slot.value for slot in found[1]] == [value]
 
 
 def test_one_text_is_no_list_of_texts() -> None:

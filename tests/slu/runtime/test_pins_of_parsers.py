@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import slu
+from export_lite.export import export_up_to_date
 from export_lite.gguf import write_gguf
 from slu.cli import main
 from slu.corpus.labels import Labels
@@ -62,6 +63,30 @@ def test_pins_of_a_parser_and_a_session(model: Path, backend: str) -> None:
         parser.pins.add("music.prev", "上一首")
     with pytest.raises(PinError, match="nowhere"):
         parser.pins.add_file("nowhere/pins.txt")
+
+
+def test_a_bundle_has_the_pins_of_its_checkpoint(model: Path, tmp_path: Path) -> None:
+    bundle, said = tmp_path / "bundle", list[str]()
+    for _ in range(2):
+        export_up_to_date(model, bundle, ["gguf"], say=said.append)
+        assert (bundle / PINS).read_bytes() == (model / PINS).read_bytes()
+        assert slu.load(bundle, "native").parse(TEXTS[0]).pinned
+        (bundle / PINS).write_text("OTHERS\t停\n", encoding="utf-8")  # which makes it no other bundle
+        assert slu.load(bundle, "native").parse("停").pinned
+    assert said[-1] == f"export: up to date in {bundle}"
+
+
+@pytest.mark.parametrize("backend", ["native", "dygraph"])
+def test_an_intent_that_begins_like_a_comment_is_refused(model: Path, tmp_path: Path, backend: str) -> None:
+    checkpoint = load_checkpoint(model)
+    old = checkpoint.labels
+    names = {intent: f"#{intent}" if intent == "OTHERS" else intent for intent in old.intents}
+    of_intent = {names[intent]: slots for intent, slots in old.slots_of_intent.items()}
+    checkpoint.labels = Labels(tuple(names.values()), old.slots, of_intent)
+    save_checkpoint(checkpoint, tmp_path / "model")
+    write_gguf(load_checkpoint(tmp_path / "model"), tmp_path / "model" / GGUF)
+    with pytest.raises(PinError, match="'#OTHERS': .* begins with #"):
+        slu.load(tmp_path / "model", backend).pins.add("#OTHERS", ["a"])
 
 
 @pytest.mark.parametrize("backend", ["native", "dygraph"])
