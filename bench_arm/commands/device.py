@@ -161,12 +161,14 @@ def run_emulated(args: argparse.Namespace) -> int:
 
 def _in_app(args: argparse.Namespace, phone: Phone) -> Callable[..., None]:
     """What measures inside the app as well; that it is installed is seen before anything is measured."""
-    from bench_arm.device.app import GGUF, measure_app, require_app
+    from bench_arm.device.app import measure_app, require_app
     from slu.errors import ConfigError
     from slu.runtime.bundle import open_directory
+    from slu.runtime.formats import GGUF
 
-    if not (args.bundle / GGUF).is_file():
-        raise ConfigError(f"{args.bundle}: has no {GGUF}, which the app opens; export it with --format gguf")
+    model = GGUF.files[0]
+    if not (args.bundle / model).is_file():
+        raise ConfigError(f"{args.bundle}: has no {model}, which the app opens; export it with --format gguf")
     require_app(phone)
 
     def measure(bundle: Path, path: Path, utterances: Sequence[Utterance]) -> None:
