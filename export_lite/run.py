@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slu.manifest import FP32
 from slu.tables import markdown_table
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from slu.training.data import Data
     from slu.training.recipe import Recipe
 
-FIRST = "fp32"
+FIRST = FP32
 DEV, RESULTS, COMMANDS = "dev.txt", "results.json", "commands.json"
 """The directory of the first stage, and files beside it."""
 _EVALUATED = ("model", "backend", "data", "utterances", "exact")
@@ -75,7 +76,7 @@ def run_recipe(recipe: Recipe, out: Path, say: Callable[[str], None] = print) ->
         _copy_evaluation(out, last, one.directory(out))
         if recipe.has("commands"):
             say("\n" + "\n".join(_answer_commands(recipe, out, last, one.directory(out))))
-    return write_results(out, stages)
+    return write_files(out, stages)
 
 
 def _check_files(recipe: Recipe, data: Data, out: Path, directories: Sequence[Path]) -> None:
@@ -88,9 +89,11 @@ def _check_files(recipe: Recipe, data: Data, out: Path, directories: Sequence[Pa
         return
     named = recipe.section("data", DataSettings)
     read = [recipe.resolve(path).resolve() for path in (named.corpus, named.dev, named.labels) if path]
-    ours = (out / FIRST / MARK).is_file() and (out / DEV).resolve() not in read
-    if (out / DEV).is_file() and not ours:
+    ours = (out / FIRST / MARK).is_file()  # an earlier run made all of it: damaged files are replaced as well
+    if (out / DEV).is_file() and (not ours or (out / DEV).resolve() in read):
         check_same(out / DEV, data.head.corpus.content(data.dev, out))
+    if ours:
+        return
     check_result(out / RESULTS, json.dumps({"rows": []}))
     for directory in (one for one in dict.fromkeys(directories) if one.is_dir()):
         check_result(directory / EVALUATION, json.dumps(dict.fromkeys(_EVALUATED)))
@@ -101,31 +104,31 @@ def _check_files(recipe: Recipe, data: Data, out: Path, directories: Sequence[Pa
 def _answer_commands(recipe: Recipe, out: Path, stage: str, to: Path) -> list[str]:
     """Give the recipe's commands to the last stage, and list those that it gets wrong; all of it goes to ``to``."""
     from slu.evaluation.command_check import answer_commands, command_lines, command_shares
-    from slu.files import write_result
+    from slu.files import write_file
     from slu.runtime.loading import load
     from slu.training.augmentation import CommandSettings
 
     directory = recipe.resolve(recipe.section("commands", CommandSettings).phrases)
     answered = answer_commands(load(out / stage), directory)
-    write_result(to / COMMANDS, json.dumps(command_shares(answered), ensure_ascii=False, indent=1) + "\n")
+    write_file(to / COMMANDS, json.dumps(command_shares(answered), ensure_ascii=False, indent=1) + "\n")
     return command_lines(answered, only_wrong=True)
 
 
 def _copy_evaluation(out: Path, stage: str, to: Path) -> None:
     """The last stage's evaluation, with the paths of this run, into ``to``."""
     from slu.errors import CheckpointError
-    from slu.files import write_result
+    from slu.files import write_file
     from slu.manifest import read_json
     from slu.training.stage import EVALUATION
 
     found = read_json(out / stage / EVALUATION, CheckpointError)
     found |= {"model": str(out / stage), "data": str(out / DEV)}
-    write_result(to / EVALUATION, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+    write_file(to / EVALUATION, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
 
 
-def write_results(out: Path, stages: list[str]) -> list[dict[str, Any]]:
+def write_files(out: Path, stages: list[str]) -> list[dict[str, Any]]:
     """Collect the stages' manifests into ``results.json``; returns its rows."""
-    from slu.files import write_result
+    from slu.files import write_file
     from slu.manifest import Manifest
 
     rows = []
@@ -133,7 +136,7 @@ def write_results(out: Path, stages: list[str]) -> list[dict[str, Any]]:
         manifest = Manifest.load(out / stage)
         where = {"stage": stage, "model": str(out / stage), "backend": "dygraph", "data": str(out / DEV)}
         rows.append({**where, **manifest.metrics})
-    write_result(out / RESULTS, json.dumps({"rows": rows}, ensure_ascii=False, indent=1) + "\n")
+    write_file(out / RESULTS, json.dumps({"rows": rows}, ensure_ascii=False, indent=1) + "\n")
     return rows
 
 
