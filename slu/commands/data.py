@@ -224,13 +224,13 @@ def _coverage(args: argparse.Namespace, head: Head, names: LabelNames | None) ->
 def _split(args: argparse.Namespace) -> int:
     from slu.corpus.tagged import split_corpus
     from slu.errors import ConfigError, OutputError
-    from slu.files import MARK, check_output_directory, new_directory, sha256
+    from slu.files import MARK, check_output_directory, new_directory, real_path, sha256
     from slu.manifest import Manifest
 
     check_output_directory(args.out)
     if (args.out / MARK).exists() and Manifest.load(args.out, OutputError).stage != SPLIT_STAGE:
         raise OutputError(f"{args.out}: contains files that are not a split; choose another --out")
-    if args.out.resolve() in args.file.resolve().parents:
+    if real_path(args.out) in real_path(args.file).parents:
         raise OutputError(f"{args.out}: contains the corpus that is to be split; choose another --out")
     head = _head(args)
     _check_labels(args, head)

@@ -12,7 +12,7 @@ from typing import Any
 from slu.corpus.classified import PAIR
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
-from slu.files import write_file
+from slu.files import real_path, write_file
 from slu.heads.examples import Example
 from slu.inputs.coverage import coverage
 from slu.inputs.flags import FlagColumns
@@ -191,7 +191,7 @@ def train_stage(
     inputs = {"vocab": file_hash(vocab)} if vocab and model.init == SCRATCH else {}
     if Path(model.init).is_dir():
         inputs["init"] = file_hash(Path(model.init))
-        if Path(model.init).resolve() == out.resolve():
+        if real_path(model.init) == real_path(out):
             raise ConfigError(f"{out}: is the checkpoint to start from itself; choose another --out")
     # The paths of the files are private and no reason to train again: their hashes identify them.
     named = replace(model, vocab=Path(model.vocab).name, init=Path(model.init).name)

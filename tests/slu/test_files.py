@@ -16,7 +16,15 @@ import pytest
 from bench_arm.report.inputs import TRAINING
 from export_lite.labels_file import LABELS_FILE
 from slu.errors import OutputError
-from slu.files import MARK, check_output_directory, new_directory, remove_leftovers, sha256, write_file
+from slu.files import (
+    MARK,
+    check_output_directory,
+    new_directory,
+    remove_leftovers,
+    sha256,
+    write_file,
+    write_result,
+)
 from slu.inputs.pins import PINS
 from slu.manifest import Manifest
 from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, NGRAMS, VOCAB, WEIGHTS
@@ -243,3 +251,28 @@ def test_a_hash_depends_on_names_and_contents(tmp_path: Path) -> None:
     (tmp_path / "a").rename(tmp_path / "b")
     seen.add(sha256(tmp_path / "b"))
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "replaced"),
+    [
+        ('[{"name": "a", "bytes": 1}]', '[{"name": "b", "bytes": 2}, {"name": "c"}]', True),
+        ('[{"text": "somebody\'s corpus", "slots": {}}]', '[{"name": "b", "bytes": 2}]', False),
+        ('["a list of names"]', '[{"name": "b"}]', False),
+        ('["a list of names"]', '["b"]', False),
+        ("[]", '[{"name": "b"}]', False),
+        ('{"name": "a", "bytes": 1}', '{"name": "b", "bytes": 2}', True),
+        ('{"name": "a"}', '[{"name": "b"}]', False),
+        ("", '[{"name": "b"}]', True),
+    ],
+)
+def test_a_list_replaces_a_list_of_the_same_kind(tmp_path: Path, before: str, after: str, replaced: bool) -> None:
+    target = tmp_path / "results.json"
+    target.write_text(before)
+    if replaced:
+        write_result(target, after)
+        assert target.read_text() == after
+    else:
+        with pytest.raises(OutputError, match="holds something else than this command writes"):
+            write_result(target, after)
+        assert target.read_text() == before
