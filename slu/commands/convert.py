@@ -7,6 +7,8 @@ import json
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from slu.tables import shown
+
 if TYPE_CHECKING:
     from slu.corpus.formats.annotated import Findings
 
@@ -92,6 +94,6 @@ def _show(findings: Findings) -> None:
     for kind, group in groupby(sorted(findings.problems, key=lambda problem: problem[1]), key=lambda p: p[1]):
         problems = list(group)
         for where, _, message, left_out in problems[:SHOWN]:
-            print(f"{where}: {kind}: {message}{' (left out)' if left_out else ''}")
+            print(shown(f"{where}: {kind}: {message}{' (left out)' if left_out else ''}"))
         if len(problems) > SHOWN:
             print(f"... {len(problems)} {kind}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from slu.commands.arguments import add_set_argument
 from slu.commands.augment import add_augment
 from slu.heads import TASKS
+from slu.tables import shown
 
 if TYPE_CHECKING:
     from slu.corpus.classified import LabelNames
@@ -149,7 +150,7 @@ def _check(args: argparse.Namespace) -> int:
         write_result(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     for problem in problems:
         line = f":{problem.line}" if problem.line else ""
-        print(f"{args.file}{line}: {problem.severity}: {problem.message}")
+        print(shown(f"{args.file}{line}: {problem.severity}: {problem.message}"))
     for line in covered.lines() if covered else ():
         print(f"{args.file}: {line}")
     print(f"{args.file}: {counts['error']} errors, {counts['warning']} warnings")

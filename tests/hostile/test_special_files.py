@@ -48,7 +48,7 @@ def test_one_line_for_each(small_bundle: Path, tmp_path: Path, kind: str) -> Non
         (parts / name).write_text("a\n")
     make(kind, parts / "label")
     make(kind, tmp_path / "soft-labels.json")
-    corpus = ROOT / "data" / "formats" / "columns-bio.txt"
+    corpus = ROOT / "tests" / "data" / "formats" / "columns-bio.txt"
     commands = [
         *(["data", "convert", odd, "--from", name, "--out", tmp_path / "out"] for name in ("doccano", "conll", "rasa")),
         ["data", "convert", corpus, "--intents", odd, "--out", tmp_path / "out"],

@@ -25,6 +25,7 @@ from slu.corpus.formats.annotated import (
     json_records,
     offset_of,
     record_of,
+    session_of,
     text_of,
 )
 from slu.corpus.utterance import Utterance
@@ -69,9 +70,8 @@ def read_doccano(path: Path, options: Options, findings: Findings) -> Iterator[A
                     spans.append(_span(item, where))
         if record.get("relations"):
             findings.add(where, "relations", "relations between spans are not read")
-        session = record.get("session", "")
         unit = str(record["offsets"]) if record.get("offsets") in OFFSETS else ""
-        yield Annotated(text, tuple(intents), tuple(spans), where, str(session) if session else "", unit)
+        yield Annotated(text, tuple(intents), tuple(spans), where, session_of(record), unit)
 
 
 def write_doccano(utterances: Sequence[Utterance], findings: Findings) -> dict[str, str]:
