@@ -213,6 +213,14 @@ def test_spans_of_label_studio_s_short_form(spans: list[object], says: str, tmp_
         assert read(tmp_path / "b.json", [whole])[1] == {says: 1}
 
 
+def test_numbers_of_labels_are_no_names(tmp_path: Path) -> None:
+    record = {"text": "a b", "annotations": [{"label": 3, "start_offset": 0, "end_offset": 1, "user": 1}]}
+    with pytest.raises(CorpusError, match=r"a\.jsonl:1: 3 is not the name of a span"):
+        read(tmp_path / "a.jsonl", json.dumps(record))
+    record["annotations"] = [{"label": "n", "start_offset": 0, "end_offset": 1}]
+    assert read(tmp_path / "a.jsonl", json.dumps(record)) == (["1 x <n>a</n> b"], {})
+
+
 def test_examples_of_rasa_are_no_more_than_the_file_has(tmp_path: Path) -> None:
     item = "- intent: i{0}\n  examples: {1}\n"
     examples = "[" + ", ".join("abc" for _ in range(1000)) + "]"
