@@ -186,7 +186,9 @@ def write_file(path: str | Path, data: bytes | str) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.unlink(missing_ok=True)  # of a process of the same number
         try:
+            temporary.touch(exist_ok=False)  # a link of somebody who knows the name would lead to another file
             temporary.write_bytes(raw)
             _sync(temporary)
             os.replace(temporary, target)  # noqa: PTH105

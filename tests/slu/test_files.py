@@ -223,6 +223,22 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert entries(tmp_path) == ["below"]
 
 
+def test_a_link_under_the_temporary_name_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_text("kept")
+    (tmp_path / f".a.{os.getpid()}.tmp").symlink_to(tmp_path / "theirs")
+    (tmp_path / ".out.lock").symlink_to(tmp_path / "nothing")
+    write_file(tmp_path / "a", "new")
+    assert (tmp_path / "theirs").read_text() == "kept" and (tmp_path / "a").read_text() == "new"
+    with pytest.raises(OutputError, match="out: cannot be written"), new_directory(tmp_path / "out"):
+        pass
+    assert entries(tmp_path) == [".out.lock", "a", "theirs"]
+    (tmp_path / ".out.lock").unlink()
+    (tmp_path / ".out.lock").write_text("somebody's")
+    with new_directory(tmp_path / "out") as directory:
+        (directory / "x").write_text("x")
+    assert entries(tmp_path) == [".out.lock", "a", "out", "theirs"]
+
+
 def test_devices_and_pipes_are_written_to_and_stay(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="/dev/full: no space left on the device"):
         write_file("/dev/full", b"1")
