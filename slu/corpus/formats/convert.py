@@ -39,6 +39,9 @@ def read_foreign(
     """
     findings = Findings()
     formats = [FORMATS[name] if name else _known(path) for path in paths]
+    for path, form in zip(paths, formats):
+        if options.part and not form.parts:
+            raise CorpusError(f"{path}: a file of the format {form.name} has no parts; leave out --part")
     utterances: list[Utterance] = []
     sessions: dict[tuple[Path, str | int], str] = {}
     last = 0

@@ -213,6 +213,11 @@ def test_spans_of_label_studio_s_short_form(spans: list[object], says: str, tmp_
         assert read(tmp_path / "b.json", [whole])[1] == {says: 1}
 
 
+def test_a_part_of_a_format_without_parts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"a\.jsonl: a file of the format doccano has no parts; leave out --part"):
+        read(tmp_path / "a.jsonl", '{"text": "a", "entities": []}', part="test")
+
+
 def test_numbers_of_labels_are_no_names(tmp_path: Path) -> None:
     record = {"text": "a b", "annotations": [{"label": 3, "start_offset": 0, "end_offset": 1, "user": 1}]}
     with pytest.raises(CorpusError, match=r"a\.jsonl:1: 3 is not the name of a span"):
