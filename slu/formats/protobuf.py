@@ -94,8 +94,10 @@ class Message:
         return tuple(map(self._decoded, self._of(number, _BYTES)))
 
     def message(self, number: int, name: str) -> Message:
-        """A message; it must be there."""
+        """A message; it must be there, and once: libraries make one of several, so what is in the others counts too."""
         value = self.view(number)
+        if len(self._fields.get(number, ())) > 1:
+            raise Damaged(f"{self.name}: field {number} is there twice")
         return Message(self._missing(number) if value is None else value, name, self._left)
 
     def messages(self, number: int, name: str) -> list[Message]:

@@ -161,6 +161,19 @@ def test_onnx_models_that_the_exporter_does_not_write(
         check_onnx(tmp_path / name, expected)
 
 
+def test_a_second_graph_before_the_first(graphs: Path, expected: Expected, tmp_path: Path) -> None:
+    """Libraries read the two as one graph; a reader that takes the last one sees nothing of the other."""
+    import onnx
+    from onnx import helper
+
+    other = helper.make_graph([helper.make_node("Loop", ["", ""], ["turns"])], "g", [], []).SerializeToString()
+    whole = b"\x3a" + bytes([len(other)]) + other + (graphs / "model.onnx").read_bytes()
+    (tmp_path / "model.onnx").write_bytes(whole)
+    assert onnx.load(tmp_path / "model.onnx").graph.node[0].op_type == "Loop"
+    with pytest.raises(BundleError, match=r"the model: field 7 is there twice"):
+        check_onnx(tmp_path / "model.onnx", expected)
+
+
 def test_a_graph_of_other_labels_is_refused(graphs: Path, expected: Expected) -> None:
     other = Expected(expected.inputs, {**expected.outputs, "intent_logits": (3,)}, expected.below)
     with pytest.raises(BundleError, match="intent_logits has shape"):
