@@ -95,8 +95,11 @@ def damage_of(directory: Path) -> str:
         return f"{MARK} is not whole"
     if FILES not in manifest and DIGEST not in manifest:
         return ""
-    if manifest.get(DIGEST) != _digest(manifest):
-        return f"{MARK} was changed"
+    try:
+        if manifest.get(DIGEST) != _digest(manifest):
+            return f"{MARK} was changed"
+    except RecursionError:
+        return f"{MARK} is not whole"
     for name, wanted in manifest.get(FILES, {}).items():
         try:
             if {*Path(name).parts} & {"..", "/"} or file_sha256(directory / name) != wanted:

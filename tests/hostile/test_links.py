@@ -32,6 +32,12 @@ def test_a_manifest_names_files_of_its_own_directory(tmp_path: Path, name: str) 
     assert damage.endswith(("was changed or is not whole", "is not whole")) or "cannot be read, " in damage
 
 
+def test_a_manifest_that_is_hardly_not_too_deep(tmp_path: Path) -> None:
+    for depth in range(500, 1000, 9):
+        (tmp_path / MARK).write_text(f'{{"files": {{}}, "digest": "", "metrics": {"[" * depth}{"]" * depth}}}')
+        assert damage_of(tmp_path) in (f"{MARK} was changed", f"{MARK} is empty or not whole", f"{MARK} is not whole")
+
+
 @pytest.mark.parametrize("name", ["vocab.txt", "labels.json", "config.json"])
 def test_a_link_to_a_directory_is_no_file_of_a_bundle(small_bundle: Path, tmp_path: Path, name: str) -> None:
     bundle = shutil.copytree(small_bundle, tmp_path / "bundle")
