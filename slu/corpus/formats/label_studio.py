@@ -142,7 +142,10 @@ def _add(result: dict[str, Any], where: str, spans: list[Span], intents: list[st
         return
     if not isinstance(value, dict) or not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         raise CorpusError(f"{where}: a result of type {kind!r} has no list {kind!r} of names in its value")
-    if kind == "choices":
+    if kind == "choices" and "start" in value:
+        chosen = ", ".join(map(repr, names))
+        findings.add(where, "results of other kinds", f"the choice {chosen} is for a part of the text, and not read")
+    elif kind == "choices":
         intents += names
     else:
         _add_spans(value, names, where, spans, findings)

@@ -213,6 +213,14 @@ def test_spans_of_label_studio_s_short_form(spans: list[object], says: str, tmp_
         assert read(tmp_path / "b.json", [whole])[1] == {says: 1}
 
 
+def test_a_choice_for_a_part_of_the_text_is_no_intent(tmp_path: Path) -> None:
+    place = {"start": 0, "end": 1, "text": "a"}
+    results = [{"type": "labels", "value": {**place, "labels": ["n"]}}]
+    results.append({"type": "choices", "value": {**place, "choices": ["sure"]}})
+    task = {"data": {"text": "a b"}, "annotations": [{"result": results}]}
+    assert read(tmp_path / "a.json", [task]) == (["1 x <n>a</n> b"], {"results of other kinds": 1})
+
+
 def test_a_part_of_a_format_without_parts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"a\.jsonl: a file of the format doccano has no parts; leave out --part"):
         read(tmp_path / "a.jsonl", '{"text": "a", "entities": []}', part="test")
