@@ -13,6 +13,7 @@ from slu.cli import main
 from slu.errors import BundleError
 from slu.files import DIGEST, FILES, MARK, _digest, damage_of, sha256
 from slu.runtime.bundle import open_directory
+from slu.runtime.inspection import inspect_model
 
 SAMPLE = Path(__file__).parents[2] / "data" / "formats" / "columns-bio.txt"
 
@@ -45,6 +46,14 @@ def test_a_link_to_a_directory_is_no_file_of_a_bundle(small_bundle: Path, tmp_pa
     (bundle / name).symlink_to("/")
     with pytest.raises(BundleError, match=rf"^[^\n]*{name}: cannot be read \(Is a directory\)$"):
         open_directory(bundle)
+
+
+def test_a_file_that_cannot_be_read_is_named(small_bundle: Path, tmp_path: Path) -> None:
+    bundle = shutil.copytree(small_bundle, tmp_path / "bundle")
+    with (bundle / "notes").open("wb") as stream:
+        stream.truncate(1 << 40)
+    with pytest.raises(BundleError, match=r"^[^\n]*notes: cannot be read \(larger than 4096 MiB\)$"):
+        inspect_model(bundle)
 
 
 def test_names_that_are_no_text_have_a_hash(tmp_path: Path) -> None:
