@@ -156,9 +156,9 @@ def write_texts(before: Checkpoint, data: Data, students: Sequence[tuple[Recipe,
 
 def texts_of(recipe: Recipe, data: Data, settings: StudentSettings) -> Texts:
     """The texts beside the training part that the settings ask for."""
-    asked = settings.augment
-    more = more_spoken(recipe, data.train, data.lexicons, asked.spoken) if asked.spoken else []
-    more += more_unclear(recipe, data.train, asked.unclear) if asked.unclear else []
+    asked, epochs = settings.augment, settings.training.epochs
+    more = more_spoken(recipe, data.train, data.lexicons, asked.spoken, epochs) if asked.spoken else []
+    more += more_unclear(recipe, data.train, asked.unclear, epochs) if asked.unclear else []
     own = read_texts(recipe.resolve(settings.unlabelled)) if settings.unlabelled else []
     return Texts(own, more, asked)
 

@@ -138,8 +138,10 @@ def _is_such(kind: str, pair: str, alphabet: Container[str]) -> bool:
 def framed(utterance: Utterance, frame: tuple[str, str], comma: str = "") -> Utterance:
     """With a phrase around it; ``comma`` stands between the two."""
     before, behind = frame
-    pieces = {0: before + comma if before else "", len(utterance.text): comma + behind if behind else ""}
-    return with_insertions(utterance, pieces)
+    before, behind = before + comma if before else "", comma + behind if behind else ""
+    moved = len(before)
+    slots = tuple(Slot(s.name, s.value, s.start + moved, s.end + moved, s.correction) for s in utterance.slots)
+    return replace(utterance, text=before + utterance.text + behind, slots=slots)
 
 
 def punctuated(random: Random, utterance: Utterance, titles: Container[str] = TITLES) -> Utterance:

@@ -15,6 +15,7 @@ Only the standard library and NumPy are used.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, chain
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, Protocol
@@ -52,18 +53,18 @@ class Entries(Protocol):
         """The slots of an entry as bits: bit ``s`` is set if slot ``s`` has it."""
         ...
 
+    def keys(self) -> Iterable[int]:
+        """All keys for which `lookup` may find something."""
+        ...
+
 
 def find_matches(entries: Entries, text: str, encoding: Encoding) -> list[Match]:
     """All matches of entries in a text, ordered by first token, end and slot. The time is linear in the text."""
     lengths, lookup = entries.lengths, entries.lookup
     if not lengths:
         return []
-    codes: list[int] = []
-    begins = [0]
-    characters = [replacement for _, replacement in normalise_text(text, entries.normalisation)]
-    for start, end in zip(encoding.starts[1:-1].tolist(), encoding.ends[1:-1].tolist()):
-        codes += map(ord, "".join(characters[start:end]))
-        begins.append(len(codes))
+    characters, borders = characters_of_tokens(text, encoding, entries.normalisation)
+    codes, begins = list(map(ord, characters)), borders.tolist()
     longest = lengths.bit_length() - 1
     matches = []
     for first in range(len(begins) - 1):
@@ -84,6 +85,17 @@ def find_matches(entries: Entries, text: str, encoding: Encoding) -> list[Match]
                     found &= found - 1
                     matches.append(Match(slot, first + 1, end + 1, key))
     return matches
+
+
+def characters_of_tokens(text: str, encoding: Encoding, normalisation: str) -> tuple[str, np.ndarray]:
+    """The normalised characters of a text, and where in them each token begins, and the last one ends."""
+    replacements = [replacement for _, replacement in normalise_text(text, normalisation)]
+    characters = "".join(replacements)
+    starts, ends = encoding.starts[1:-1], encoding.ends[1:-1]
+    borders = np.append(starts, ends[-1:] if len(ends) else 0)
+    if len(characters) != len(text) or "" in replacements:
+        borders = np.array([0, *accumulate(map(len, replacements))], np.int32)[borders]
+    return characters, borders
 
 
 class CompiledLexicon:
@@ -116,6 +128,9 @@ class CompiledLexicon:
 
     def lookup(self, key: int) -> int:
         return self._masks.get(key, 0)
+
+    def keys(self) -> Iterable[int]:
+        return self._masks.keys()
 
     def count_of_slot(self) -> dict[str, int]:
         """The number of entries of each slot that has some."""
@@ -243,6 +258,9 @@ class Lexicon:
         found = self._below.lookup(key) & ~(hidden | removed.get(key, 0)) | added.get(key, 0)
         counts = self._share == 1 or (key * FACTOR & WORD) < self._share * (WORD + 1)
         return found if counts else 0
+
+    def keys(self) -> Iterable[int]:
+        return chain(self._below.keys(), list(self._layer[1]))
 
     def _without(self, bits: int) -> tuple[int, dict[int, int], dict[int, int]]:
         """This layer without its changes to these slots."""

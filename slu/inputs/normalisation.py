@@ -117,6 +117,8 @@ def normalise_text(text: str, normalisation: str = PLAIN) -> list[tuple[int, str
     if normalisation == PLAIN:
         return [normalise_character(char) for char in text]
     found = [_speech_character(char) for char in text]
+    if all(map(_is_unconditional, text)):
+        return found
     before = last = SPACE, ""  # the two in front, without those that are dropped
     digits = 0  # that stand right in front
     group = 0  # characters between groups of a number that are still to be dropped
@@ -246,6 +248,14 @@ def _next(found: list[tuple[int, str]], at: int, passed: int = DROPPED) -> tuple
         if found[i][0] not in (*UNHEARD, passed):
             return found[i]
     return SPACE, ""
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_unconditional(char: str) -> bool:
+    """Whether a character is the same whatever stands around it, and changes nothing around it: as most are, such as
+    ideographs, letters and digits."""
+    kind, replacement = _speech_character(char)
+    return kind in _WORD or (kind == SINGLE and replacement > "\x7f")
 
 
 @lru_cache(maxsize=1 << 16)

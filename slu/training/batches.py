@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,15 @@ from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
 from slu.heads.examples import Batch, Example, collate
 from slu.inputs.flags import NO_FLAGS, FlagColumns, spans_of
-from slu.inputs.lexicon import Entries, Match, find_matches
-from slu.inputs.tokenizer import Encoding
+from slu.inputs.lexicon import Entries, Match
+from slu.inputs.matcher import Matcher
+from slu.inputs.tokenizer import Encoding, Tokenizer
 from slu.runtime.python_parser import Model
 
 _POOL = 50
 """Batches sorted together: enough that a batch needs little padding, few enough that batches stay random."""
+_TOGETHER = 4096
+"""Texts whose tokens and matches are in memory at a time."""
 
 
 def make_examples(
@@ -38,10 +41,9 @@ def make_examples(
         lexicon = model.lexicon
     intents = {name: i for i, name in enumerate(labels.intents)}
     examples = []
-    for utterance, before in zip(utterances, turns_before(utterances)):
-        encoding = tokenizer.encode(utterance.text, max_length)
+    read = _read([utterance.text for utterance in utterances], tokenizer, max_length, lexicon)
+    for utterance, before, (encoding, matches) in zip(utterances, turns_before(utterances), read):
         targets = head.targets(utterance, encoding, labels)
-        matches = find_matches(lexicon, utterance.text, encoding) if lexicon else []
         spans = spans_of(
             m for m in matches if (m.slot, m.key) not in singular or not _is_gold(m, utterance, encoding, labels)
         )
@@ -54,12 +56,21 @@ def unlabelled_examples(texts: Sequence[str], model: Model) -> list[Example]:
     """Tokenize and match texts without labels and previous intents, as ``model`` does."""
     tokenizer, max_length, lexicon = model.tokenizer(), model.config.max_length, model.lexicon
     examples = []
-    for text in texts:
-        encoding = tokenizer.encode(text, max_length)
-        spans = spans_of(find_matches(lexicon, text, encoding) if lexicon else [])
+    for encoding, matches in _read(texts, tokenizer, max_length, lexicon):
         targets = model.config.task.no_targets(len(encoding.ids), model.labels)
-        examples.append(Example(encoding.ids.astype(np.int64), targets, spans))
+        examples.append(Example(encoding.ids.astype(np.int64), targets, spans_of(matches)))
     return examples
+
+
+def _read(
+    texts: Sequence[str], tokenizer: Tokenizer, max_length: int, lexicon: Entries | None
+) -> Iterator[tuple[Encoding, list[Match]]]:
+    """Each text's tokens and matches."""
+    matcher = Matcher(lexicon) if lexicon else None
+    for start in range(0, len(texts), _TOGETHER):
+        some = texts[start : start + _TOGETHER]
+        encodings = [tokenizer.encode(text, max_length) for text in some]
+        yield from zip(encodings, matcher.find(some, encodings) if matcher else [[] for _ in some])
 
 
 def _is_gold(match: Match, utterance: Utterance, encoding: Encoding, labels: Labels) -> bool:

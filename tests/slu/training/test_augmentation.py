@@ -79,11 +79,11 @@ def test_nothing_that_is_measured_on_is_trained_with(sample: list[Utterance]) ->
 
 def test_more_spoken_copies_for_a_student(sample: list[Utterance]) -> None:
     recipe = Recipe(ROOT / "recipe.toml", SECTIONS)
-    copies = more_spoken(recipe, sample[:300], None, 2)
-    assert copies == more_spoken(recipe, sample[:300], None, 2) and 590 < len(copies) <= 600
+    copies = more_spoken(recipe, sample[:300], None, 2, 1)
+    assert copies == more_spoken(recipe, sample[:300], None, 2, 9) and 590 < len(copies) <= 600
     assert len({one.utterance.text for one in copies if one.source == 7}) == 2
     with pytest.raises(ConfigError, match=r"need the section \[speech\]"):
-        more_spoken(Recipe(ROOT / "recipe.toml", {}), sample[:3], None, 1)
+        more_spoken(Recipe(ROOT / "recipe.toml", {}), sample[:3], None, 1, 1)
 
 
 def test_draws_take_turns_and_differ(sample: list[Utterance]) -> None:
@@ -101,12 +101,13 @@ def test_draws_take_turns_and_differ(sample: list[Utterance]) -> None:
 
 def test_more_unclear_texts_for_a_student(sample: list[Utterance]) -> None:
     recipe = Recipe(ROOT / "recipe.toml", {**SECTIONS, "unclear": {"draws": 2}})
-    texts = more_unclear(recipe, sample[:300], 2)
-    assert texts == more_unclear(recipe, sample[:300], 2)
+    texts = more_unclear(recipe, sample[:300], 2, 9)
+    assert texts == more_unclear(recipe, sample[:300], 2, 2)
+    assert [one for one in texts if one.turn[0] == 0] == more_unclear(recipe, sample[:300], 2, 1)
     assert [sum(one.turn == (turn, 2) for one in texts) for turn in (0, 1)] == pytest.approx([550, 550], rel=0.1)
     assert len({one.utterance.text for one in texts}) > 0.98 * len(texts)
     with pytest.raises(ConfigError, match=r"need the sections \[speech\] and \[unclear\]"):
-        more_unclear(Recipe(ROOT / "recipe.toml", {"speech": SECTIONS["speech"]}), sample[:3], 1)
+        more_unclear(Recipe(ROOT / "recipe.toml", {"speech": SECTIONS["speech"]}), sample[:3], 1, 1)
 
 
 def test_wake_words_that_are_measured_with_are_never_drawn(sample: list[Utterance]) -> None:
