@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from slu.formats.graph_values import BATCH, Value
 from slu.formats.raw import Damaged
 
-MOST_OPERATORS = 10_000
+MOST_OPERATORS = 4_000
 MOST_WORK = 3 * 10**11
 """Multiply-adds, and what counts as such: half a minute of an x86 core, or two where a library is slow."""
 NUMBER = 16

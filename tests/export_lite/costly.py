@@ -10,9 +10,9 @@ from typing import Any
 
 import flatbuffers
 
-from slu.formats import naive_buffer
+from slu.formats import graph_cost, naive_buffer
 from slu.formats.flatbuffer import read_flatbuffer
-from slu.formats.graph_cost import MOST_ALIVE, MOST_KEPT, MOST_OPERATORS, MOST_PREPARED, MOST_WORK
+from slu.formats.graph_cost import MOST_ALIVE, MOST_KEPT, MOST_PREPARED, MOST_WORK
 
 OF_TEXTS, CONSTANT = "slot_logits", "slot_classifier.weight"
 """What every format has: a value that is computed for each text, and one that is stored."""
@@ -39,7 +39,7 @@ class Costly:
         getattr(self, kind)()
 
     def operators(self) -> None:
-        for _ in range(MOST_OPERATORS):
+        for _ in range(graph_cost.MOST_OPERATORS):
             self._add("tanh", OF_TEXTS)
 
     def work(self) -> None:

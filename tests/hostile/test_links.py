@@ -71,7 +71,6 @@ def test_names_that_are_no_text_have_a_hash(tmp_path: Path) -> None:
         "data split LOOP --out OUT",
         "data augment LOOP --out OUT",
         "data check LOOP",
-        "analyze LOOP --data SAMPLE --out OUT",
         "export LOOP --out OUT",
         "parse LOOP x",
         "inspect LOOP",
