@@ -131,6 +131,7 @@ def run_step(
     An interrupted step continues from its saved state. ``shared``: see `Work`.
     """
     from slu.errors import ConfigError
+    from slu.files import real_path
     from slu.inputs.pins import copy_pins
     from slu.model.checkpoint import load_checkpoint
     from slu.model.config import ERNIE
@@ -141,7 +142,7 @@ def run_step(
     if distributed.world() > 1:
         # The moving averages of the activation scales are kept by each process for itself.
         raise ConfigError(f"{step}: compression runs in one process; start it without paddle.distributed.launch")
-    if out.resolve() == source.resolve():
+    if real_path(out) == real_path(source):
         raise ConfigError(f"{step}: {out} is the input checkpoint itself; choose another --out")
     before = load_checkpoint(source)
     if before.config.encoder != ERNIE and not STEPS[step].any_encoder:

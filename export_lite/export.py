@@ -15,7 +15,7 @@ from export_lite.labels_file import add_labels_file
 from export_lite.parity import Reference, measure, reference, require_parity
 from slu.corpus.utterance import Utterance
 from slu.errors import BundleError, ConfigError, SluError
-from slu.files import MARK, damage_of, new_directory, remove_leftovers, sha256
+from slu.files import MARK, damage_of, new_directory, real_path, remove_leftovers, sha256
 from slu.inputs.pins import copy_pins
 from slu.lock import only_writer
 from slu.manifest import Manifest, check_replaceable, library_versions
@@ -47,7 +47,7 @@ def export_bundle(
     checkpoint = load_checkpoint(source)
     formats = default_formats(checkpoint) if formats is None else formats
     length = _checked(formats, length, checkpoint)
-    if target.resolve() == source.resolve():
+    if real_path(target) == real_path(source):
         raise BundleError(f"{target}: is the checkpoint itself; choose another --out")
     check_replaceable(target, EXPORT_STAGE)
     _load_frameworks()

@@ -81,16 +81,16 @@ def run_recipe(recipe: Recipe, out: Path, say: Callable[[str], None] = print) ->
 
 def _check_files(recipe: Recipe, data: Data, out: Path, directories: Sequence[Path]) -> None:
     """Raise `OutputError` where a file that another program wrote, or that the recipe reads, would be replaced."""
-    from slu.files import MARK, check_result, check_same
+    from slu.files import MARK, check_result, check_same, real_path
     from slu.training.recipe import DataSettings
     from slu.training.stage import EVALUATION
 
     if not out.is_dir():
         return
     named = recipe.section("data", DataSettings)
-    read = [recipe.resolve(path).resolve() for path in (named.corpus, named.dev, named.labels) if path]
+    read = [real_path(recipe.resolve(path)) for path in (named.corpus, named.dev, named.labels) if path]
     ours = (out / FIRST / MARK).is_file()  # an earlier run made all of it: damaged files are replaced as well
-    if (out / DEV).is_file() and (not ours or (out / DEV).resolve() in read):
+    if (out / DEV).is_file() and (not ours or real_path(out / DEV) in read):
         check_same(out / DEV, data.head.corpus.content(data.dev, out))
     if ours:
         return

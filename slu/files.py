@@ -95,14 +95,19 @@ def damage_of(directory: Path) -> str:
         return f"{MARK} is not whole"
     if FILES not in manifest and DIGEST not in manifest:
         return ""
-    if manifest.get(DIGEST) != _digest(manifest):
-        return f"{MARK} was changed"
+    try:
+        if manifest.get(DIGEST) != _digest(manifest):
+            return f"{MARK} was changed"
+    except RecursionError:
+        return f"{MARK} is not whole"
     for name, wanted in manifest.get(FILES, {}).items():
         try:
-            if sha256(directory / name) != wanted:
+            if {*Path(name).parts} & {"..", "/"} or file_sha256(directory / name) != wanted:
                 return f"{name} was changed or is not whole"
         except OSError as error:
             return f"{name} cannot be read, {error.strerror}"
+        except ValueError:  # no file has such a name
+            return f"{MARK} is not whole"
     return ""
 
 
@@ -184,7 +189,9 @@ def write_file(path: str | Path, data: bytes | str) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.unlink(missing_ok=True)  # of a process of the same number
         try:
+            temporary.touch(exist_ok=False)  # a link of somebody who knows the name would lead to another file
             temporary.write_bytes(raw)
             _sync(temporary)
             os.replace(temporary, target)  # noqa: PTH105
@@ -269,9 +276,15 @@ def _is_like(target: Path, data: str) -> bool:
         # The head of a page up to its title, or the names of the columns of a table.
         head = data[: data.find("<title>") + 1 or data.find("\n") + 1]
         return len(head) > 20 and old.startswith(head)
-    if isinstance(before, dict) and isinstance(after, dict):
-        return 2 * len(set(before) & set(after)) >= len(after)
-    return isinstance(before, list) and isinstance(after, list) and bool(before)
+    while isinstance(before, list) and isinstance(after, list) and before and after:
+        before, after = before[0], after[0]
+    return isinstance(before, dict) and isinstance(after, dict) and 2 * len(set(before) & set(after)) >= len(after)
+
+
+def real_path(path: str | Path) -> Path:
+    """The path without symbolic links, to compare it with others. One with links to each other in a circle, which
+    `Path.resolve` cannot do, keeps them."""
+    return Path(os.path.realpath(path))
 
 
 def open_regular(path: str | Path, most: int = _MOST_HASHED) -> BinaryIO:
@@ -301,12 +314,20 @@ def read_bytes(path: str | Path, most: int = MOST_BYTES) -> bytes:
 def sha256(path: str | Path) -> str:
     """Hash of a file's bytes, or of the names and hashes of the files below a directory, as hex digits."""
     source = Path(path)
+    if not source.is_dir():
+        return file_sha256(source)
     digest = hashlib.sha256()
-    if source.is_dir():
-        for child in sorted(p for p in source.rglob("*") if p.is_file()):
-            digest.update(f"{child.relative_to(source).as_posix()}\0{sha256(child)}\n".encode())
-        return digest.hexdigest()
-    with open_regular(source) as stream:
+    for child in sorted(p for p in source.rglob("*") if p.is_file()):
+        name = os.fsencode(child.relative_to(source).as_posix())
+        digest.update(name + f"\0{file_sha256(child)}\n".encode())
+    return digest.hexdigest()
+
+
+def file_sha256(path: str | Path) -> str:
+    """Hash of the bytes of a regular file, as hex digits; raises `OSError`, also for a directory, which may be all of
+    the machine's where somebody else made a link."""
+    digest = hashlib.sha256()
+    with open_regular(path) as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

@@ -37,7 +37,8 @@ def only_writer(target: Path) -> Iterator[None]:
             del _held[name]
             if descriptor is not None:
                 with contextlib.suppress(OSError):
-                    Path(name).unlink()
+                    if not os.fstat(descriptor).st_size:  # otherwise it is somebody's file of this name
+                        Path(name).unlink()
                 os.close(descriptor)
 
 
@@ -48,7 +49,7 @@ def _acquire(path: Path, target: Path) -> int | None:
     except ImportError:
         return None
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # The one that had it may have removed the file in between.

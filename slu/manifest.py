@@ -12,6 +12,7 @@ from slu.files import DIGEST, FILES, MARK, check_output_directory, damage_of, re
 
 MOST_JSON = 64 << 20
 """Bytes of a file of JSON."""
+_MOST_DEPTH = 100
 FORMAT_VERSION = 1
 """Raised when an older reader would misunderstand a newer directory."""
 FP32 = "fp32"
@@ -121,13 +122,32 @@ def read_json(path: Path, error: type[SluError]) -> dict[str, Any]:
     """Read a JSON object from a file, or raise ``error`` with one line that says what is wrong."""
     try:
         data = json.loads(read_bytes(path, MOST_JSON))
+        _check_writable(data)
     except OSError as problem:
         raise error(f"{path}: cannot be read ({problem.strerror})") from problem
-    except (ValueError, RecursionError) as problem:  # not UTF-8, not JSON, or a number of thousands of digits
+    except (ValueError, RecursionError) as problem:  # not UTF-8, not JSON, a number of thousands of digits, see below
         raise error(f"{path}: not JSON ({problem})") from problem
     if not isinstance(data, dict):
         raise error(f"{path}: not a JSON object")
     return data
+
+
+def _check_writable(data: Any) -> None:
+    """Raise ValueError for what can be read and not be written again: at a great depth, or half a surrogate pair."""
+    level = [data]
+    for _ in range(_MOST_DEPTH):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += [*value, *value.values()]
+            elif isinstance(value, list):
+                inner += value
+            elif isinstance(value, str) and not value.isascii():
+                value.encode()
+        if not inner:
+            return
+        level = inner
+    raise ValueError(f"nested deeper than {_MOST_DEPTH} levels")
 
 
 def library_versions() -> dict[str, str]:

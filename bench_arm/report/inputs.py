@@ -12,7 +12,7 @@ from typing import Any
 from bench_arm.report.parity import check_matrices, matrix_of_run
 from bench_arm.report.phones import LINES, load_lines
 from slu.errors import SluError
-from slu.files import MARK, read_bytes
+from slu.files import MARK, read_bytes, real_path
 from slu.heads.table import HEADS
 from slu.manifest import FP32
 
@@ -90,7 +90,7 @@ def read_inputs(paths: Sequence[Path]) -> Inputs:
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:
     """The last part of every path, with as many of the parts before it as it takes to tell them apart."""
-    parts = [path.resolve().parts for path in paths]
+    parts = [real_path(path).parts for path in paths]
     for length in range(1, max(map(len, parts), default=0) + 1):
         names = ["/".join(p[-length:]) for p in parts]
         if len(set(names)) == len(names):

@@ -5,12 +5,17 @@ Everything is taken from `slu.inputs.normalisation`, so there is one definition 
 
     python cpp_runtime/tools/make_unicode_tables.py           writes the file
     python cpp_runtime/tools/make_unicode_tables.py --check   exits 1 when the file is not what would be written
+    python cpp_runtime/tools/make_unicode_tables.py --sizes   prints the bytes of the tables in the file, as JSON
 """
 
 from __future__ import annotations
 
+import json
+import re
+import struct
 import sys
 import unicodedata
+import zlib
 from pathlib import Path
 
 from slu.inputs.normalisation import normalise_character, radical, simplified
@@ -176,7 +181,28 @@ def _array(kind: str, name: str, values: list[int]) -> str:
     return "\n".join([*lines, line + "};"])
 
 
+PARTS = {
+    "traditional characters": r"kTraditional\w*|kSimplified\w+",
+    "radicals and zeros": "kRadicals|kHalvesOfZeros",
+    "all characters": ".*",
+}
+"""Tables by what they are of, the first that fits."""
+
+
+def sizes(text: str) -> dict[str, dict[str, int]]:
+    """Bytes of the tables by what they are of, as they are and compressed by zlib at level 9, each part by itself."""
+    found = dict.fromkeys(PARTS, b"")
+    for bits, name, body in re.findall(r"constexpr uint(\d+)_t (\w+)\[\d+\] = \{([^}]*)\}", text):
+        part = next(part for part, names in PARTS.items() if re.fullmatch(names, name))
+        values = [int(value, 0) for value in re.findall(r"\w+", body)]
+        found[part] += struct.pack(f"<{len(values)}{dict(zip(('8', '16', '64'), 'BHQ'))[bits]}", *values)
+    return {part: {"bytes": len(raw), "compressed": len(zlib.compress(raw, 9))} for part, raw in found.items()}
+
+
 def main() -> int:
+    if sys.argv[1:] == ["--sizes"]:
+        print(json.dumps(sizes(OUTPUT.read_text(encoding="utf-8")), indent=1))
+        return 0
     text = table()
     if sys.argv[1:] == ["--check"]:
         return int(OUTPUT.read_text(encoding="utf-8") != text)

@@ -139,7 +139,7 @@ def _check(args: argparse.Namespace) -> None:
     """Refuse before the work what cannot be done or written."""
     from slu.analysis.page import beginning
     from slu.errors import ConfigError
-    from slu.files import check_new, check_result
+    from slu.files import check_new, check_result, real_path
 
     if not args.out and not args.json:
         raise ConfigError("nothing would be written: give --out PAGE, --json F, or both")
@@ -155,7 +155,7 @@ def _check(args: argparse.Namespace) -> None:
     written = [path for path in (args.out, args.json, args.bad, args.suspects, args.next) if path]
     read = [path for path in (args.data, args.train, args.unlabelled, args.labels) if path]
     for i, path in enumerate(written):
-        if path.resolve() in [other.resolve() for other in (*read, *written[:i])]:
+        if real_path(path) in [real_path(other) for other in (*read, *written[:i])]:
             raise ConfigError(f"{path}: is named twice, or would be written over; choose another name")
     if args.out:
         check_result(args.out, beginning())

@@ -42,12 +42,13 @@ def augment(args: argparse.Namespace, head: Head, names: LabelNames | None) -> i
     """Do what the arguments say; return the exit code. Raises `SluError`."""
     from slu.corpus.word_edits import EditSettings, edited_copies
     from slu.errors import ConfigError
+    from slu.files import real_path
 
     if head.windows:
         raise ConfigError(
             f"--task {head.name}: words of a passage are not edited, as its answers would not fit it any more"
         )
-    if args.out.resolve() in [path.resolve() for path in (args.file, args.labels) if path]:
+    if real_path(args.out) in [real_path(path) for path in (args.file, args.labels) if path]:
         raise ConfigError(f"--out {args.out}: is read by this command; choose another name")
     settings = EditSettings(tuple(name.strip() for name in args.edits.split(",")), args.share, args.count)
     utterances = head.corpus.read(args.file, names)

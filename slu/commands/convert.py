@@ -7,6 +7,8 @@ import json
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from slu.tables import shown
+
 if TYPE_CHECKING:
     from slu.corpus.formats.annotated import Findings
 
@@ -23,7 +25,7 @@ def convert(args: argparse.Namespace) -> int:
     from slu.corpus.formats.table import FORMATS
     from slu.corpus.pieces import cut_texts
     from slu.errors import ConfigError, CorpusError, OutputError
-    from slu.files import check_result, write_result
+    from slu.files import check_result, real_path, write_result
     from slu.heads.table import DEFAULT, HEADS
 
     tokens = args.task == "tokens"
@@ -42,14 +44,14 @@ def convert(args: argparse.Namespace) -> int:
     ):
         if name and name not in known:
             raise ConfigError(f"{option} {name}: must be one of {', '.join(known)}")
-    read = [path.resolve() for path in (*args.files, args.intents) if path]
-    if args.out.resolve() in read:
+    read = [real_path(path) for path in (*args.files, args.intents) if path]
+    if real_path(args.out) in read:
         raise ConfigError(f"{args.out}: is a file that is to be converted; choose another --out")
-    inside = next((path for path in args.out.resolve().parents if path in read), None)
+    inside = next((path for path in real_path(args.out).parents if path in read), None)
     if inside:
         raise OutputError(f"{args.out}: is inside {inside}, which is to be converted; choose another --out")
     if args.json:
-        if args.json.resolve() in (args.out.resolve(), *read):
+        if real_path(args.json) in (real_path(args.out), *read):
             raise ConfigError(f"--json {args.json}: is the name of another file of this command; choose another one")
         check_result(args.json, json.dumps(dict.fromkeys(REPORT)))
     if args.target:
@@ -92,6 +94,6 @@ def _show(findings: Findings) -> None:
     for kind, group in groupby(sorted(findings.problems, key=lambda problem: problem[1]), key=lambda p: p[1]):
         problems = list(group)
         for where, _, message, left_out in problems[:SHOWN]:
-            print(f"{where}: {kind}: {message}{' (left out)' if left_out else ''}")
+            print(shown(f"{where}: {kind}: {message}{' (left out)' if left_out else ''}"))
         if len(problems) > SHOWN:
             print(f"... {len(problems)} {kind}")

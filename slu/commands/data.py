@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from slu.commands.arguments import add_set_argument
 from slu.commands.augment import add_augment
 from slu.heads import TASKS
+from slu.tables import shown
 
 if TYPE_CHECKING:
     from slu.corpus.classified import LabelNames
@@ -149,7 +150,7 @@ def _check(args: argparse.Namespace) -> int:
         write_result(args.json, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     for problem in problems:
         line = f":{problem.line}" if problem.line else ""
-        print(f"{args.file}{line}: {problem.severity}: {problem.message}")
+        print(shown(f"{args.file}{line}: {problem.severity}: {problem.message}"))
     for line in covered.lines() if covered else ():
         print(f"{args.file}: {line}")
     print(f"{args.file}: {counts['error']} errors, {counts['warning']} warnings")
@@ -224,13 +225,13 @@ def _coverage(args: argparse.Namespace, head: Head, names: LabelNames | None) ->
 def _split(args: argparse.Namespace) -> int:
     from slu.corpus.tagged import split_corpus
     from slu.errors import ConfigError, OutputError
-    from slu.files import MARK, check_output_directory, new_directory, sha256
+    from slu.files import MARK, check_output_directory, new_directory, real_path, sha256
     from slu.manifest import Manifest
 
     check_output_directory(args.out)
     if (args.out / MARK).exists() and Manifest.load(args.out, OutputError).stage != SPLIT_STAGE:
         raise OutputError(f"{args.out}: contains files that are not a split; choose another --out")
-    if args.out.resolve() in args.file.resolve().parents:
+    if real_path(args.out) in real_path(args.file).parents:
         raise OutputError(f"{args.out}: contains the corpus that is to be split; choose another --out")
     head = _head(args)
     _check_labels(args, head)

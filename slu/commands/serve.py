@@ -97,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
 def _sources(args: argparse.Namespace) -> list[Source]:
     from slu.commands.arguments import parse_lexicons
     from slu.errors import ConfigError
+    from slu.files import real_path
     from slu.serving.settings import Source
 
     named: list[tuple[str, Path]] = []
@@ -120,7 +121,7 @@ def _sources(args: argparse.Namespace) -> list[Source]:
         if not path.exists():
             raise ConfigError(f"{path}: no such model; give a checkpoint or a bundle")
     return [
-        Source(name, path.resolve(), args.backend, tuple(lexicons[name]), tuple(pins[name])) for name, path in named
+        Source(name, real_path(path), args.backend, tuple(lexicons[name]), tuple(pins[name])) for name, path in named
     ]
 
 

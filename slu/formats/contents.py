@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from slu.formats.raw import Damaged
 from slu.heads.table import HEADS
 
 BYTES_OF = {
@@ -26,6 +27,8 @@ BYTES_OF = {
     "float64": 8,
 }
 """Precisions, and the bytes of a number in each."""
+_MOST_DIMENSIONS = 32
+"""Of a tensor, as NumPy has it."""
 
 KINDS = {
     "lexicon flags": r"flag|lexicon",
@@ -120,10 +123,17 @@ class Contents:
 
 
 def tensor_bytes(precision: str, shape: tuple[int, ...]) -> int:
-    """Bytes of a dense tensor; raises ValueError for a shape that is none."""
+    """Bytes of a dense tensor; raises `Damaged` for a shape that is none."""
+    return tensor_numbers(shape) * BYTES_OF[precision]
+
+
+def tensor_numbers(shape: tuple[int, ...]) -> int:
+    """Numbers of a dense tensor; raises `Damaged` for a shape that is none."""
+    if len(shape) > _MOST_DIMENSIONS:  # multiplying thousands of them takes minutes
+        raise Damaged(f"{len(shape)} dimensions")
     if any(size < 0 for size in shape):
-        raise ValueError(f"shape {list(shape)}")
-    return math.prod(shape) * BYTES_OF[precision]
+        raise Damaged(f"shape {list(shape)}")
+    return math.prod(shape)
 
 
 def _display_order(kind: str) -> int:

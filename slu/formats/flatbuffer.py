@@ -20,6 +20,8 @@ capital name a table, any of them in brackets a vector; ``-`` a field that is no
 """
 
 _SCALARS = {kind: struct.Struct(f"<{kind}") for kind in "?bBhHiIqQfd"}
+_MOST = 1 << 23
+"""Fields, elements of vectors and bytes of names that are read at most; Paddle Lite's files have some 100,000."""
 _SIGNED, _SHORT, _OFFSET = (_SCALARS[kind].unpack_from for kind in "iHI")
 
 
@@ -40,9 +42,10 @@ class _Reader:
     def __init__(self, data: memoryview, schema: Schema):
         self._data, self._schema = data, schema
         self._slots: dict[int, tuple[int, ...]] = {}
-        # Tables that point to each other in a hostile file could be read exponentially often; in one that a library
-        # wrote, no table is there twice, and a field takes a byte or more on average.
-        self._left = 8 * len(data)
+        # Tables that point to each other in a hostile file could be read exponentially often, and a long name as often
+        # as there is place for an offset; in one that a library wrote, nothing is there twice, and a field takes a byte
+        # or more on average.
+        self._left = min(8 * len(data), _MOST)
 
     def table(self, at: int, name: str) -> dict[str, Any]:
         vtable = at - _SIGNED(self._data, _aligned(at, 4))[0]
@@ -76,6 +79,7 @@ class _Reader:
             return self.table(target, kind)
         count = _OFFSET(self._data, _aligned(target, 4))[0]
         if kind == "s":
+            self._spend(count)
             if self._slice(target + 4 + count, 1)[0]:
                 raise Damaged("a name in it does not end")
             return str(self._slice(target + 4, count), "utf-8")

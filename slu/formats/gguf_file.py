@@ -169,9 +169,10 @@ def _contents(keys: dict[str, Any], tensors: tuple[Tensor, ...]) -> Contents:
     inputs, intents, slots, names = (
         _names(keys, f"{ARCHITECTURE}.{key}") for key in ("inputs", "intents", "slots", "labels")
     )
-    head = HEADS.get(keys.get(f"{ARCHITECTURE}.head", DEFAULT.name))
+    named = keys.get(f"{ARCHITECTURE}.head", DEFAULT.name)
+    head = HEADS.get(named) if isinstance(named, str) else None
     if head is None:
-        raise Damaged(f"its head is {keys[f'{ARCHITECTURE}.head']!r}, which is unknown to this program")
+        raise Damaged(f"its head is {named!r}, which is unknown to this program")
     of_labels = f"{ARCHITECTURE}.labels" in keys
     try:
         if of_labels:

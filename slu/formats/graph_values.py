@@ -14,11 +14,9 @@ from slu.formats.raw import Damaged
 
 BATCH = 3
 """Stands for the number of utterances, which graphs leave open. Not 1, which would fit any other size."""
-MOST_OPERATORS = 10_000
 MOST_NUMBERS = BATCH << 26
-"""Of one value, for `BATCH` utterances. The attention of 12 heads over 512 tokens has 3 million for one."""
-MOST_WORK = BATCH << 37
-"""Products and numbers of a whole graph: ERNIE base takes 2^36 for 512 tokens."""
+"""Of a variable, for `BATCH` utterances. The attention of 12 heads over 512 tokens has 3 million for one."""
+MOST_DIMENSIONS = 6
 
 
 @dataclass(frozen=True)
@@ -62,25 +60,6 @@ class Expected:
                 raise Damaged(f"{name} has shape {list(found[name].shape[1:])}; {list(shape)} expected")
 
 
-class Work:
-    """Counts what a graph computes, and raises `Damaged` when it is more than any model of this project takes."""
-
-    def __init__(self) -> None:
-        self._operators = self._done = 0
-
-    def add(self, shapes: Sequence[tuple[int, ...]], factor: int = 1) -> None:
-        """One operator that makes values of these shapes, with ``factor`` products for each number."""
-        self._operators += 1
-        numbers = sum(math.prod(shape) for shape in shapes)
-        self._done += numbers * factor
-        if self._operators > MOST_OPERATORS:
-            raise Damaged(f"it has more than {MOST_OPERATORS} operators")
-        if any(size < 1 for shape in shapes for size in shape) or numbers > MOST_NUMBERS:
-            raise Damaged(f"a value of the shape {[list(shape) for shape in shapes]} is empty or too large")
-        if self._done > MOST_WORK:
-            raise Damaged("it computes far more than a model of this kind does")
-
-
 def require(truth: bool, what: str) -> None:
     """Raise `Damaged` with ``what`` unless ``truth``."""
     if not truth:
@@ -90,7 +69,7 @@ def require(truth: bool, what: str) -> None:
 def broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of an operator on two values, number by number."""
     length = max(len(a), len(b))
-    require(length <= 6, "a value has too many dimensions")
+    require(length <= MOST_DIMENSIONS, "a value has too many dimensions")
     padded = [(1,) * (length - len(shape)) + shape for shape in (a, b)]
     for x, y in zip(*padded):
         require(x == y or 1 in (x, y), f"values of the shapes {list(a)} and {list(b)} do not fit each other")
@@ -99,7 +78,8 @@ def broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
 
 def product(a: tuple[int, ...], b: tuple[int, ...], transpose_b: bool = False) -> tuple[int, ...]:
     """The shape of a product of matrices, ``a`` any number of them; ``b`` one or as many."""
-    require(2 <= len(a) <= 6 and len(b) in (2, len(a)), f"no product of the shapes {list(a)} and {list(b)}")
+    known = 2 <= len(a) <= MOST_DIMENSIONS and len(b) in (2, len(a))
+    require(known, f"no product of the shapes {list(a)} and {list(b)}")
     rows, columns = (b[-1], b[-2]) if transpose_b else (b[-2], b[-1])
     fits = a[-1] == rows and (len(b) == 2 or a[:-2] == b[:-2])
     require(fits, f"no product of the shapes {list(a)} and {list(b)}")
@@ -108,7 +88,7 @@ def product(a: tuple[int, ...], b: tuple[int, ...], transpose_b: bool = False) -
 
 def reshaped(shape: tuple[int, ...], wanted: Sequence[int]) -> tuple[int, ...]:
     """``wanted`` with its zeros, which stand for the size at the same place, and one -1, for what is left."""
-    require(1 <= len(wanted) <= 6 and wanted.count(-1) <= 1, f"no shape {list(wanted)}")
+    require(1 <= len(wanted) <= MOST_DIMENSIONS and wanted.count(-1) <= 1, f"no shape {list(wanted)}")
     require(all(size >= -1 for size in wanted), f"no shape {list(wanted)}")
     require(all(size or i < len(shape) for i, size in enumerate(wanted)), f"no shape {list(wanted)}")
     sizes = [size or shape[i] for i, size in enumerate(wanted)]
@@ -132,7 +112,7 @@ def unsqueezed(shape: tuple[int, ...], axes: Sequence[int]) -> tuple[int, ...]:
     """The shape with a 1 at each of ``axes``."""
     sizes = list(shape)
     for axis in axes:
-        require(0 < axis <= len(sizes) < 6, f"no dimension {axis} of {list(shape)}")
+        require(0 < axis <= len(sizes) < MOST_DIMENSIONS, f"no dimension {axis} of {list(shape)}")
         sizes.insert(axis, 1)
     return tuple(sizes)
 

@@ -175,7 +175,7 @@ def _parameter(data: memoryview, number: int) -> Tensor:
     tensor = Tensor(name, precision, shape, len(value.get("data", b"")))
     try:
         expected = tensor_bytes(precision, shape)
-    except ValueError as error:
+    except Damaged as error:
         raise Damaged(f"{name} has {error}") from error
     if tensor.bytes != expected:
         raise Damaged(f"{name} has {tensor.bytes} bytes, {precision} {list(shape)} takes {expected}")

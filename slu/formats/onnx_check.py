@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from slu.formats.graph_cost import POWER, Cost
 from slu.formats.graph_values import (
+    MOST_DIMENSIONS,
     Expected,
     Value,
-    Work,
     broadcast,
     first_rows,
     looked_up,
@@ -55,11 +56,13 @@ def check_onnx(path: Path, expected: Expected) -> None:
 
 def _check_graph(graph: Message, expected: Expected) -> None:
     values: dict[str, Value] = {}
+    cost = Cost()
     for port in graph.messages(11, "input"):
-        _define(values, port.text(1), expected.input_value(port.text(1)))
+        name = port.text(1)
+        _define(values, name, expected.input_value(name))
+        cost.add_input(name, values[name])
     require(len(values) == len(expected.inputs), f"it takes {len(values)} inputs")
     _check_ports(graph, expected)
-    work = Work()
     for node in graph.messages(1, "node"):
         _only(node, _NODE_FIELDS)
         kind, inputs, outputs = node.text(4), node.texts(1), node.texts(2)
@@ -78,10 +81,12 @@ def _check_graph(graph: Message, expected: Expected) -> None:
         require(set(attributes) <= set(known), f"its operator {kind} has attributes that are not expected")
         result = rule(given, attributes)
         _define(values, outputs[0], result)
-        work.add([result.shape], given[0].shape[-1] if kind == "MatMul" else 1)
+        products = given[0].shape[-1] if kind == "MatMul" else POWER if kind == "Pow" else 0
+        cost.add(outputs[0], result, dict(zip(inputs, given)), products)
     names = [port.text(1) for port in graph.messages(12, "output")]
     require(len(set(names)) == len(names) and set(names) <= set(values), "an output is not computed, or twice there")
     expected.check_outputs({name: values[name] for name in names})
+    cost.alive(names)
 
 
 def _check_ports(graph: Message, expected: Expected) -> None:
@@ -121,6 +126,7 @@ def _constant(tensor: Message) -> Value:
     """A constant, with its numbers where it can be a shape."""
     _only(tensor, _TENSOR_FIELDS)
     stored = read_tensor(tensor)
+    require(len(stored.shape) <= MOST_DIMENSIONS, f"the constant {stored.name} has {len(stored.shape)} dimensions")
     count = math.prod(stored.shape)
     integers: tuple[int, ...] | None = None
     raw = tensor.view(9)

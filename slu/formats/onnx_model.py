@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from slu.errors import BundleError
-from slu.formats.contents import BYTES_OF, Contents, Operator, Port, Tensor
+from slu.formats.contents import BYTES_OF, Contents, Operator, Port, Tensor, tensor_numbers
 from slu.formats.protobuf import Message
 from slu.formats.raw import ONNX, Damaged, damage_reported, map_file
 
@@ -106,9 +105,10 @@ def read_tensor(tensor: Message, outputs: tuple[str, ...] = ()) -> Tensor:
     """A ``TensorProto``; that of a Constant is named as the node's output."""
     name = outputs[0] if outputs else tensor.text(8, "")
     precision, shape = _precision(tensor.integer(2), name), tensor.integers(1)
-    if any(size < 0 for size in shape):
-        raise Damaged(f"{name} has shape {list(shape)}")
-    count = math.prod(shape)
+    try:
+        count = tensor_numbers(shape)
+    except Damaged as error:
+        raise Damaged(f"{name} has {error}") from error
     if tensor.integer(14, 0) == _EXTERNAL:
         raise Damaged(f"the values of {name} are in another file, which this program does not read")
     if precision == "string":
@@ -121,7 +121,7 @@ def read_tensor(tensor: Message, outputs: tuple[str, ...] = ()) -> Tensor:
         found = tensor.packed_bytes(4 if precision == "float32" else 10)
     else:
         numbers = {"int64": 7, "uint32": 11, "uint64": 11}.get(precision, 5)
-        found = len(tensor.integers(numbers)) * BYTES_OF[precision]
+        found = tensor.count(numbers) * BYTES_OF[precision]
     if found != bytes_:
         raise Damaged(f"{name} has {found} bytes, {precision} {list(shape)} takes {bytes_}")
     return Tensor(name, precision, shape, bytes_)

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from slu.formats.graph_cost import Cost
 from slu.formats.graph_values import (
+    MOST_DIMENSIONS,
     Expected,
     Value,
-    Work,
     broadcast,
     first_rows,
     looked_up,
@@ -189,7 +190,9 @@ def check_graph(nodes: Sequence[Node], parameters: Mapping[str, Value], expected
 
     ``parameters``: variables whose values are stored. Every variable is made once, before it is read.
     """
-    values, work = dict(parameters), Work()
+    values, cost = dict(parameters), Cost()
+    for name, value in parameters.items():
+        require(len(value.shape) <= MOST_DIMENSIONS, f"{name} has {len(value.shape)} dimensions")
     outputs: dict[str, Value] = {}
     columns: dict[str, list[int]] = {"feed": [], "fetch": []}
     for node in nodes:
@@ -200,6 +203,7 @@ def check_graph(nodes: Sequence[Node], parameters: Mapping[str, Value], expected
             [name] = _arguments(node, node.outputs, ("Out",))
             require(_arguments(node, node.inputs, ("X",)) == ["feed"], "its operator feed reads another variable")
             _define(values, name, expected.input_value(name))
+            cost.add_input(name, values[name])
             continue
         if node.type == "fetch":
             [name] = _arguments(node, node.inputs, ("X",))
@@ -211,7 +215,8 @@ def check_graph(nodes: Sequence[Node], parameters: Mapping[str, Value], expected
         require(rule is not None, f"its operator {node.type} is none that this project's models have")
         assert rule is not None
         _check_attributes(node, rule)
-        for name in _arguments(node, node.inputs, rule.inputs):
+        reads = _arguments(node, node.inputs, rule.inputs)
+        for name in reads:
             require(name in values, f"its operator {node.type} reads {name}, which no earlier operator computes")
         known = _Node(node, values)
         made = [name for name in (rule.output, *rule.others) if node.outputs.get(name)]
@@ -221,11 +226,13 @@ def check_graph(nodes: Sequence[Node], parameters: Mapping[str, Value], expected
         _define(values, names[0], result)
         for name in names[1:]:
             _define(values, name, Value("unused", ()))
-        work.add([result.shape], known.floats("X")[-1] if node.type == "matmul_v2" else 1)
+        products = known.floats("X")[-1] if node.type == "matmul_v2" else 0
+        cost.add(names[0], result, {name: values[name] for name in reads}, products)
     for kind, found in columns.items():
         require(sorted(found) == list(range(len(found))), f"the numbers of its operators {kind} are {found}")
     require(len(columns["feed"]) == len(expected.inputs), f"it takes {len(columns['feed'])} inputs")
     expected.check_outputs(outputs)
+    cost.alive(outputs)
 
 
 def check_kernel(node: Node) -> None:

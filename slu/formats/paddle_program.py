@@ -218,7 +218,7 @@ def _description(tensor: Message) -> tuple[str, tuple[int, ...]]:
 def _bytes(name: str, precision: str, shape: tuple[int, ...]) -> int:
     try:
         return tensor_bytes(precision, shape)
-    except ValueError as error:
+    except Damaged as error:
         raise Damaged(f"{name} has {error}") from error
 
 

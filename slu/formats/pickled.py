@@ -1,14 +1,16 @@
 """``.pdparams``: parameters as Paddle pickles them, read without running anything that the file names.
 
 A pickle says which functions to call with which arguments. Here there are no functions but those that build arrays and
-the containers around them, and none of them is NumPy's or Paddle's own.
+the containers around them, and none of them is NumPy's or Paddle's own. It is read by the interpreter of pickles that
+is written in Python: the other one takes 32 GiB for a file of 10 bytes that says to remember something by a large
+number, and both would look up nested tuples in a dictionary for longer than anybody waits.
 """
 
 from __future__ import annotations
 
 import math
 import pickle
-from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import numpy as np
 from slu.errors import CheckpointError
 from slu.files import open_regular
 
+_MOST_DIMENSIONS = 32
 _TYPES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
 
 
@@ -77,12 +80,16 @@ class _Array:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, kind, fortran, data = state
         good = isinstance(kind, _Type) and isinstance(shape, tuple) and isinstance(data, bytes)
-        if not good or not all(isinstance(size, int) and size >= 0 for size in shape):
+        if not good or len(shape) > _MOST_DIMENSIONS or not all(_is_size(size) for size in shape):
             raise _Refused("holds an array that is none of numbers")
         dtype = np.dtype(f"<{kind.name}")
         if math.prod(shape) * dtype.itemsize != len(data):
             raise _Refused("holds an array that is not whole")
         self.array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _is_size(size: Any) -> bool:
+    return isinstance(size, int) and 0 <= size < 1 << 48
 
 
 class _MakeArray:
@@ -123,8 +130,51 @@ class _NoBytes:
         return b""
 
 
-class _Unpickler(pickle.Unpickler):
-    """Knows these names only."""
+class _MakeDict:
+    """``collections.OrderedDict``, of nothing or, in pickles of Python 2, of pairs."""
+
+    __slots__ = ()
+
+    def __call__(self, pairs: Any = ()) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            found[_checked(name)] = value
+        return found
+
+
+def _checked(name: Any) -> Any:
+    """A key of a dictionary."""
+    if type(name) not in (str, int):
+        raise _Refused("holds a dictionary whose keys are no names")
+    return name
+
+
+def _with_names(code: bytes, names: slice) -> Callable[[Any], None]:
+    """What reads the instruction ``code`` once its keys, the values ``names`` before it, are known to be some."""
+    read = pickle._Unpickler.dispatch[code[0]]
+
+    def load(unpickler: Any) -> None:
+        for name in unpickler.stack[names]:
+            _checked(name)
+        read(unpickler)
+
+    return load
+
+
+def _refuse_set(unpickler: Any) -> None:
+    raise _Refused("holds a set, which no parameters are in")
+
+
+class _Unpickler(pickle._Unpickler):
+    """Knows these names only, and has no keys but texts and numbers."""
+
+    dispatch = {
+        **pickle._Unpickler.dispatch,
+        pickle.SETITEM[0]: _with_names(pickle.SETITEM, slice(-2, -1)),
+        pickle.SETITEMS[0]: _with_names(pickle.SETITEMS, slice(None, None, 2)),
+        pickle.DICT[0]: _with_names(pickle.DICT, slice(None, None, 2)),
+        **dict.fromkeys((pickle.EMPTY_SET[0], pickle.ADDITEMS[0], pickle.FROZENSET[0]), _refuse_set),
+    }
 
     def find_class(self, module: str, name: str) -> Any:
         known: dict[tuple[str, str], Any] = {
@@ -132,7 +182,7 @@ class _Unpickler(pickle.Unpickler):
             ("numpy._core.multiarray", "_reconstruct"): _MakeArray(),
             ("numpy", "ndarray"): None,  # an argument of the former
             ("numpy", "dtype"): _MakeType(),
-            ("collections", "OrderedDict"): OrderedDict,
+            ("collections", "OrderedDict"): _MakeDict(),
             ("builtins", "tuple"): tuple,
             ("__builtin__", "tuple"): tuple,
             ("_codecs", "encode"): _MakeBytes(),

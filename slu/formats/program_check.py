@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from slu.formats.graph_values import MOST_NUMBERS, Expected, Value, require
+from slu.formats.graph_values import MOST_DIMENSIONS, MOST_NUMBERS, Expected, Value, require
 from slu.formats.paddle_graph import Node, check_graph
 from slu.formats.paddle_program import read_paddle
 from slu.formats.protobuf import Message
@@ -54,8 +54,10 @@ def _check_variables(block: Message, stored: dict[str, Value]) -> None:
         require(bool(variable.integer(3, 0)) == (name in stored), f"{name} is stored, or not, against its declaration")
         dense = type_.message(3, name)
         require(dense.integer(2, 0) == 0, f"{name} is a sequence, not a tensor")
-        numbers = 1
-        for size in dense.message(1, name).integers(2):
+        numbers, shape = 1, dense.message(1, name).integers(2)
+        # What reshaping and transposing keep of a shape has one more.
+        require(len(shape) <= MOST_DIMENSIONS + 1, f"{name} has {len(shape)} dimensions")
+        for size in shape:
             require(-1 <= size <= MOST_NUMBERS, f"{name} has a dimension of {size}")
             numbers *= max(size, 1)
         require(numbers <= MOST_NUMBERS, f"{name} has {numbers} numbers")

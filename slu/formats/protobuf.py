@@ -6,6 +6,7 @@ are asked for. Fields of other numbers are kept and ignored, as the format wants
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -14,15 +15,23 @@ from slu.formats.raw import Damaged
 
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 """Wire types. 3 and 4, groups, are of a time before Paddle and ONNX."""
+MOST_FIELDS = 1 << 20
+"""Fields and integers that are read of one message and of all inside it: each becomes an object, of a hundred times the
+bytes that it has in the file."""
+_NAME = 60
+"""Characters of a name in errors: a name out of a file can have millions, and stand in those of millions of fields."""
 
 
 class Message:
-    """The fields of one message by their numbers. ``name`` is what errors call it."""
+    """The fields of one message by their numbers. ``name`` is what errors call it. ``left``: how many fields may still
+    be read, shared with the messages around it."""
 
-    def __init__(self, data: memoryview, name: str):
-        self.name = name
+    def __init__(self, data: memoryview, name: str, left: list[int] | None = None):
+        self.name = name[:_NAME]
+        self._left = [MOST_FIELDS] if left is None else left
         self._fields: dict[int, list[tuple[int, Any]]] = {}
-        for number, wire, value in _split(data, name):
+        for number, wire, value in _split(data, self.name):
+            self._spend()
             self._fields.setdefault(number, []).append((wire, value))
 
     def __contains__(self, number: int) -> bool:
@@ -51,9 +60,22 @@ class Message:
                 while at < len(value):
                     item, at = _varint(value, at, self.name)
                     result.append(_signed(item))
+                    self._spend()
             else:
                 self._wrong(number)
         return tuple(result)
+
+    def count(self, number: int) -> int:
+        """How many integers a repeated field has, packed or not, of which there can be millions."""
+        found = 0
+        for wire, value in self._fields.get(number, ()):
+            if wire not in (_VARINT, _BYTES):
+                self._wrong(number)
+            packed = bytes(value) if wire == _BYTES else b"\0"
+            if _UNENDING.search(packed):
+                raise Damaged(f"{self.name}: a number of more than 64 bits, or one that does not end")
+            found += len(packed.translate(None, _CONTINUED))  # the last byte of each is below 128
+        return found
 
     def view(self, number: int) -> memoryview | None:
         """The bytes of a field; None without it."""
@@ -72,13 +94,16 @@ class Message:
         return tuple(map(self._decoded, self._of(number, _BYTES)))
 
     def message(self, number: int, name: str) -> Message:
-        """A message; it must be there."""
+        """A message; it must be there, and once: libraries make one of several, so what is in the others counts too."""
         value = self.view(number)
-        return Message(self._missing(number) if value is None else value, name)
+        if len(self._fields.get(number, ())) > 1:
+            raise Damaged(f"{self.name}: field {number} is there twice")
+        return Message(self._missing(number) if value is None else value, name, self._left)
 
     def messages(self, number: int, name: str) -> list[Message]:
         """A repeated message."""
-        return [Message(value, f"{name} {i}") for i, value in enumerate(self._of(number, _BYTES))]
+        name = name[:_NAME]
+        return [Message(value, f"{name} {i}", self._left) for i, value in enumerate(self._of(number, _BYTES))]
 
     def packed_bytes(self, number: int) -> int:
         """Bytes that a repeated field of numbers of fixed size takes, packed or not."""
@@ -89,6 +114,11 @@ class Message:
         """A number of 4 bytes, as a float has; it must be there."""
         values = self._of(number, _FOUR)
         return bytes(values[-1]) if values else self._missing(number)
+
+    def _spend(self) -> None:
+        self._left[0] -= 1
+        if self._left[0] < 0:
+            raise Damaged(f"it has more than {MOST_FIELDS:,} fields, far more than a model of this kind")
 
     def _of(self, number: int, wire: int) -> list[Any]:
         found = self._fields.get(number, [])
@@ -107,6 +137,10 @@ class Message:
 
     def _wrong(self, number: int) -> Any:
         raise Damaged(f"{self.name}: field {number} is of another type")
+
+
+_CONTINUED = bytes(range(0x80, 0x100))
+_UNENDING = re.compile(rb"[\x80-\xff]{10}|[\x80-\xff]\Z")
 
 
 def _split(data: memoryview, name: str) -> Iterator[tuple[int, int, Any]]:

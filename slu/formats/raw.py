@@ -40,6 +40,10 @@ _HEADS = (
 )
 
 
+_REASON = 400
+"""Characters of a reason: it can hold a name out of the file, of any length."""
+
+
 class Damaged(ValueError):
     """A part of a file is not valid. The text says which part, and becomes part of a `BundleError`."""
 
@@ -55,6 +59,7 @@ def damage_reported(path: Path, expected: str, data: memoryview) -> Iterator[Non
 
 def not_a(path: Path, expected: str, data: memoryview, reason: str) -> BundleError:
     """The error for a file that is not a whole one of the format ``expected``."""
+    reason = reason if len(reason) <= _REASON else f"{reason[:_REASON]}..."
     other = what_is(data)
     if other not in ("", expected):
         return BundleError(f"{path}: not {_with_article(expected)}: it is {_with_article(other)}")

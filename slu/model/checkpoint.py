@@ -21,7 +21,7 @@ import numpy as np
 
 from slu.corpus.labels import Labels
 from slu.errors import CheckpointError
-from slu.files import MARK, new_directory, sha256
+from slu.files import MARK, file_sha256, new_directory, open_regular
 from slu.heads.head import Head
 from slu.inputs.flags import LEXICON, FlagColumns
 from slu.inputs.lexicon import CompiledLexicon
@@ -206,6 +206,7 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; a checkpoint is the directory that holds it")
     try:
+        open_regular(path).close()  # a file of any size takes no room on a disk
         return load_file(path)
     except (SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path}: not a whole safetensors file ({error}); copy or train it again") from error
@@ -242,7 +243,7 @@ def check_side_files(directory: Path, manifest: Manifest) -> None:
         if name not in manifest.files:
             continue
         try:
-            same = sha256(directory / name) == manifest.files[name]
+            same = file_sha256(directory / name) == manifest.files[name]
         except OSError as error:
             raise CheckpointError(
                 f"{directory / name}: cannot be read ({error.strerror}); copy the checkpoint again"

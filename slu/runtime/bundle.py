@@ -14,7 +14,7 @@ from pathlib import Path
 
 from slu.corpus.labels import Labels
 from slu.errors import BundleError, CheckpointError, SluError
-from slu.files import MARK, sha256
+from slu.files import MARK, file_sha256
 from slu.inputs.flags import FlagColumns
 from slu.inputs.lexicon import CompiledLexicon
 from slu.inputs.ngrams import Ngrams
@@ -102,7 +102,7 @@ class ModelDirectory:
                 raise BundleError(
                     f"{path}: {path.stat().st_size} bytes, {MARK} says {entry['bytes']}; copy the bundle again"
                 )
-            if sha256(path) != entry["sha256"]:
+            if file_sha256(path) != entry["sha256"]:
                 raise BundleError(f"{path}: not the file that {MARK} describes; copy or export the bundle again")
 
     def require_version(self, library: str, installed: str) -> None:
@@ -146,7 +146,7 @@ def _check_copies(directory: Path, manifest: Manifest) -> None:
     for name in (VOCAB, LABELS, CONFIG, LEXICONS, NGRAMS):
         wanted = manifest.inputs.get(name)
         try:
-            found = sha256(directory / name) if (directory / name).exists() else None
+            found = file_sha256(directory / name) if (directory / name).exists() else None
         except OSError as problem:
             raise BundleError(f"{directory / name}: cannot be read ({problem.strerror})") from problem
         if found == wanted:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from slu.corpus.labels import shown_labels
+from slu.errors import BundleError
 from slu.files import sha256
 from slu.formats.any_file import ENDINGS, files_of, read_model_file
 from slu.formats.contents import Contents
@@ -33,7 +34,7 @@ def inspect_model(path: Path) -> dict[str, Any]:
         "path": _text(path),
         "kind": "checkpoint" if (path / WEIGHTS).is_file() else "bundle",
         "bytes": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
-        "sha256": sha256(path),
+        "sha256": _hash(path),
         **_common(directory),
         "models": [inspect_file(file) for file in firsts],
     }
@@ -43,15 +44,21 @@ def inspect_file(path: Path) -> dict[str, Any]:
     """``path``, ``bytes``, ``files`` with the hash of each, and what `slu.formats.contents.Contents.to_json` gives."""
     reader = next((form.reader for form in FORMATS.values() if form.reader and path.name == form.files[0]), None)
     contents: Contents = resolve(reader)(path) if reader else read_model_file(path)
-    files = [
-        {"name": _text(file.name), "bytes": file.stat().st_size, "sha256": sha256(file)} for file in files_of(path)
-    ]
+    files = [{"name": _text(file.name), "bytes": file.stat().st_size, "sha256": _hash(file)} for file in files_of(path)]
     return {
         "path": _text(path),
         "bytes": sum(file["bytes"] for file in files),
         "files": files,
         **contents.to_json(),
     }
+
+
+def _hash(path: Path) -> str:
+    """The hash of a file, or of all in a directory; raises `BundleError` where something in it is not readable."""
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise BundleError(f"{_text(error.filename or path)}: cannot be read ({error.strerror})") from error
 
 
 def _common(directory: ModelDirectory) -> dict[str, Any]:

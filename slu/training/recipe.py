@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ FROM_CORPUS = "corpus"
 WORDS = "words"
 """In place of the path of a vocabulary: the words of the corpus, each of them whole (`slu.training.vocabulary`)."""
 NO_FILES = (GENERIC, FROM_CORPUS, WORDS)
+SCRATCH = "scratch"
+"""In place of the directory of a model to start from: random weights."""
+PUBLISHED = re.compile(r"ernie-3\.0-(tiny-)?(x?base|medium|mini|micro|nano|pico)(-v[12])?-zh")
+"""Names of published models, unless there is a directory of that name."""
 PATH = "path"
 """Key of the metadata of a setting that names files or directories: a function that tells paths from other texts."""
 A_PATH = {PATH: lambda text: text != ""}
@@ -61,7 +66,7 @@ class DataSettings:
 class ModelSettings:
     """``task``: what the model answers, a name of `slu.heads.table.HEADS`.
 
-    ``init``: "scratch", a published name such as ernie-3.0-tiny-nano-v2-zh, or a local checkpoint directory.
+    ``init``: "scratch", a published name such as ernie-3.0-tiny-nano-v2-zh, or the directory of a checkpoint.
     ``vocab``: file with the vocabulary of a model from scratch, "ideographs" for the generic one that needs no file,
     "corpus" for a WordPiece vocabulary of at most ``vocab_size`` tokens that is trained from the training part, or
     "words" for its words that occur at least twice, the most frequent ones of them.
@@ -71,7 +76,7 @@ class ModelSettings:
     ``encoder``: one of `slu.model.config.ENCODERS`, of a model from scratch.
     """
 
-    init: str = "scratch"
+    init: str = dataclasses.field(default=SCRATCH, metadata={PATH: lambda text: names_directory(text, Path(text))})
     vocab: str = dataclasses.field(default=GENERIC, metadata={PATH: lambda text: text not in ("", *NO_FILES)})
     hidden_size: int = 312
     num_hidden_layers: int = 4
@@ -88,6 +93,8 @@ class ModelSettings:
     encoder: str = dataclasses.field(default=ERNIE, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
+        if not self.init:
+            raise ConfigError(f"init is empty; write {SCRATCH!r}, the name of a published model or a directory")
         if self.task not in HEADS:
             raise ConfigError(f"task is {self.task!r}; choose one of {', '.join(HEADS)}")
         if not 0 < self.initializer_range <= 1:
@@ -176,6 +183,11 @@ class Recipe:
     def resolve(self, path: str) -> Path:
         """A path that the recipe names."""
         return self.path.parent / path
+
+
+def names_directory(init: str, path: Path) -> bool:
+    """Whether ``init`` of a model is a directory, ``path``, and neither "scratch" nor a published name."""
+    return init != SCRATCH and (path.is_dir() or not PUBLISHED.fullmatch(init))
 
 
 def load_recipe(path: str | Path, overrides: typing.Sequence[str] = ()) -> Recipe:

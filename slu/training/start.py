@@ -39,10 +39,18 @@ from slu.model.checkpoint import (
 )
 from slu.model.config import ERNIE, ModelConfig
 from slu.model.quantization import dequantise
-from slu.training.recipe import FROM_CORPUS, NO_FILES, WORDS, ModelSettings, NgramSettings, Recipe
+from slu.training.recipe import (
+    FROM_CORPUS,
+    NO_FILES,
+    PUBLISHED,
+    SCRATCH,
+    WORDS,
+    ModelSettings,
+    NgramSettings,
+    Recipe,
+    names_directory,
+)
 from slu.training.vocabulary import train_vocab, word_vocab
-
-PUBLISHED = re.compile(r"ernie-3\.0-(tiny-)?(x?base|medium|mini|micro|nano|pico)(-v[12])?-zh")
 
 
 def initial_checkpoint(
@@ -55,14 +63,15 @@ def initial_checkpoint(
     pairs: bool = False,
     ngrams: NgramSettings | None = None,
 ) -> Checkpoint:
-    """The model to train. ``vocab_path``, ``texts``: see `scratch_tokenizer`. ``pairs``: whether it reads pairs.
+    """The model to train. ``settings``: see `model_settings`. ``vocab_path``, ``texts``: see `scratch_tokenizer`.
 
+    ``pairs``: whether it reads pairs.
     ``flags``: kinds of flags that it is to take. ``lexicon``: its lexicons. In a model that has not learned the flags
     yet they change nothing at first. ``ngrams``: how it reads pairs of tokens, which are those of ``texts``.
     """
-    if settings.encoder != ERNIE and settings.init != "scratch":
+    if settings.encoder != ERNIE and settings.init != SCRATCH:
         raise ConfigError(f"encoder {settings.encoder!r} is trained from scratch; remove init {settings.init!r}")
-    if settings.init == "scratch":
+    if settings.init == SCRATCH:
         checkpoint = _from_scratch(settings, labels, scratch_tokenizer(settings, vocab_path, texts))
     elif Path(settings.init).is_dir():
         checkpoint = load_pretrained(Path(settings.init), labels, settings.seed, settings.task)
@@ -111,12 +120,19 @@ def recipe_tokenizer(recipe: Recipe, texts: Iterable[str]) -> tuple[Tokenizer, i
 
     Raises `ConfigError` where the model is a published one, whose vocabulary is only known once it is downloaded.
     """
-    settings = recipe.section("model", ModelSettings)
-    if settings.init == "scratch":
+    settings = model_settings(recipe)
+    if settings.init == SCRATCH:
         return scratch_tokenizer(settings, vocab_path(recipe, settings), texts), settings.max_length
     if not Path(settings.init).is_dir():
         raise ConfigError(f"{recipe.path}: init is {settings.init!r}; give the directory of a model by --model instead")
     return Tokenizer.from_file(Path(settings.init) / VOCAB, settings.normalisation), settings.max_length
+
+
+def model_settings(recipe: Recipe) -> ModelSettings:
+    """The section ``model``, with the directory to start from, if it names one, as seen from where the command runs."""
+    settings = recipe.section("model", ModelSettings)
+    path = recipe.resolve(settings.init)
+    return replace(settings, init=str(path)) if names_directory(settings.init, path) else settings
 
 
 def vocab_path(recipe: Recipe, settings: ModelSettings) -> Path | None:

@@ -12,7 +12,7 @@ from typing import Any
 from slu.corpus.classified import PAIR
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
-from slu.files import write_file
+from slu.files import real_path, write_file
 from slu.heads.examples import Example
 from slu.inputs.coverage import coverage
 from slu.inputs.flags import FlagColumns
@@ -27,9 +27,9 @@ from slu.training.batches import make_examples
 from slu.training.data import Data
 from slu.training.fit import Objective, TaughtExamples, TrainingSettings, fit, labelled_loss, loss_of
 from slu.training.identity import ADDED_LATER, file_hash
-from slu.training.recipe import ModelSettings, NgramSettings, Recipe
+from slu.training.recipe import SCRATCH, ModelSettings, NgramSettings, Recipe
 from slu.training.stage import run_stage
-from slu.training.start import initial_checkpoint, vocab_path
+from slu.training.start import initial_checkpoint, model_settings, vocab_path
 from slu.training.visualdl_log import DIRECTORY as VISUALDL
 
 LOG = "training.json"
@@ -185,13 +185,13 @@ def train_stage(
     ``number``: 0 for the seed of the recipe, others for models that only differ by the seed. ``check``: is called with
     the shape of the model before it is trained, to raise an error for what follows.
     """
-    model = recipe.section("model", ModelSettings)
+    model = model_settings(recipe)
     model = replace(model, seed=model.seed + number)
     vocab = vocab_path(recipe, model)
-    inputs = {"vocab": file_hash(vocab)} if vocab and model.init == "scratch" else {}
+    inputs = {"vocab": file_hash(vocab)} if vocab and model.init == SCRATCH else {}
     if Path(model.init).is_dir():
         inputs["init"] = file_hash(Path(model.init))
-        if Path(model.init).resolve() == out.resolve():
+        if real_path(model.init) == real_path(out):
             raise ConfigError(f"{out}: is the checkpoint to start from itself; choose another --out")
     # The paths of the files are private and no reason to train again: their hashes identify them.
     named = replace(model, vocab=Path(model.vocab).name, init=Path(model.init).name)
@@ -208,7 +208,7 @@ def train_stage(
         texts = [utterance.text for utterance in data.learned]
         pairs = data.head.reads_pairs and any(PAIR in utterance.text for utterance in data.train)
         initial = initial_checkpoint(model, labels, vocab, lexicon, flags, texts, pairs, ngrams)
-        if model.init == "scratch":
+        if model.init == SCRATCH:
             set_first_biases(initial, data)
         if check:
             check(initial.config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import random
 import subprocess
 import sys
@@ -100,3 +101,11 @@ def test_tables_are_what_the_generator_writes(tmp_path: Path) -> None:
     script = ROOT / "cpp_runtime/tools/make_unicode_tables.py"
     done = subprocess.run([sys.executable, str(script), "--check"], env={"PYTHONPATH": str(ROOT)})
     assert done.returncode == 0
+
+
+def test_sizes_of_the_tables_are_those_of_the_documentation() -> None:
+    command = [sys.executable, str(ROOT / "cpp_runtime/tools/make_unicode_tables.py"), "--sizes"]
+    found = json.loads(subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=True).stdout)
+    documented = (ROOT / "docs/normalisation.md").read_text(encoding="utf-8")
+    for part in found.values():
+        assert f"| {part['bytes']:,} |" in documented

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from costly import ADDING, Costly
 from exporting import LENGTH, Exported
 
 from slu.corpus.labels import Labels
 from slu.errors import BundleError
+from slu.formats import graph_cost
 from slu.formats.graph_values import Expected
+from slu.formats.nb_check import check_naive_buffer
 from slu.formats.onnx_check import check_onnx
 from slu.formats.program_check import check_program
 
@@ -159,12 +162,67 @@ def test_onnx_models_that_the_exporter_does_not_write(
         check_onnx(tmp_path / name, expected)
 
 
+def test_a_second_graph_before_the_first(graphs: Path, expected: Expected, tmp_path: Path) -> None:
+    """Libraries read the two as one graph; a reader that takes the last one sees nothing of the other."""
+    import onnx
+    from onnx import helper
+
+    other = helper.make_graph([helper.make_node("Loop", ["", ""], ["turns"])], "g", [], []).SerializeToString()
+    whole = b"\x3a" + bytes([len(other)]) + other + (graphs / "model.onnx").read_bytes()
+    (tmp_path / "model.onnx").write_bytes(whole)
+    assert onnx.load(tmp_path / "model.onnx").graph.node[0].op_type == "Loop"
+    with pytest.raises(BundleError, match=r"the model: field 7 is there twice"):
+        check_onnx(tmp_path / "model.onnx", expected)
+
+
 def test_a_graph_of_other_labels_is_refused(graphs: Path, expected: Expected) -> None:
     other = Expected(expected.inputs, {**expected.outputs, "intent_logits": (3,)}, expected.below)
     with pytest.raises(BundleError, match="intent_logits has shape"):
         check_program(graphs / "model.pdmodel", graphs / "model.pdiparams", other)
     with pytest.raises(BundleError, match="a table has fewer rows than there are tokens"):
         check_onnx(graphs / "model.onnx", Expected(expected.inputs, expected.outputs, {"input_ids": 10**6}))
+
+
+REFUSED = {
+    "operators": "more than 500 operators",
+    "work": "computes more than 300 billion products for one text",
+    "alive": "values take more than 256 MiB of memory for one text",
+    "kept": "values take more than 8,192 MiB of memory for one text",
+    "prepared": "values take more than 2,048 MiB of memory for one text",
+}
+"""Graphs of admitted operators that cost too much (`costly.Costly`), and what is said of them."""
+
+
+def check_file(path: Path, parameters: Path, expected: Expected) -> None:
+    if path.suffix == ".pdmodel":
+        check_program(path, parameters, expected)
+    elif path.suffix == ".onnx":
+        check_onnx(path, expected)
+    else:
+        check_naive_buffer(path, expected)
+
+
+@pytest.mark.parametrize("name", ADDING)
+@pytest.mark.parametrize("kind", REFUSED)
+def test_graphs_that_take_all_time_or_memory(
+    graphs: Path,
+    expected: Expected,
+    labels: Labels,
+    tmp_path: Path,
+    name: str,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if kind == "operators":
+        monkeypatch.setattr(graph_cost, "MOST_OPERATORS", 500)  # thousands take seconds to write
+    added = Costly(kind, LENGTH, hidden=48, tags=len(labels.tags)).added
+    parameters = graphs / "model.pdiparams"
+    ADDING[name](graphs / name, added, tmp_path / name)
+    with pytest.raises(BundleError, match=rf"^[^\n]*{name}: not a whole [^\n]*: it[^\n]*{REFUSED[kind]}[^\n]*$"):
+        check_file(tmp_path / name, parameters, expected)
+    # Without the last one of them and those before it that are alike, it is admitted.
+    ADDING[name](graphs / name, added[:8], tmp_path / name)
+    check_file(tmp_path / name, parameters, expected)
 
 
 def check_mutants(bundle: Path, backend: str, count: int, names: tuple[str, ...] = ()) -> None:

@@ -6,16 +6,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exporting import LENGTH
+from exporting import LENGTH, random_checkpoint
 
 import slu
 from export_lite.export import export_bundle
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
+from slu.formats import graph_cost
+from slu.formats.graph_values import Expected
+from slu.formats.nb_check import check_naive_buffer
+from slu.formats.onnx_check import check_onnx
+from slu.formats.program_check import check_program
 from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint, parameter_shapes, save_checkpoint
 from slu.model.config import ModelConfig
 from slu.model.shapes import published_shape
+from slu.runtime.formats import FORMATS, GRAPH, PARAMETERS
 
 
 @pytest.mark.slow
@@ -47,3 +53,35 @@ def test_engine_and_paddle(
     native, paddle = (slu.load(tmp_path / "bundle", backend).parse_batch(texts) for backend in ("native", "paddle"))
     assert [one.answer for one in native] == [one.answer for one in paddle]
     assert len({one.slots for one in native}) > len(texts) // 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compressed", [False, True])
+def test_base_for_512_tokens_stays_below_a_quarter_of_what_graphs_may_cost(
+    compressed: bool, vocab: list[str], labels: Labels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from export_lite.onnx import write_onnx
+    from export_lite.paddle_lite import write_nb
+    from export_lite.static_graph import Numerics, write_static_graph
+
+    length = 512
+    sizes = published_shape("base")
+    head_size = sizes["hidden_size"] // sizes["num_attention_heads"]
+    lengths = {"max_position_embeddings": length, "max_seq_length": length}
+    checkpoint = random_checkpoint(vocab, labels, compressed, attention_head_size=head_size, **sizes, **lengths)
+    for bound in ("MOST_OPERATORS", "MOST_WORK", "MOST_ALIVE", "MOST_KEPT", "MOST_PREPARED"):
+        monkeypatch.setattr(graph_cost, bound, getattr(graph_cost, bound) // 4)
+    outputs = dict(zip(checkpoint.head.logits, checkpoint.head.logit_shapes(length, labels)))
+    expected = Expected({"input_ids": ("int32", (length,))}, outputs, {"input_ids": len(vocab)})
+    numerics = (Numerics.SIMULATED, Numerics.FLOAT, Numerics.INT8) if compressed else (Numerics.SIMULATED,)
+    for one in numerics:
+        place = tmp_path / one.value
+        place.mkdir()
+        write_static_graph(checkpoint, length, place, one)
+        check_program(place / GRAPH, place / PARAMETERS, expected)
+        if one is Numerics.SIMULATED:
+            write_nb(place, FORMATS["lite-x86"], place / "model.x86.nb", checkpoint)
+            check_naive_buffer(place / "model.x86.nb", expected)
+        if one is numerics[min(1, len(numerics) - 1)]:
+            write_onnx(checkpoint, place, place / "model.onnx", int8=compressed)
+            check_onnx(place / "model.onnx", expected)

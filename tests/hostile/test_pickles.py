@@ -79,3 +79,29 @@ def test_damaged_pickles_are_refused(tmp_path: Path) -> None:
             assert "\n" not in str(error).strip()
         else:
             assert all(isinstance(array, np.ndarray) for array in found.values())
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_what_would_take_all_time_or_memory_is_refused(tmp_path: Path, protocol: int) -> None:
+    nested: Any = ()
+    for _ in range(60):  # whose hash takes 2^60 steps
+        nested = (nested, nested)
+    key = pickle.dumps(nested, protocol)[:-1]
+    remembered = b"r\xff\xff\xff\x7f"  # in place 2^31 - 1
+    sizes = [1 << 60] * 40 + [0]
+    array = (b"cnumpy.core.multiarray\n_reconstruct\n)R(K\x01" + pickle.dumps(tuple(sizes), 2)[2:-1]) + (
+        b"cnumpy\ndtype\nX\x02\0\0\0f4\x85R\x89C\0tb."
+    )
+    for raw in (
+        b"}" + key + b"Ns.",
+        b"}(" + key + b"Nu.",
+        b"(" + key + b"Nd.",
+        b"\x8f(" + key + b"\x90.",
+        b"(" + key + b"\x91.",
+        b"ccollections\nOrderedDict\n(((" + key + b"NtttR.",
+        b"]" + remembered + b".",
+        array,
+    ):
+        (tmp_path / "m.pdparams").write_bytes(raw)
+        with pytest.raises(CheckpointError, match=r"^[^\n]*m\.pdparams: [^\n]*$"):
+            read_pdparams(tmp_path / "m.pdparams")

@@ -16,7 +16,15 @@ import pytest
 from bench_arm.report.inputs import TRAINING
 from export_lite.labels_file import LABELS_FILE
 from slu.errors import OutputError
-from slu.files import MARK, check_output_directory, new_directory, remove_leftovers, sha256, write_file
+from slu.files import (
+    MARK,
+    check_output_directory,
+    new_directory,
+    remove_leftovers,
+    sha256,
+    write_file,
+    write_result,
+)
 from slu.inputs.pins import PINS
 from slu.manifest import Manifest
 from slu.model.checkpoint import CONFIG, LABELS, LEXICONS, NGRAMS, VOCAB, WEIGHTS
@@ -215,6 +223,22 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert entries(tmp_path) == ["below"]
 
 
+def test_a_link_under_the_temporary_name_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_text("kept")
+    (tmp_path / f".a.{os.getpid()}.tmp").symlink_to(tmp_path / "theirs")
+    (tmp_path / ".out.lock").symlink_to(tmp_path / "nothing")
+    write_file(tmp_path / "a", "new")
+    assert (tmp_path / "theirs").read_text() == "kept" and (tmp_path / "a").read_text() == "new"
+    with pytest.raises(OutputError, match="out: cannot be written"), new_directory(tmp_path / "out"):
+        pass
+    assert entries(tmp_path) == [".out.lock", "a", "theirs"]
+    (tmp_path / ".out.lock").unlink()
+    (tmp_path / ".out.lock").write_text("somebody's")
+    with new_directory(tmp_path / "out") as directory:
+        (directory / "x").write_text("x")
+    assert entries(tmp_path) == [".out.lock", "a", "out", "theirs"]
+
+
 def test_devices_and_pipes_are_written_to_and_stay(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="/dev/full: no space left on the device"):
         write_file("/dev/full", b"1")
@@ -243,3 +267,28 @@ def test_a_hash_depends_on_names_and_contents(tmp_path: Path) -> None:
     (tmp_path / "a").rename(tmp_path / "b")
     seen.add(sha256(tmp_path / "b"))
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "replaced"),
+    [
+        ('[{"name": "a", "bytes": 1}]', '[{"name": "b", "bytes": 2}, {"name": "c"}]', True),
+        ('[{"text": "somebody\'s corpus", "slots": {}}]', '[{"name": "b", "bytes": 2}]', False),
+        ('["a list of names"]', '[{"name": "b"}]', False),
+        ('["a list of names"]', '["b"]', False),
+        ("[]", '[{"name": "b"}]', False),
+        ('{"name": "a", "bytes": 1}', '{"name": "b", "bytes": 2}', True),
+        ('{"name": "a"}', '[{"name": "b"}]', False),
+        ("", '[{"name": "b"}]', True),
+    ],
+)
+def test_a_list_replaces_a_list_of_the_same_kind(tmp_path: Path, before: str, after: str, replaced: bool) -> None:
+    target = tmp_path / "results.json"
+    target.write_text(before)
+    if replaced:
+        write_result(target, after)
+        assert target.read_text() == after
+    else:
+        with pytest.raises(OutputError, match="holds something else than this command writes"):
+            write_result(target, after)
+        assert target.read_text() == before

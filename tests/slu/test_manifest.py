@@ -76,6 +76,9 @@ def test_what_does_not_fit_is_refused(change: dict[str, Any], words: str, tmp_pa
         (b"[]", "not a JSON object"),
         (b"[" * 100_000, "not JSON"),
         (b'{"threshold": ' + b"9" * 5000 + b"}", "not JSON"),
+        # What Python reads and would not write into the manifest of the next stage.
+        (b'{"metrics": ' + b"[" * 150 + b"]" * 150 + b"}", "not JSON .nested deeper than 100 levels"),
+        (b'{"versions": {"\\ud800": "1"}}', "not JSON .*surrogates not allowed"),
     ],
 )
 def test_what_is_no_json_object_is_refused(content: bytes | None, words: str, tmp_path: Path) -> None:

@@ -222,6 +222,12 @@ def text_of(record: dict[str, Any], name: str, where: str) -> str:
     return value
 
 
+def session_of(record: dict[str, Any]) -> str:
+    """The dialogue of a text, by its name or its number, which may be 0; empty if the record does not say."""
+    value = record.get("session")
+    return str(value) if value or (value == 0 and not isinstance(value, bool)) else ""
+
+
 def offset_of(value: Any, where: str) -> int:
     """``value`` if it is a whole number; raises `CorpusError` otherwise."""
     if isinstance(value, bool) or not isinstance(value, int):

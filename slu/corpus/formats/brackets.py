@@ -15,12 +15,14 @@ from slu.corpus.formats.annotated import (
     first_records,
     json_records,
     record_of,
+    session_of,
     text_of,
 )
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 
-_SLOT = re.compile(r"\[(?P<name>[^\[\]]*?) : (?P<value>[^\[\]]*)\]")
+# A name has no " : " in it, so that a line of many of them without an end is looked through once.
+_SLOT = re.compile(r"\[(?P<name>(?:(?! : )[^\[\]])*) : (?P<value>[^\[\]]*)\]")
 _PART = "partition"
 
 
@@ -46,9 +48,9 @@ def read_massive(path: Path, options: Options, findings: Findings) -> Iterator[A
             continue
         if "[" in text or "]" in text:
             findings.add(where, "brackets that are no slots", f"{annotated!r}: they are part of the text")
-        intent, session = record.get("intent"), record.get("session", "")
+        intent = record.get("intent")
         intents = (intent,) if isinstance(intent, str) and intent.strip() else ()
-        yield Annotated(text, intents, tuple(spans), where, str(session) if session else "")
+        yield Annotated(text, intents, tuple(spans), where, session_of(record))
     if options.part and options.part not in parts:
         raise CorpusError(
             f"{path}: has no part {options.part!r}; its parts are {', '.join(sorted(parts)) or 'not named'}"

@@ -39,8 +39,12 @@ def read_foreign(
     """
     findings = Findings()
     formats = [FORMATS[name] if name else _known(path) for path in paths]
+    for path, form in zip(paths, formats):
+        if options.part and not form.parts:
+            raise CorpusError(f"{path}: a file of the format {form.name} has no parts; leave out --part")
     utterances: list[Utterance] = []
     sessions: dict[tuple[Path, str | int], str] = {}
+    last = 0
     for path, form in zip(paths, formats):
         texts = _read(form, path, options, findings)
         if form.ends:
@@ -53,14 +57,21 @@ def read_foreign(
                 f"{path}: its texts have no intents; give --intent NAME for all of them, or --intents FILE; "
                 "spans alone need none: --task tokens"
             )
+        keeps_names = len(paths) == 1 and not options.spans_alone
+        taken = {one.session for one in texts} if keeps_names else set()
         for number, one in enumerate(texts):
-            # Sessions of several files may have the same names, and texts without one are sessions of their own.
-            key = (path, one.session or number)
-            session = one.session if one.session and len(paths) == 1 else str(len(sessions) + 1)
-            if options.spans_alone:  # one after the other, without dialogues
-                key, session = (path, number), str(len(sessions) + 1)
+            # Sessions of several files may have the same names, and texts without one are sessions of their own. Spans
+            # alone stand one after the other, without dialogues.
+            key = (path, number if options.spans_alone else one.session or number)
+            if key not in sessions and one.session and keeps_names:
+                sessions[key] = one.session
+            elif key not in sessions:
+                last = max(last, len(sessions)) + 1
+                while str(last) in taken:
+                    last += 1
+                sessions[key] = str(last)
             try:
-                utterances.append(_utterance(one, options, sessions.setdefault(key, session), findings))
+                utterances.append(_utterance(one, options, sessions[key], findings))
             except _Unusable as reason:
                 findings.add(one.where, reason.kind, str(reason), left_out=True)
     if not utterances and not partly:

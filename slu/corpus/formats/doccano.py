@@ -1,8 +1,9 @@
 """JSON Lines of a text and its spans: doccano's, and what others have like them.
 
-doccano has ``label`` with ``[start, end, name]`` in version 1, later ``entities`` with objects. Others call the members
-of these objects otherwise, and may say what stands there. CLUENER has an object of names, each with an object of values
-and their places: ``{"label": {"name": {"叶老桂": [[9, 11]]}}}``.
+doccano has ``label`` with ``[start, end, name]`` in version 1, later ``entities`` with objects, and before
+``annotations``, which say the number of a label and not its name, so that they can only be refused. Others call the
+members of these objects otherwise, and may say what stands there. CLUENER has an object of names, each with an object
+of values and their places: ``{"label": {"name": {"叶老桂": [[9, 11]]}}}``.
 
 The intents are the ``cats`` of a project of intents and slots, or the ``label`` of texts that have ``entities``.
 """
@@ -25,13 +26,14 @@ from slu.corpus.formats.annotated import (
     json_records,
     offset_of,
     record_of,
+    session_of,
     text_of,
 )
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 
 _TEXTS = ("text", "data", "sentence")
-_SPANS = ("entities", "label", "labels", "spans")
+_SPANS = ("entities", "label", "labels", "spans", "annotations")
 _NAME, _START, _END, _VALUE = (
     ("label", "type", "entity_type", "name"),
     ("start_offset", "start", "start_idx", "begin"),
@@ -69,9 +71,8 @@ def read_doccano(path: Path, options: Options, findings: Findings) -> Iterator[A
                     spans.append(_span(item, where))
         if record.get("relations"):
             findings.add(where, "relations", "relations between spans are not read")
-        session = record.get("session", "")
         unit = str(record["offsets"]) if record.get("offsets") in OFFSETS else ""
-        yield Annotated(text, tuple(intents), tuple(spans), where, str(session) if session else "", unit)
+        yield Annotated(text, tuple(intents), tuple(spans), where, session_of(record), unit)
 
 
 def write_doccano(utterances: Sequence[Utterance], findings: Findings) -> dict[str, str]:

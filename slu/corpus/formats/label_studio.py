@@ -19,6 +19,7 @@ from slu.corpus.formats.annotated import (
     json_records,
     offset_of,
     record_of,
+    session_of,
     text_of,
 )
 from slu.corpus.utterance import Utterance
@@ -63,8 +64,7 @@ def read_label_studio(path: Path, options: Options, findings: Findings) -> Itera
         results = usable[0].get("result")
         for result in results if isinstance(results, list) else []:
             _add(record_of(result, where), where, spans, intents, findings)
-        session = data.get("session", "")
-        yield Annotated(text, tuple(intents), tuple(spans), where, str(session) if session else "")
+        yield Annotated(text, tuple(intents), tuple(spans), where, session_of(data))
 
 
 def write_label_studio(utterances: Sequence[Utterance], findings: Findings) -> dict[str, str]:
@@ -93,11 +93,9 @@ def _short(record: dict[str, Any], where: str, findings: Findings) -> Annotated:
     """A task of JSON-MIN: its results stand beside the text, spans in a list and the choice as a text, or several as an
     object. A single choice that is called otherwise than intent looks like any other field, and is reported."""
     text = text_of(record, TEXT, where)
-    spans = [
-        Span(name, offset_of(item.get("start"), where), offset_of(item.get("end"), where), item.get("text"))
-        for item in _short_results(record)
-        for name in item["labels"]
-    ]
+    spans: list[Span] = []
+    for item in _short_results(record):
+        _add_spans(item, next(item[kind] for kind in _SPANS if kind in item), where, spans, findings)
     intents = [choice for value in record.values() for choice in _choices(value)]
     named = record.get("intent", record.get("choices"))
     intents += [choice for choice in (named if isinstance(named, list) else [named]) if isinstance(choice, str)]
@@ -118,7 +116,7 @@ def _short_results(record: dict[str, Any]) -> list[dict[str, Any]]:
     """The spans of a record of JSON-MIN; empty if it is none."""
     lists = [value for value in record.values() if isinstance(value, list)]
     items = [item for items in lists for item in items if isinstance(item, dict)]
-    return [item for item in items if isinstance(item.get("labels"), list) and "start" in item]
+    return [item for item in items if "start" in item and any(kind in item for kind in _SPANS)]
 
 
 def _utf16(text: str) -> int:
@@ -144,10 +142,21 @@ def _add(result: dict[str, Any], where: str, spans: list[Span], intents: list[st
         return
     if not isinstance(value, dict) or not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         raise CorpusError(f"{where}: a result of type {kind!r} has no list {kind!r} of names in its value")
-    if kind == "choices":
+    if kind == "choices" and "start" in value:
+        chosen = ", ".join(map(repr, names))
+        findings.add(where, "results of other kinds", f"the choice {chosen} is for a part of the text, and not read")
+    elif kind == "choices":
         intents += names
-        return
+    else:
+        _add_spans(value, names, where, spans, findings)
+
+
+def _add_spans(value: dict[str, Any], names: Any, where: str, spans: list[Span], findings: Findings) -> None:
+    """Take over what is marked in the text. A span with several names is several spans, which overlap."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CorpusError(f"{where}: {json.dumps(names)[:60]} are no names of a span; a list of texts is expected")
     text = value.get("text")
     start, end = offset_of(value.get("start"), where), offset_of(value.get("end"), where)
-    # A span with several names is several spans, which overlap.
+    if not names:
+        findings.add(where, "spans without a name", f"[{start}, {end}) has no label; it is no slot")
     spans += [Span(name, start, end, text if isinstance(text, str) else None) for name in names]

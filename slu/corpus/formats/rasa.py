@@ -34,6 +34,7 @@ def read_rasa(path: Path, options: Options, findings: Findings) -> Iterator[Anno
     """The examples of all intents. Synonyms, regular expressions and lookup tables are reported, not read."""
     nlu = _mapping(_compose(path), f"{path}:1").get("nlu")
     entities: dict[str, tuple[str, ...]] = {}
+    left = path.stat().st_size
     for node in _items(nlu, f"{path}:1"):
         where = f"{path}:{node.start_mark.line + 1}"
         group = _mapping(node, where)
@@ -46,6 +47,9 @@ def read_rasa(path: Path, options: Options, findings: Findings) -> Iterator[Anno
             continue
         intent = _scalar(group["intent"], where)
         for line, example in _examples(group.get("examples"), where):
+            left -= 1 + len(example)
+            if left < 0:  # an alias can stand for a whole list again and again
+                raise CorpusError(f"{where}: the examples are more than the file has; write out its aliases (*name)")
             found = _annotated(example, intent, f"{path}:{line}", findings, entities)
             if found is not None:
                 yield found
@@ -169,7 +173,7 @@ def _annotated(
         if match["fields"]:
             try:
                 fields = json.loads(match["fields"])
-            except ValueError:
+            except (ValueError, RecursionError):
                 fields = None
             entity = fields.get("entity") if isinstance(fields, dict) else None
             if not isinstance(entity, str):

@@ -27,7 +27,8 @@ class Format:
     file or directory is one, by its content; may raise `CorpusError`. ``read``: the annotated texts of one. ``write``:
     the contents of its files by their names, the empty name for the only file; what it cannot hold goes into the
     findings. ``offsets``: None unless its slots are offsets; else what these count (`OFFSETS`) where the texts do not
-    tell, empty to ask. ``ends``: whether its spans may include their last character.
+    tell, empty to ask. ``ends``: whether its spans may include their last character. ``parts``: whether a file can have
+    several, of which one is read.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Format:
     write: Callable[[Sequence[Utterance], Findings], dict[str, str]]
     offsets: str | None = None
     ends: bool = False
+    parts: bool = False
 
 
 FORMATS: dict[str, Format] = {
@@ -44,7 +46,7 @@ FORMATS: dict[str, Format] = {
     for form in (
         Format("jointbert", "JointBERT's form", is_jointbert, read_jointbert, write_jointbert),
         Format("label-studio", "Label Studio's JSON", is_label_studio, read_label_studio, write_label_studio, UTF_16),
-        Format("massive", "MASSIVE's JSON Lines", is_massive, read_massive, write_massive),
+        Format("massive", "MASSIVE's JSON Lines", is_massive, read_massive, write_massive, parts=True),
         Format("json", "JSON of text, intent and slots", is_values, read_values, write_values, ""),
         Format(
             "doccano", "JSON Lines of spans, as doccano has them", is_doccano, read_doccano, write_doccano, "", True

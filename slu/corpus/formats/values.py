@@ -22,6 +22,7 @@ from slu.corpus.formats.annotated import (
     json_records,
     offset_of,
     record_of,
+    session_of,
     text_of,
 )
 from slu.corpus.utterance import Utterance
@@ -50,9 +51,8 @@ def read_values(path: Path, options: Options, findings: Findings) -> Iterator[An
         wanted, placed = _slots(record.get("slots"), where, findings)
         spans = _search(text, wanted, placed, where, findings)
         if spans is not None:
-            session = record.get("session", "")
             unit = CODE_POINTS if record.get("offsets") == CODE_POINTS or not placed else ""
-            yield Annotated(text, intents, tuple(spans), where, str(session) if session else "", unit)
+            yield Annotated(text, intents, tuple(spans), where, session_of(record), unit)
 
 
 def write_values(utterances: Sequence[Utterance], findings: Findings) -> dict[str, str]:

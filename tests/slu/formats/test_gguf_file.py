@@ -33,6 +33,20 @@ def test_gguf_of_another_kind_is_refused(tmp_path: Path) -> None:
         assert words in str(caught.value)
 
 
+def test_a_head_that_is_no_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    writer = gguf.GGUFWriter(path, "ernie-slu")
+    writer.add_uint32("ernie-slu.format_version", 1)
+    writer.add_array("ernie-slu.head", ["joint"])
+    writer.add_tensor("x", np.ones((2, 3), np.float16))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(BundleError, match=r"its head is \['joint'\], which is unknown"):
+        read_gguf(path)
+
+
 @pytest.mark.parametrize("kind", [0, 8])
 def test_gguf_that_would_use_up_the_memory_is_refused(kind: int, tmp_path: Path) -> None:
     """A sparse file with an array of half a gigabyte, of bytes or of empty strings."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from slu.errors import ConfigError
-from slu.training.recipe import FROM_CORPUS, GENERIC, WORDS, DataSettings, ModelSettings, load_recipe
+from slu.training.recipe import FROM_CORPUS, GENERIC, SCRATCH, WORDS, DataSettings, ModelSettings, load_recipe
+from slu.training.start import model_settings
 
 GOOD = """
 [data]
@@ -74,6 +75,40 @@ def test_settings_can_be_changed_from_outside(path: Path, monkeypatch: pytest.Mo
     for name in (GENERIC, FROM_CORPUS, WORDS):  # these are no files
         assert load_recipe(path, [f"model.vocab={name}"]).section("model", ModelSettings).vocab == name
     assert load_recipe(path, ["data.dev="]).section("data", DataSettings).dev == ""
+
+
+PUBLISHED_NAME = "ernie-3.0-tiny-nano-v2-zh"
+
+
+def test_the_model_to_start_from_is_relative_to_the_recipe(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+
+    def init(name: str, *changes: str) -> str:
+        path.write_text(f"[data]\ncorpus = 'x'\n[model]\ninit = '{name}'\n", encoding="utf-8")
+        return model_settings(load_recipe(path, changes)).init
+
+    (tmp_path / "models").mkdir()
+    assert init("models") == str(tmp_path / "models")
+    assert init(str(here)) == str(here)
+    assert init("nowhere") == str(tmp_path / "nowhere")  # so that the error says where it was looked for
+    assert init(SCRATCH) == SCRATCH
+    assert init(PUBLISHED_NAME) == PUBLISHED_NAME
+    # What the command line gives is relative to where the command runs.
+    assert init("models", "model.init=own") == str(here / "own")
+    assert init("models", f"model.init={SCRATCH}") == SCRATCH
+    assert init("models", f"model.init={PUBLISHED_NAME}") == PUBLISHED_NAME
+    # A directory of a published name is what it says.
+    (here / PUBLISHED_NAME).mkdir()
+    assert init(PUBLISHED_NAME) == PUBLISHED_NAME
+    assert init(SCRATCH, f"model.init={PUBLISHED_NAME}") == str(here / PUBLISHED_NAME)
+    (tmp_path / PUBLISHED_NAME).mkdir()
+    assert init(PUBLISHED_NAME) == str(tmp_path / PUBLISHED_NAME)
+    with pytest.raises(ConfigError, match="init is empty; write 'scratch'"):
+        init("")
 
 
 @pytest.mark.parametrize(

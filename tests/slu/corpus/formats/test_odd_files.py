@@ -167,3 +167,97 @@ def test_check_looks_beyond_the_first_record(tmp_path: Path, capsys: pytest.Capt
         assert f"slu data convert {tmp_path}/jb --from jointbert" in capsys.readouterr().out
         with pytest.raises(CorpusError, match=f"{name}: is a part of JointBERT's form; give its directory"):
             read_foreign([part], Options())
+
+
+@pytest.mark.parametrize("name", ["doccano", "json", "massive", "label-studio"])
+def test_sessions_may_be_numbered_from_0_and_others_are_of_their_own(name: str, tmp_path: Path) -> None:
+    def record(session: object) -> dict[str, object]:
+        own = {} if session is None else {"session": session}
+        return {
+            "doccano": {"text": "a", "entities": [[0, 1, "n"]], **own},
+            "json": {"text": "a", "slots": {"n": "a"}, **own},
+            "massive": {"annot_utt": "[n : a]", **own},
+            "label-studio": {"data": {"text": "a", **own}, "annotations": [{"result": []}]},
+        }[name]
+
+    records: list[object] = [record(session) for session in (0, 0, "2", None, None, "4", 3, "2", "")]
+    found, _ = read(tmp_path / "a.json", records if name != "massive" else "\n".join(map(json.dumps, records)))
+    assert recognise(tmp_path / "a.json") is FORMATS[name]
+    sessions = [line.split()[0] for line in found]
+    assert [sessions[i] for i in (0, 1, 2, 5, 6, 7)] == ["0", "0", "2", "4", "3", "2"]
+    assert len({*sessions}) == 7 and sessions.index(sessions[3]) == 3  # those without a name share none
+
+
+@pytest.mark.parametrize(
+    ("spans", "says"),
+    [
+        ([{"start": 0, "end": 1, "text": "a", "labels": [5]}], r"\[5\] are no names of a span"),
+        ([{"start": 0, "end": 1, "text": "a", "labels": [["n"]]}], "are no names of a span"),
+        ([{"start": 0, "end": 1, "labels": "n"}], '"n" are no names of a span'),
+        ([{"start": "/text()[1]", "end": 1, "hypertextlabels": ["n"]}], "is not an offset"),
+        ([{"start": 0, "end": 1, "text": 7, "labels": ["n"]}], "<n>a</n> b"),
+        ([{"start": 0, "end": 1, "text": "a", "hypertextlabels": ["n"]}], "<n>a</n> b"),
+        ([{"start": 0, "end": 1, "text": "a", "labels": []}], "spans without a name"),
+    ],
+)
+def test_spans_of_label_studio_s_short_form(spans: list[object], says: str, tmp_path: Path) -> None:
+    records: list[object] = [{"id": 1, "text": "a b", "label": spans}]
+    if says.startswith(("<", "spans")):
+        found, counts = read(tmp_path / "a.json", records)
+        assert found == [f"1 x {says}"] if says.startswith("<") else counts == {says: 1}
+    else:
+        with pytest.raises(CorpusError, match=rf"a\.json:1: [^\n]*{says}"):
+            read(tmp_path / "a.json", records)
+    whole = {"data": {"text": "a b"}, "annotations": [{"result": [{"type": "labels", "value": spans[0]}]}]}
+    if says == "spans without a name":
+        assert read(tmp_path / "b.json", [whole])[1] == {says: 1}
+
+
+def test_a_choice_for_a_part_of_the_text_is_no_intent(tmp_path: Path) -> None:
+    place = {"start": 0, "end": 1, "text": "a"}
+    results = [{"type": "labels", "value": {**place, "labels": ["n"]}}]
+    results.append({"type": "choices", "value": {**place, "choices": ["sure"]}})
+    task = {"data": {"text": "a b"}, "annotations": [{"result": results}]}
+    assert read(tmp_path / "a.json", [task]) == (["1 x <n>a</n> b"], {"results of other kinds": 1})
+
+
+def test_a_part_of_a_format_without_parts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"a\.jsonl: a file of the format doccano has no parts; leave out --part"):
+        read(tmp_path / "a.jsonl", '{"text": "a", "entities": []}', part="test")
+
+
+def test_numbers_of_labels_are_no_names(tmp_path: Path) -> None:
+    record = {"text": "a b", "annotations": [{"label": 3, "start_offset": 0, "end_offset": 1, "user": 1}]}
+    with pytest.raises(CorpusError, match=r"a\.jsonl:1: 3 is not the name of a span"):
+        read(tmp_path / "a.jsonl", json.dumps(record))
+    record["annotations"] = [{"label": "n", "start_offset": 0, "end_offset": 1}]
+    assert read(tmp_path / "a.jsonl", json.dumps(record)) == (["1 x <n>a</n> b"], {})
+
+
+def test_examples_of_rasa_are_no_more_than_the_file_has(tmp_path: Path) -> None:
+    item = "- intent: i{0}\n  examples: {1}\n"
+    examples = "[" + ", ".join("abc" for _ in range(1000)) + "]"
+    whole = "nlu:\n" + item.format(0, "&all " + examples) + "".join(item.format(i, "*all") for i in range(1, 1000))
+    with pytest.raises(CorpusError, match=r"a\.yml:\d+: the examples are more than the file has"):
+        read(tmp_path / "a.yml", whole)
+    assert len(read(tmp_path / "a.yml", "nlu:\n" + item.format(0, examples))[0]) == 1000
+    deep = f'[a]{{"entity": {"[" * 50_000}}}'
+    found, counts = read(tmp_path / "a.yml", f"nlu:\n- intent: a\n  examples: |\n    - {deep}\n    - b\n")
+    assert (found, counts) == (["1 a b"], {"slots that cannot be read": 1})
+
+
+def test_a_bracket_of_massive_without_an_end(tmp_path: Path) -> None:
+    long = "[" + " : " * 30_000
+    records = [{"annot_utt": long}, {"annot_utt": "a [n : b : c] d"}, {"annot_utt": "[n : [m : b]"}]
+    found, counts = read(tmp_path / "a.jsonl", "\n".join(map(json.dumps, records)))
+    assert found[1:] == ["2 x a <n>b : c</n> d", "3 x [n : <m>b</m>"]
+    assert counts == {"brackets that are no slots": 2}
+
+
+def test_names_do_not_write_to_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fields = json.dumps({"entity": "n", "role": "\x1b[2J\u202e"})
+    (tmp_path / "a.yml").write_text(f"nlu:\n- intent: a\n  examples: |\n    - [b]{fields}\n    - c\n")
+    assert main(["data", "convert", str(tmp_path / "a.yml"), "--out", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr().out
+    assert "\\x1b" in shown or "\\u001b" in shown
+    assert not {"\x1b", "\u202e"} & set(shown)
