@@ -38,6 +38,7 @@ class AugmentSettings:
     """How many texts are made from each utterance of the training part: with another name, with other words, runs of
     words, with [UNK] in the place of words (``masked``); ``spoken``: copies with phrases around them, as the section
     [speech] makes them; ``unclear``: two commands in one, or rubbish behind one, as the section [unclear] makes them.
+    ``draws``: how often these two are drawn, the epochs take turns with them; 0: as often as their sections say.
 
     ``replaced``: share of the words that are replaced, or masked. ``longest``: the most words of a run. Fewer are made
     from an utterance without a name, or with a single word.
@@ -51,10 +52,11 @@ class AugmentSettings:
     masked: int = field(default=0, metadata=ADDED_LATER)
     replaced: float = field(default=REPLACED, metadata=ADDED_LATER)
     longest: int = field(default=LONGEST_RUN, metadata=ADDED_LATER)
+    draws: int = field(default=0, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
-        if min(self.names, self.words, self.runs, self.spoken, self.unclear, self.masked) < 0:
-            raise ConfigError("names, words, runs, spoken, unclear and masked must not be negative")
+        if min(self.names, self.words, self.runs, self.spoken, self.unclear, self.masked, self.draws) < 0:
+            raise ConfigError("names, words, runs, spoken, unclear, masked and draws must not be negative")
         if not 0 < self.replaced <= 1 or self.longest < 1:
             raise ConfigError("replaced must be above 0 and at most 1, longest at least 1")
 

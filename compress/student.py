@@ -157,8 +157,8 @@ def write_texts(before: Checkpoint, data: Data, students: Sequence[tuple[Recipe,
 def texts_of(recipe: Recipe, data: Data, settings: StudentSettings) -> Texts:
     """The texts beside the training part that the settings ask for."""
     asked, epochs = settings.augment, settings.training.epochs
-    more = more_spoken(recipe, data.train, data.lexicons, asked.spoken, epochs) if asked.spoken else []
-    more += more_unclear(recipe, data.train, asked.unclear, epochs) if asked.unclear else []
+    more = more_spoken(recipe, data.train, data.lexicons, asked.spoken, epochs, asked.draws) if asked.spoken else []
+    more += more_unclear(recipe, data.train, asked.unclear, epochs, asked.draws) if asked.unclear else []
     own = read_texts(recipe.resolve(settings.unlabelled)) if settings.unlabelled else []
     return Texts(own, more, asked)
 

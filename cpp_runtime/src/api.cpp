@@ -221,7 +221,7 @@ slu_status slu_parse(slu_context *context, const char *text, size_t text_bytes, 
   if (status != SLU_OK) return status;
   status = context->compute(context->tokens.ids, context->match(), context->tokens.count);
   if (status != SLU_OK) return status;
-  context->decode();
+  context->decode(View(text, text_bytes));
   *result = &context->result;
   return SLU_OK;
 }

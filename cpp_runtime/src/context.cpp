@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "brackets.h"
+
 namespace {
 
 slu::Tokens take_tokens(slu::Arena *arena, const slu_info &info) {
@@ -89,6 +91,7 @@ void slu_context::answer(const slu::Pin &pin, const slu::PinnedSlot *spans, slu:
     } while (end.next() &&
              (end.kind() == slu::CharClass::kCombining || end.kind() == slu::CharClass::kTrailing));
   }
+  take_in_partners(text);
 }
 
 slu_status slu_context::tokenize(slu::View text) {
@@ -125,7 +128,12 @@ const uint64_t *slu_context::match() {
   return any ? flags.bits : nullptr;
 }
 
-void slu_context::decode() {
+void slu_context::take_in_partners(slu::View text) {
+  if (model.normalisation == slu::Normalisation::kPlain) return;
+  for (uint32_t i = 0; i < result.slot_count; ++i) slu::take_in_partners(text, slots + i);
+}
+
+void slu_context::decode(slu::View text) {
   result = {};
   result.intent = "";
   if (model.answers_labels()) {
@@ -133,6 +141,7 @@ void slu_context::decode() {
     result.labels = labels;
   } else {
     decode_intent_and_slots();
+    take_in_partners(text);
   }
   result.understood = static_cast<double>(result.score) >= model.info.threshold;
   result.truncated = tokens.truncated;

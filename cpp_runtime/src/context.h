@@ -23,7 +23,8 @@ struct slu_context {
   slu_status compute(const int32_t *ids, const uint64_t *bits, uint32_t count) {
     return encoder.compute(ids, bits, count, &error);
   }
-  void decode();
+  // What was computed for the tokens of `text`.
+  void decode(slu::View text);
   // The answer of a model of questions and passages: reads all windows and leaves it in result.
   slu_status answer_question(slu::View text);
 
@@ -49,6 +50,8 @@ struct slu_context {
  private:
   slu_status not_utf8(size_t byte);
   void decode_intent_and_slots();
+  // The slots of result, with brackets whose partner they have.
+  void take_in_partners(slu::View text);
   bool find_pin(slu::View text);
   void answer(const slu::Pin &pin, const slu::PinnedSlot *spans, slu::View text);
 };

@@ -7,8 +7,9 @@ namespace {
 
 constexpr uint32_t kMostInGroup = 3;  // characters that may separate two groups of a number
 constexpr uint32_t kGroup =
-    3;  // digits of the groups that a full stop, a dash or a full-width comma separates
-constexpr uint32_t kDash = 0x2014, kFullWidthComma = 0xff0c;
+    3;  // digits of the groups that a full stop, a comma, a dash or a middle dot separates
+constexpr uint32_t kDash = 0x2014, kMiddleDot = 0xb7;
+constexpr uint8_t kWhole = 11, kWholeAbroad = 15;  // digits of a number that has no further group
 
 bool is_word(CharClass kind) { return kind == CharClass::kDigit || kind == CharClass::kOther; }
 
@@ -75,7 +76,7 @@ uint32_t Normaliser::separators(uint32_t code, const Normalised &character, Ahea
            class_after(ahead, false) == CharClass::kDigit;
   if (mark == '(') return is_bracketed(&ahead, true) && gap(ahead, false);
   if (mark == ')') return in_number_ ? gap(ahead, false) : 0;
-  if (mark == '.' || code == kDash || code == kFullWidthComma) {
+  if (mark == '.' || mark == ',' || code == kDash || code == kMiddleDot) {
     if (digits_ < kGroup) return 0;
     Normalised next;
     for (uint32_t count = 0; count < kGroup; ++count)
@@ -126,11 +127,13 @@ void Normaliser::read_speech(uint32_t code, Ahead ahead, Normalised *result) {
   CharClass kind = result->kind;
   if (is_passed_over(kind)) return;
   const uint8_t mark = ascii(*result);
-  if (!group_ && (last_ == CharClass::kDigit || mark == '+' || mark == '(') && !is_word(kind))
+  if (!group_ && !is_word(kind) &&
+      (last_ == CharClass::kDigit ? number_ < (abroad_ ? kWholeAbroad : kWhole) : mark == '+' || mark == '('))
     group_ = separators(code, *result, ahead);
   if (group_) {
     --group_;
     in_number_ = mark == '(' || (in_number_ && mark != ')');
+    abroad_ |= mark == '+';
     digits_ = 0;
     result->kind = last_ == CharClass::kDigit ? CharClass::kDropped : CharClass::kLeading;
     result->bytes = result->characters = 0;
@@ -142,7 +145,14 @@ void Normaliser::read_speech(uint32_t code, Ahead ahead, Normalised *result) {
     kind = class_of_mark(mark, ahead);
   result->kind = kind;
   if (!is_word(kind) && kind != CharClass::kSingle) result->bytes = result->characters = 0;
-  digits_ = kind != CharClass::kDigit ? 0 : digits_ < kGroup ? digits_ + 1 : kGroup;
+  if (kind != CharClass::kDigit) {
+    digits_ = number_ = 0;
+    abroad_ = false;
+  } else {
+    if (digits_ < kGroup) ++digits_;
+    if (number_ < kWholeAbroad) ++number_;
+    abroad_ |= number_ == 2 && digits_ == 2 && last_ascii_ == '0' && ascii(*result) == '0';
+  }
   before_last_ = last_;
   last_ = kind;
   last_ascii_ = mark == '*' ? mark : ascii(*result);

@@ -45,6 +45,8 @@ class Normaliser {
   CharClass before_last_ = CharClass::kSpace;  // of the one before that
   uint8_t last_ascii_ = 0;  // the character before, if it is one of ASCII and in a token, or a "*"
   uint8_t digits_ = 0;      // that stand right before, at most kGroup
+  uint8_t number_ = 0;      // those of the number that ends there, at most kWholeAbroad
+  bool abroad_ = false;     // that number begins with "+" or "00"
   bool in_number_ = false;  // behind the "(" of a group of a number
   bool in_word_ = false;    // behind that around a word
   bool tagged_ = false;     // a "#" was a separator

@@ -45,7 +45,7 @@ class Matcher:
             fits = np.flatnonzero(begins + length <= ends)
             if not len(fits):
                 break
-            begins, ends, owners, values = (array[fits] for array in (begins, ends, owners, values))
+            begins, ends, owners, values = begins[fits], ends[fits], owners[fits], values[fits]
             values = (values ^ codes[begins + (length - 1)]) * np.uint64(FACTOR)
             if self._entries.lengths >> length & 1:
                 keys = np.maximum(values ^ (values >> np.uint64(32)), np.uint64(1))

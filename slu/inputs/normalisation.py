@@ -7,9 +7,10 @@ text as people and recognisers send it:
 1. full-width ASCII is ASCII; ‘’ are apostrophes and ‐‑‒–− hyphens; decimal digits of any script and ⓪①…⑨ are ASCII
    digits; radicals (⼀, ⽼) are their ideographs;
 2. traditional characters are the simplified ones (``simplified.txt``);
-3. between two digits up to `MAX_GROUP` white spaces and hyphens are dropped, and one of ``.—，`` between two groups of
+3. between two digits up to `MAX_GROUP` white spaces and hyphens are dropped, and one of ``.,·—`` between two groups of
    `GROUP` digits or more: ``139 0000-1111`` is one number. So are ``+86 139`` and ``(010)1234``: their ``+`` and ``(``
-   are in no token of their own, but the number begins with them;
+   are in no token of their own, but the number begins with them. A number of `WHOLE` digits, or of `WHOLE_ABROAD`
+   behind ``+`` or ``00``, has no further group: ``13900001111 13800002222`` are two;
 4. punctuation that cannot belong to a name separates words as white space does, and is in no token, so that no slot
    begins or ends with it: all of it outside ASCII, emoji and other pictures, signs of currencies and of mathematics,
    quotation marks and brackets. Of ASCII these stay where names have them, W being a letter or digit of any alphabetic
@@ -46,7 +47,9 @@ UNHEARD = (DROPPED, COMBINING)
 MAX_GROUP = 3
 """Characters that may separate two groups of a number, such as `` - ``."""
 GROUP = 3
-"""Digits of the groups that ``.—，`` separate: ``139.0000``, but not ``98.5``."""
+"""Digits of the groups that ``.,·—`` separate: ``139.0000``, but not ``98.5``."""
+WHOLE, WHOLE_ABROAD = 11, 15
+"""Digits of a whole number: those of a mobile telephone in China, and the most of E.164 (with ``00`` two more)."""
 
 SEPARATORS = frozenset('"<>[\\]^`{|}')
 """ASCII punctuation that is never in a token."""
@@ -120,19 +123,22 @@ def normalise_text(text: str, normalisation: str = PLAIN) -> list[tuple[int, str
     if all(map(_is_unconditional, text)):
         return found
     before = last = SPACE, ""  # the two in front, without those that are dropped
-    digits = 0  # that stand right in front
+    digits = number = 0  # digits that stand right in front; all those of the number in front
+    whole = WHOLE  # digits of a number that has no further group
     group = 0  # characters between groups of a number that are still to be dropped
     in_number = in_word = False  # behind the "(" of a group of a number, behind that around a word
     tagged = False  # a "#" was a separator
     for i, (kind, replacement) in enumerate(found):
         if kind in UNHEARD:
             continue
-        if not group and (last[0] == DIGIT or replacement in ("+", "(")):
+        if not group and (number < whole if last[0] == DIGIT else replacement in ("+", "(")):
             group = _separators(found, i, text[i], last, digits, in_number)
         if group:
             group -= 1
             found[i] = (DROPPED if last[0] == DIGIT else LEADING), ""
             in_number = replacement == "(" or (in_number and replacement != ")")
+            if replacement == "+":
+                whole = WHOLE_ABROAD
             digits = 0
             continue
         if kind == MARK:
@@ -144,7 +150,12 @@ def normalise_text(text: str, normalisation: str = PLAIN) -> list[tuple[int, str
         elif kind == SINGLE and replacement < "\x7f" and not _is_kept(found, i, before, last, tagged):
             kind, tagged = SPACE, tagged or replacement == "#"
         found[i] = kind, "" if kind in (SPACE, LEADING, TRAILING) else replacement
-        digits = digits + 1 if kind == DIGIT else 0
+        if kind == DIGIT:
+            digits, number = digits + 1, number + 1
+            if number == 2 == digits and last[1] == replacement == "0":
+                whole = WHOLE_ABROAD
+        else:
+            digits, number, whole = 0, 0, WHOLE
         before, last = last, (found[i] if replacement != "*" else (kind, "*"))
     return found
 
@@ -186,7 +197,7 @@ def _separators(
         return int(_group_in_brackets(found, at))
     if mark == ")":
         return _gap(found, at, False) if in_brackets else 0
-    if mark == "." or char in "—，":
+    if mark in (".", ",") or char in "—·":
         return int(digits >= GROUP and _digits_follow(found, at))
     return _gap(found, at) if last[0] == DIGIT and (kind == SPACE or mark == "-") else 0
 

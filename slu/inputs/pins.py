@@ -17,6 +17,7 @@ from slu.corpus.tagged import parse_tagged
 from slu.corpus.utterance import Slot
 from slu.errors import CorpusError, PinError
 from slu.files import read_bytes, write_file
+from slu.inputs.brackets import with_partners
 from slu.inputs.entries import MAX_CHARACTERS, normalise, numbered_lines
 from slu.inputs.normalisation import COMBINING, LEADING, PLAIN, TRAILING, normalise_text
 
@@ -107,6 +108,8 @@ class Pins:
                 start -= 1
             while self._normalisation != PLAIN and stop < len(text) and characters[stop][0] in (COMBINING, TRAILING):
                 stop += 1
+            if self._normalisation != PLAIN:
+                start, stop = with_partners(text, start, stop)
             yield Slot(name, text[start:stop], start, stop)
 
     def _read(self, intent: str, texts: Iterable[str]) -> dict[str, Pin]:

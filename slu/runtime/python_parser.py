@@ -10,8 +10,11 @@ from typing import Any, NoReturn, Protocol
 import numpy as np
 
 from slu.corpus.labels import Labels
+from slu.corpus.utterance import Slot
+from slu.inputs.brackets import with_partners
 from slu.inputs.flags import FIRST_TURN, LEXICON, FlagColumns
 from slu.inputs.lexicon import CompiledLexicon, Entries, Lexicon, compile_lexicon, find_matches
+from slu.inputs.normalisation import PLAIN
 from slu.inputs.pins import Pins
 from slu.inputs.tokenizer import Encoding, Tokenizer
 from slu.manifest import Manifest
@@ -123,6 +126,8 @@ class PythonParser:
             found = [next(ordered) for _ in of_one]
             decision = parts.join(found) if parts and len(found) > 1 else found[0]
             intent, slots, names = self.decoder.answer(decision, text, of_one[0])
+            if parts is None and self.tokenizer.normalisation != PLAIN:
+                slots = tuple(_whole(text, slot) for slot in slots)
             understood, truncated = decision.score >= self.threshold, of_one[0].truncated
             results.append(ParseResult(text, intent, decision.score, understood, slots, truncated, labels=names))
         return results
@@ -196,6 +201,12 @@ class PythonSession:
     def restart(self, previous_intent: str | None = FIRST_TURN) -> None:
         """See `slu.runtime.parser.Session`."""
         self._previous = previous_intent
+
+
+def _whole(text: str, slot: Slot) -> Slot:
+    """A slot with the brackets beside it whose partners it has."""
+    start, end = with_partners(text, slot.start, slot.end)
+    return slot if (start, end) == (slot.start, slot.end) else Slot(slot.name, text[start:end], start, end)
 
 
 def _pinned(pins: Pins | None, text: str) -> ParseResult | None:

@@ -149,11 +149,16 @@ def added_utterances(
 
 
 def more_spoken(
-    recipe: Recipe, train: Sequence[Utterance], lexicons: TrainingLexicons | None, copies: int, epochs: int
+    recipe: Recipe,
+    train: Sequence[Utterance],
+    lexicons: TrainingLexicons | None,
+    copies: int,
+    epochs: int,
+    draws: int = 0,
 ) -> list[Added]:
     """``copies`` more of each utterance as the section [speech] makes them, for a student of models trained with it.
 
-    As many in every one of so many epochs, drawn as often as the section says.
+    As many in every one of so many epochs, drawn so many times; 0: as often as the section says.
     """
     if not recipe.has("speech"):
         raise ConfigError(f"{recipe.path}: spoken copies for a student need the section [speech]")
@@ -162,13 +167,13 @@ def more_spoken(
     names, labels = _names(train, lexicons), Labels.from_corpus(train)
     return [
         one
-        for turn in turns(speech.draws)[:epochs]
+        for turn in turns(draws or speech.draws)[:epochs]
         for n in range(copies)
         for one in _spoken(recipe, speech, pool, names, labels, 10 + n + NEXT_DRAW * turn[0], turn)
     ]
 
 
-def more_unclear(recipe: Recipe, train: Sequence[Utterance], copies: int, epochs: int) -> list[Added]:
+def more_unclear(recipe: Recipe, train: Sequence[Utterance], copies: int, epochs: int, draws: int = 0) -> list[Added]:
     """``copies`` for each utterance as the section [unclear] makes them, half of them two commands; see `more_spoken`.
 
     Their labels mean nothing.
@@ -180,7 +185,7 @@ def more_unclear(recipe: Recipe, train: Sequence[Utterance], copies: int, epochs
     half, labels = replace(settings, two_commands=0.5, rubbish=0.5), Labels.from_corpus(train)
     return [
         one
-        for turn in turns(settings.draws)[:epochs]
+        for turn in turns(draws or settings.draws)[:epochs]
         for n in range(copies)
         for one in unclear_utterances(train, half, joiners, labels, 30 + n + NEXT_DRAW * turn[0], turn)
     ]

@@ -36,6 +36,11 @@ TEXTS = (
     "+86 (1)2",
     "f (x)",
     "(x)",
+    "（心",
+    "花）",
+    "》和《",
+    "((",
+    "”心）",
 )
 
 
@@ -68,7 +73,7 @@ def test_random_changes_give_the_answers_of_python(pinned: tuple[Engine, dict[st
     engine, levels = pinned
     rng = random.Random(1)
     answered = refused = 0
-    for step in range(900):
+    for step in range(1500):
         level = rng.choice(("model", "context"))
         change = rng.choice(("add", "add", "add", "remove", "replace", "reset"))
         intent = rng.choice(LABELS.intents)
