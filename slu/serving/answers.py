@@ -24,14 +24,18 @@ def check(model: Model, request: Request) -> None:
     labels = model.parser.labels
     if request.logits and model.python is None:
         raise Unfit("this model is a single file; logits need the directory of a model", "model")
-    for name in request.previous:
+    for number, name in enumerate(request.previous):
         if name and name not in labels.intents:
-            raise Unfit(f"the model has no intent {name[:50]!r}", "previous_intent")
-    if request.slots and not model.parser.columns.slots:
-        raise Unfit("this model takes no lexicons", "lexicons")
-    for slot in request.slots if request.added else request.lexicons:
-        if slot not in labels.slots:
-            raise Unfit(f"the model has no slot {slot[:50]!r}", f"lexicons.{slot[:50]}")
+            field = f"previous_intents.{number}" if request.one_each else "previous_intent"
+            raise Unfit(f"the model has no intent {name[:50]!r}", field)
+    given = [("lexicons", request.lexicons)]
+    given += [(f"lexicons_of_texts.{number}", entries) for number, entries in enumerate(request.added or ())]
+    for field, lexicons in given:
+        if lexicons and not model.parser.columns.slots:
+            raise Unfit("this model takes no lexicons", field)
+        for slot in lexicons:
+            if slot not in labels.slots:
+                raise Unfit(f"the model has no slot {slot[:50]!r}", f"{field}.{slot[:50]}")
 
 
 class Answers:

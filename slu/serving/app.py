@@ -16,7 +16,7 @@ from slu.errors import SluError
 from slu.serving.answers import SAFETENSORS
 from slu.serving.page import page
 from slu.serving.request import Request
-from slu.serving.routes import JSON, BodyRoute, Receive, Refused, Reply, broken
+from slu.serving.routes import JSON, BodyRoute, Headers, Receive, Refused, Reply, broken
 from slu.serving.schemas import (
     LOGITS_EXAMPLES,
     PARSE_EXAMPLES,
@@ -44,7 +44,7 @@ _WHY = {
     404: "No such model.",
     409: "The files of the model cannot be used; the former version stays in use.",
     413: "The body is too long.",
-    415: "The body is not said to be JSON.",
+    415: "The body is said to be something else than JSON, or compressed.",
     422: "A field is missing or wrong; field says which.",
     503: "Too much is waiting; come again after the seconds of Retry-After.",
 }
@@ -57,7 +57,7 @@ def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def make_app(service: Service) -> FastAPI:
     """The endpoints over a service, without `Guard`."""
     app = FastAPI(
-        title="slu serve", version="1", docs_url=None, redoc_url=None,
+        title="slu serve", version="1", docs_url=None, redoc_url=None, redirect_slashes=False,
         description="Intents and slots of utterances. Positions count Unicode code points.",
     )  # fmt: skip
     app.state.service = service
@@ -105,7 +105,8 @@ def _add_texts(app: FastAPI, service: Service) -> None:
         added = body.lexicons_of_texts
         if added is not None and len(added) != len(texts):
             raise Refused(422, f"lexicons_of_texts: give one a text ({len(texts)})", "lexicons_of_texts")
-        asked = Request(texts, previous, None, body.lexicons or {}, logits=True, added=added)
+        one_each = body.previous_intents is not None
+        asked = Request(texts, previous, None, body.lexicons or {}, logits=True, added=added, one_each=one_each)
         answer = await service.answer(body.model, asked)
         return Reply(answer, kind=SAFETENSORS)
 
@@ -199,9 +200,9 @@ class Guard:
         began, path, headers = perf_counter(), scope["path"], scope["headers"]
         route = self._routes.get(path) if scope["method"] == "POST" else None
         if path not in OPEN and not self._service.allowed(headers):
-            status = await self._send(Refused(401, "send a token that this server knows").reply(), send)
+            status = await self._send(Refused(401, "send a token that this server knows").reply(), headers, send)
         elif route is not None:
-            status = await self._send(await route.answer(headers, receive), send)
+            status = await self._send(await route.answer(headers, receive), headers, send)
         else:
             status = await self._other(scope, receive, send)
         seconds = perf_counter() - began
@@ -209,20 +210,30 @@ class Guard:
         if self._service.settings.log_requests:
             log.warning("%s %s %d %.1f ms", scope["method"], _printable(path), status, 1000 * seconds)
 
-    async def _send(self, reply: Reply, send: Send) -> int:
-        headers = reply.headers(CLOSE) if self._service.stopping else reply.headers()
+    def _closes(self, status: int, headers: Headers) -> bool:
+        """Whether the answer closes the connection: at the end, and where a body may follow or not.
+
+        A client that waits to be told to send its body may send it or leave it out after an error, so that nobody
+        could tell the body from the next request.
+        """
+        return self._service.stopping or (status >= 400 and any(name == b"expect" for name, _ in headers))
+
+    async def _send(self, reply: Reply, asked: Headers, send: Send) -> int:
+        headers = reply.headers(CLOSE) if self._closes(reply.status, asked) else reply.headers()
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
         return reply.status
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> int:
         status = 0
+        if scope["method"] == "HEAD":  # answered as GET; uvicorn leaves the body out
+            scope = {**scope, "method": "GET"}
 
         async def counted(message: MutableMapping[str, Any]) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if self._service.stopping:
+                if self._closes(status, scope["headers"]):
                     message["headers"] = [*message.get("headers", ()), CLOSE]
             await send(message)
 
@@ -230,7 +241,7 @@ class Guard:
             await self._app(scope, receive, counted)
         except Exception as error:
             if not status:
-                return await self._send(broken(error), send)
+                return await self._send(broken(error), scope["headers"], send)
             raise
         return status
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from safetensors.numpy import save
 
+from slu.errors import LexiconError
 from slu.inputs.lexicon import Lexicon
 from slu.runtime.soft_labels import logit_tensors
+from slu.serving.request import Request, Unfit
 
 if TYPE_CHECKING:
     from slu.serving.models import Model
-    from slu.serving.request import Request
 
 
 def logits_answer(model: Model, request: Request) -> bytes:
@@ -23,5 +24,8 @@ def logits_answer(model: Model, request: Request) -> bytes:
         lexicon = Lexicon(parser.lexicon)
         for slot, entries in request.lexicons.items():
             lexicon.add(slot, entries)
-    tensors = logit_tensors(parser, request.texts, request.previous, lexicon, request.added)
+    try:
+        tensors = logit_tensors(parser, request.texts, request.previous, lexicon, request.added)
+    except LexiconError as error:
+        raise Unfit(str(error), "lexicons_of_texts") from error
     return bytes(save(tensors, {"model": model.name, "version": model.version}))

@@ -20,7 +20,8 @@ class Unfit(SluError):
 class Request:
     """What is asked of a model. ``previous``: the intent before each text. ``logits``: whether these are wanted.
 
-    ``lexicons``: entries by slot; ``added``: further ones of each text alone, for logits, None for none.
+    ``lexicons``: entries by slot; ``added``: further ones of each text alone, for logits, None for none. ``one_each``:
+    whether the request gave an intent for each text, in ``previous_intents``.
     """
 
     texts: Sequence[str]
@@ -29,8 +30,4 @@ class Request:
     lexicons: dict[str, list[str]] = field(default_factory=dict)
     logits: bool = False
     added: Sequence[dict[str, list[str]]] | None = None
-
-    @property
-    def slots(self) -> set[str]:
-        """Names of the slots for which the request gives entries of lexicons."""
-        return {slot for entries in (self.lexicons, *(self.added or ())) for slot in entries}
+    one_each: bool = False

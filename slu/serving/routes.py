@@ -16,6 +16,10 @@ from pydantic_core import to_json
 log = logging.getLogger("slu.serve")
 
 JSON = "application/json"
+_JSON = (b"/json", b"+json")
+"""Ends of the media types that are JSON (RFC 6839)."""
+_MOST_ERRORS = 1000
+"""Wrong members of a body of which the first is named: all of them are looked up for it."""
 MAX_READING = 64 << 20
 """Bytes of bodies that one process holds while they arrive."""
 
@@ -45,16 +49,26 @@ class Reply:
 
 
 class Refused(Exception):
-    """A request that is answered with an error. ``field``: the part of the body that is wrong."""
+    """A request that is answered with an error. ``field``: the part of the body that is wrong.
+
+    The message may quote names of the request; it becomes one line whatever they hold.
+    """
 
     def __init__(self, status: int, message: str, field: str | None = None):
-        super().__init__(message)
+        super().__init__(one_line(message))
         self.status, self.field = status, field
 
     def reply(self) -> Reply:
         """The answer with the error and the field as JSON."""
         body = to_json({"error": str(self), "field": self.field})
         return Reply(body, self.status, more=_MORE.get(self.status, ()))
+
+
+def one_line(text: str) -> str:
+    """The text with escapes in the place of what is not printed, such as the end of a line."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 _MORE = {503: ((b"retry-after", b"1"),), 401: ((b"www-authenticate", b"Bearer"),)}
@@ -111,20 +125,25 @@ class Limits(Protocol):
 
 
 async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
-    """The whole body; raise `Refused` for one that is too long or not JSON by its own account."""
-    length, kind = None, b""
+    """The whole body; raise `Refused` for one that is too long, or by its own account not JSON or compressed."""
+    length, kind, coding = None, b"", b""
     for name, value in headers:
         if name == b"content-length":
             length = value
         elif name == b"content-type":
             kind = value
-    if kind and b"json" not in kind.lower():
+        elif name == b"content-encoding":
+            coding = value
+    if kind and not kind.partition(b";")[0].strip().lower().endswith(_JSON):
         raise Refused(415, f"send JSON, with content-type: {JSON}")
+    if coding.strip().lower() not in (b"", b"identity"):
+        raise Refused(415, "send the body as it is, without content-encoding")
     largest = limits.largest_body
     too_long = Refused(413, f"the body is longer than {largest} bytes")
     if length is not None and int(length) > largest:
         raise too_long
-    body, size = b"", 0
+    parts: list[bytes] = []
+    size = 0
     try:
         while True:
             message = await receive()
@@ -134,14 +153,14 @@ async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes
             if not message.get("more_body"):
                 if size + len(chunk) > largest:
                     raise too_long
-                return body + chunk if body else chunk
+                return b"".join([*parts, chunk]) if parts else bytes(chunk)
             size += len(chunk)
             limits.reading += len(chunk)
             if size > largest:
                 raise too_long
             if limits.reading > MAX_READING:
                 raise Refused(503, "too many bodies arrive at a time")
-            body += chunk
+            parts.append(chunk)
     finally:
         limits.reading -= size
 
@@ -155,6 +174,8 @@ def validated(kind: type[BaseModel], raw: bytes) -> Any:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
+        if error.error_count() > _MOST_ERRORS:
+            raise Refused(422, f"{error.error_count()} members are wrong") from error
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         field = ".".join(str(part)[:50] for part in first["loc"])
         message = first["msg"].encode("utf-8", "replace").decode("utf-8")

@@ -1,8 +1,12 @@
 """Bodies of requests and answers, as the OpenAPI document describes them."""
 
-from typing import Any, Optional
+from typing import Annotated, Any, Optional, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Item = TypeVar("Item")
+Many = Annotated[list[Item], Field(fail_fast=True)]
+"""A list of which the first wrong item is reported: a body has room for half a million of them."""
 
 PARSE_EXAMPLES: dict[str, Any] = {
     "one text": {"value": {"text": "来一首周华健的花心"}},
@@ -20,9 +24,9 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: Optional[str] = Field(None, description="One text. Give either this or texts.")
-    texts: Optional[list[str]] = Field(None, min_length=1, description="Several texts.")
+    texts: Optional[Many[str]] = Field(None, min_length=1, description="Several texts.")
     model: Optional[str] = Field(None, description="Name of the model; the first one without it.")
-    lexicons: Optional[dict[str, list[str]]] = Field(
+    lexicons: Optional[dict[str, Many[str]]] = Field(
         None, description="Entries by slot, for this request only, on top of those of the model."
     )
 
@@ -48,10 +52,10 @@ class LogitsRequest(_Request):
     """Texts whose logits are wanted."""
 
     previous_intent: Optional[str] = Field(None, description="Intent of the utterance before each of them.")
-    previous_intents: Optional[list[Optional[str]]] = Field(
+    previous_intents: Optional[Many[Optional[str]]] = Field(
         None, description="The same, one a text; null where it is not known."
     )
-    lexicons_of_texts: Optional[list[dict[str, list[str]]]] = Field(
+    lexicons_of_texts: Optional[Many[dict[str, Many[str]]]] = Field(
         None, description="Entries by slot for each text alone, on top of lexicons."
     )
 

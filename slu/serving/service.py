@@ -59,6 +59,8 @@ class Service:
         self.metrics.parsed = dict.fromkeys(self.queues, 0)
         self._reloader = ThreadPoolExecutor(1, "reload")
         self._reload_marks = {name: _changed(self._mark(name)) for name in self.queues}
+        self._reloads: dict[str, asyncio.Task[Model]] = {}  # of each model, the one that has not begun
+        self._reloading = asyncio.Lock()
 
     def allowed(self, headers: list[tuple[bytes, bytes]]) -> bool:
         """Whether a request with these headers has one of the tokens, or none is needed."""
@@ -112,15 +114,25 @@ class Service:
         return body
 
     async def reload(self, name: str) -> Model:
-        """Open a model again; raise `SluError` if it cannot be used. The other workers follow within seconds."""
-        loop = asyncio.get_running_loop()
-        try:
-            model = await loop.run_in_executor(self._reloader, self.models.reload, name)
-            self._mark(name).touch()
-            self._reload_marks[name] = _changed(self._mark(name))
-            return model
-        finally:
-            self._count_reloads()
+        """Open a model again; raise `SluError` if it cannot be used. The other workers follow within seconds.
+
+        However many ask while the files are read, they are read once more for all of them.
+        """
+        if name not in self._reloads:
+            self._reloads[name] = asyncio.get_running_loop().create_task(self._reload(name))
+        return await asyncio.shield(self._reloads[name])
+
+    async def _reload(self, name: str) -> Model:
+        async with self._reloading:
+            del self._reloads[name]  # who asks from now on may mean newer files
+            loop = asyncio.get_running_loop()
+            try:
+                model = await loop.run_in_executor(self._reloader, self.models.reload, name)
+                self._mark(name).touch()
+                self._reload_marks[name] = _changed(self._mark(name))
+                return model
+            finally:
+                self._count_reloads()
 
     async def look_around(self) -> None:
         """Look at the files: those of the models, the tokens, and what other workers were told. Every few seconds."""

@@ -25,9 +25,11 @@ log = logging.getLogger("slu.serve")
 MODULES = ("fastapi", "uvicorn", "httptools", "uvloop", "prometheus_client")
 """What a worker needs."""
 _FAILED = 2
-"""Exit code of a worker that cannot start: another one would not either."""
-_AGAIN = 1.0
-"""Seconds before a worker that has died is started again."""
+"""Exit code of a worker that cannot start."""
+_LOOK = 0.2
+"""Seconds between two looks at the workers."""
+_AGAIN, _LATER = 1.0, 5.0
+"""Seconds before a worker that has died is started again, and one that could not take the place of another."""
 
 
 def serve(settings: Settings) -> int:
@@ -37,6 +39,7 @@ def serve(settings: Settings) -> int:
             raise ModuleNotFoundError(f"No module named {module!r}", name=module)
     set_up_logging()
     listener = listen(settings.host, settings.port)
+    before = signal.signal(signal.SIGTERM, _end)
     store = Path(tempfile.mkdtemp(prefix="slu-serve-", dir=settings.run))
     try:
         metrics.prepare(store / "metrics")
@@ -52,6 +55,12 @@ def serve(settings: Settings) -> int:
     finally:
         listener.close()
         shutil.rmtree(store, ignore_errors=True)
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End while models are opened; afterwards others take the signal."""
+    sys.exit(0)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -86,6 +95,7 @@ def set_up_logging() -> None:
 def _supervise(settings: Settings, listener: socket.socket, store: Path, address: str) -> int:
     stopping = Event()
     workers: list[BaseProcess] = []
+    missing: list[float] = []  # when those are due that take the place of others
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopping.set()
@@ -101,18 +111,16 @@ def _supervise(settings: Settings, listener: socket.socket, store: Path, address
 
     try:
         workers += [start() for _ in range(settings.workers)]
+        first = list(workers)
         _say_started(address, settings)
-        while not stopping.wait(0.2):
-            for worker in list(workers):
-                if worker.is_alive():
-                    continue
-                metrics.forget(worker.pid or 0)
-                if worker.exitcode == _FAILED:
-                    raise SluError(f"worker {worker.pid} could not start; what it said stands above")
-                log.warning("worker %s died (exit code %s); another one starts", worker.pid, worker.exitcode)
+        while not stopping.wait(_LOOK):
+            for worker in [worker for worker in workers if not worker.is_alive()]:
                 workers.remove(worker)
-                if not stopping.wait(_AGAIN):
-                    workers.append(start())
+                metrics.forget(worker.pid or 0)
+                missing.append(time.monotonic() + _seconds_without(worker, worker in first))
+            for due in [due for due in missing if due <= time.monotonic()]:
+                missing.remove(due)
+                workers.append(start())
         return 0
     finally:
         listener.close()  # or connections would be made to it that no worker takes
@@ -125,6 +133,21 @@ def _supervise(settings: Settings, listener: socket.socket, store: Path, address
             if worker.is_alive():
                 log.warning("worker %s does not end, and is killed", worker.pid)
                 worker.kill()
+
+
+def _seconds_without(worker: BaseProcess, first: bool) -> float:
+    """Seconds until another one takes the place of a worker that has ended.
+
+    Raises `SluError` if one of the first workers could not start: another one would not either. Later it means that
+    the files have been broken meanwhile, with which the other workers do not begin: they go on with the former ones.
+    """
+    if worker.exitcode != _FAILED:
+        log.warning("worker %s died (exit code %s); another one starts", worker.pid, worker.exitcode)
+        return _AGAIN
+    if first:
+        raise SluError(f"worker {worker.pid} could not start; what it said stands above")
+    log.warning("worker %s could not start; the next attempt is in %g seconds", worker.pid, _LATER)
+    return _LATER
 
 
 def _worker(settings: Settings, listener: socket.socket, store: Path, parent: int) -> None:

@@ -106,6 +106,10 @@ def test_logits(ask: Client, models: tuple[Path, Path]) -> None:
         ({"text": "a", "lexicons": {"nothing": ["b"]}}, 422, "lexicons.nothing"),
         ({"text": "a", "lexicons": {"song": "b"}}, 422, "lexicons.song"),
         ({"text": "a", "lexicons": {"song": ["b" * 1000]}}, 422, "lexicons"),
+        ({"text": "a", "b\nc": 1}, 422, "b\nc"),
+        ({"text": "a", "lexicons": {"b\u2028c": ["d"]}}, 422, "lexicons.b\u2028c"),
+        ({"texts": [1] * 5000}, 422, "texts.0"),
+        ({"text": "a", "lexicons": {str(number): 1 for number in range(1500)}}, 422, None),
         ({"text": "听" * 7000}, 413, None),
     ],
 )
@@ -113,14 +117,49 @@ def test_what_is_refused(ask: Client, body: Any, status: int, field: str | None)
     found, headers, data = ask.raw("/v1/parse", body)
     answer = __import__("json").loads(data)
     assert (found, answer["field"]) == (status, field), answer
-    assert headers["content-type"] == "application/json" and "\n" not in answer["error"]
+    assert headers["content-type"] == "application/json" and len(answer["error"].splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("content-type", "text/plain", 415),
+        ("content-type", "text/plain; json", 415),
+        ("content-type", "application/json-seq", 415),
+        ("content-type", "APPLICATION/JSON ;charset=utf-8", 200),
+        ("content-type", "application/problem+json", 200),
+        ("content-encoding", "gzip", 415),
+        ("content-encoding", "Identity", 200),
+    ],
+)
+def test_what_a_body_is_said_to_be(ask: Client, header: str, value: str, status: int) -> None:
+    assert ask("/v1/parse", {"text": "a"}, headers={header: value})[0] == status
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"previous_intent": "nothing"}, "previous_intent"),
+        ({"previous_intents": ["", "nothing"]}, "previous_intents.1"),
+        ({"lexicons": {"nothing": ["a"]}}, "lexicons.nothing"),
+        ({"lexicons": {"song": ["b" * 1000]}}, "lexicons"),
+        ({"lexicons_of_texts": [{"song": ["a"]}, {"nothing": ["a"]}]}, "lexicons_of_texts.1.nothing"),
+        ({"lexicons_of_texts": [{}, {"song": ["b" * 1000]}]}, "lexicons_of_texts"),
+    ],
+)
+def test_what_logits_are_refused_for(ask: Client, more: dict[str, Any], field: str) -> None:
+    status, answer = ask("/v1/logits", {"texts": ["取消", "a"], **more})
+    assert (status, answer["field"]) == (422, field)
 
 
 def test_other_refusals(ask: Client) -> None:
-    assert ask("/v1/parse", {"text": "a"}, headers={"content-type": "text/plain"})[0] == 415
+    assert ask("/v1/parse/", {"text": "a"})[0] == ask("/healthz/")[0] == 404  # and no other address is given
     assert ask("/v1/parse", method="PUT")[0] == 405 and ask("/nothing")[0] == 404
     assert ask("/v1/models/three")[0] == ask("/v1/models/three/reload", b"")[0] == 404
     assert ask("/healthz") == (200, {"status": "ok"}) == ask("/readyz")
+    status, headers, body = ask.raw("/healthz", method="HEAD")
+    assert (status, headers["content-length"], body) == (200, "15", b"")
+    assert ask.raw("/v1/parse", method="HEAD")[0] == ask.raw("/healthz", method="OPTIONS")[0] == 405
 
 
 def test_the_description_and_its_examples(ask: Client) -> None:

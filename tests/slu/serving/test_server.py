@@ -19,12 +19,14 @@ from bench_arm.host.serving import free_port, replace
 from slu.cli import main
 
 
-def say(client: Client, data: bytes, wait: float = 5.0) -> bytes:
+def say(client: Client, data: bytes, wait: float = 5.0, half_close: bool = False) -> bytes:
     """What the server says to these bytes until it closes or nothing comes for so long."""
     with socket.create_connection(("127.0.0.1", client.served.port), timeout=wait) as connection:
         said = b""
         try:
             connection.sendall(data)
+            if half_close:
+                connection.shutdown(socket.SHUT_WR)
             while part := connection.recv(1 << 16):
                 said += part
         except (TimeoutError, socket.timeout, ConnectionError):
@@ -63,7 +65,21 @@ def test_bytes_that_are_no_requests(ask: Client) -> None:
     assert say(ask, chunked + b"f\r\n" + b'{"text": "abc"}' + b"\r\n0\r\n\r\n", 1).startswith(b"HTTP/1.1 200")
     assert say(ask, chunked + b"8000\r\n" + b"x" * 0x8000 + b"\r\n0\r\n\r\n", 1).startswith(b"HTTP/1.1 413")
     assert say(ask, chunked + b"zz\r\n").startswith(b"HTTP/1.1 400")
+    upgrade = whole.replace(b"\r\n", b"\r\nconnection: upgrade\r\nupgrade: h2c\r\n", 1)
+    assert say(ask, upgrade, 1.0).startswith(b"HTTP/1.1 200")
+    assert say(ask, whole, half_close=True).startswith(b"HTTP/1.1 200")
     assert ask("/healthz")[0] == 200
+
+
+def test_clients_that_wait_to_be_told_to_send_a_body(ask: Client) -> None:
+    """After an error nobody knows whether the body comes: the connection ends."""
+    head = b"POST /v1/parse HTTP/1.1\r\nexpect: 100-continue\r\n"
+    for rest in (b"content-length: 30000\r\n\r\n", b"content-type: text/plain\r\ncontent-length: 9\r\n\r\n"):
+        said = say(ask, head + rest)
+        assert re.match(rb"HTTP/1.1 41[35] ", said) and b"connection: close" in said and b" 100 " not in said
+    body = b'{"text": ""}'
+    said = say(ask, head + b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+    assert said.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
 
 
 def test_tokens(serve: Serve, models: tuple[Path, Path], tmp_path: Path) -> None:
