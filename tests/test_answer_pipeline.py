@@ -97,9 +97,13 @@ def test_answers_through_the_pipeline(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "intents" not in capsys.readouterr().out
     slu("report", run, tmp_path / "native.json", "--out", tmp_path / "report.html")
     assert "answer F1" in (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert main(["analyze", str(run / "fp32"), "--data", str(run / "dev.txt"), "--json", str(tmp_path / "a")]) == 2
+    slu("analyze", run / "calibration", "--data", run / "dev.txt", "--train", corpus, "--json", tmp_path / "analysis",
+        "--examples", 5)  # fmt: skip
+    told = json.loads((tmp_path / "analysis").read_text(encoding="utf-8"))
+    assert told["importance"]["reasons"] == told["importance"]["complete"] == 10
+    capsys.readouterr()
     assert main(["eval", str(run / "bundle"), "--data", str(run / "dev.txt"), "--noise", "filler=10%"]) == 2
-    assert capsys.readouterr().err.count("\n") == 2
+    assert capsys.readouterr().err.count("\n") == 1
     slu("train", "--config", config, "--out", tmp_path / "further", "--init", run / "width", "--set",
         "training.epochs=1", "--set", "model.max_length=64")  # fmt: skip
     assert "answer_f1" in capsys.readouterr().out

@@ -13,12 +13,12 @@ from slu.analysis.classes import class_tables, level_tables
 from slu.analysis.dirty import Conflict, Dirty, find_conflicts, find_dirty, labelled_as
 from slu.analysis.examples import Representers, class_names, class_table, classes_of, nearest, representers
 from slu.analysis.importance import COMPLETE, Importance, explain
+from slu.analysis.passages import LEFT_OUT, Window, add_excerpts, explained_windows, in_short, window_of
 from slu.analysis.quick import previous_intents
 from slu.analysis.sparse import label_next, support
 from slu.corpus.utterance import Utterance
 from slu.corpus.words import characters, has_segmenter, words
 from slu.evaluation.evaluate import evaluate, summary
-from slu.inputs.tokenizer import Tokenizer
 from slu.model.checkpoint import Checkpoint
 from slu.runtime.loading import checkpoint_parser
 from slu.runtime.parser import ParseResult
@@ -99,10 +99,13 @@ def analyse(
         theirs = features(network, checkpoint, [u.text for u in train], gold)
         facts["behind"] = _behind(checkpoint, dev, answers, train, own, theirs, shown)
         facts["conflicts"]["train"] = _conflicts(find_conflicts(train))
-        say("analyze: cross-validation of the training labels")
-        found = find_dirty(train, checkpoint.labels, question.seed)
-        analysis.dirty = found.order[: max(1, round(question.named * len(train)))].tolist()
-        facts["dirty"] = _dirty(found, train, analysis.dirty)
+        if checkpoint.head.windows:
+            facts["dirty"] = {"left_out": LEFT_OUT}
+        else:
+            say("analyze: cross-validation of the training labels")
+            found = find_dirty(train, checkpoint.labels, question.seed)
+            analysis.dirty = found.order[: max(1, round(question.named * len(train)))].tolist()
+            facts["dirty"] = _dirty(found, train, analysis.dirty)
         supported = support(dev, own, train, theirs)
         thin = np.argsort(supported, kind="stable")[: max(1, round(question.thin * len(dev)))].tolist()
         right = np.array([i not in set(wrong) for i in range(len(dev))])
@@ -117,6 +120,11 @@ def analyse(
                  "answer": labelled_as(answered(guess)), "score": guess.score}
                 for w, guess in zip(chosen, guesses)
             ]  # fmt: skip
+            if checkpoint.head.windows:
+                for row, guess in zip(facts["next"], guesses):
+                    row.update(in_short(guess.text, guess.slots))
+    if checkpoint.head.windows:
+        add_excerpts(facts, dev, [answered(answer) for answer in answers], train or ())
     facts["seconds"] = round(time.monotonic() - started, 1)
     return analysis
 
@@ -151,20 +159,18 @@ def _importance(
 ) -> dict[str, Any]:
     from slu.analysis.inside import Path
 
-    tokenizer: Tokenizer = checkpoint.tokenizer()
     by_words = question.by_words and has_segmenter()
     texts, found = [], []
     for i in shown:
-        encoding = tokenizer.encode(dev[i].text, checkpoint.config.max_length)
-        given, wanted = (
-            checkpoint.head.explained(u, encoding, checkpoint.labels) for u in (answered(answers[i]), dev[i])
-        )
-        reasons = [*given, *(reason for reason in wanted if reason not in given)][:REASONS]
-        path = Path(network, checkpoint, dev[i].text, before[i])
         units = words(dev[i].text) if by_words else characters(dev[i].text)
-        explained = explain(path, encoding, units, reasons)
-        found += explained
-        rows = [_importance_row(one, one.reason in given, one.reason in wanted) for one in explained]
+        rows = []
+        for encoding, given, wanted in _windows(checkpoint, network, answered(answers[i]), dev[i]):
+            reasons = [*given, *(reason for reason in wanted if reason not in given)][:REASONS]
+            path = Path(network, checkpoint, dev[i].text, before[i], encoding if checkpoint.head.windows else None)
+            for one in explain(path, encoding, units, reasons):
+                found.append(one)
+                row = _importance_row(one, one.reason in given, one.reason in wanted)
+                rows.append(row | window_of(encoding, one.reason))
         texts.append({"number": i + 1, "reasons": rows})
     errors = [one.error for one in found]
     alike = [one.agreement for one in found if one.agreement is not None]
@@ -178,6 +184,15 @@ def _importance(
         "same_first": sum(one.same_first for one in found) / len(found) if found else None,
         "texts": texts,
     }
+
+
+def _windows(checkpoint: Checkpoint, network: ErnieWithHead, answer: Utterance, labelled: Utterance) -> list[Window]:
+    """What is explained of one text: all in one, or in windows."""
+    if checkpoint.head.windows:
+        return explained_windows(network, checkpoint, answer, labelled)
+    encoding = checkpoint.tokenizer().encode(labelled.text, checkpoint.config.max_length)
+    given, wanted = (checkpoint.head.explained(u, encoding, checkpoint.labels) for u in (answer, labelled))
+    return [(encoding, given, wanted)]
 
 
 def _importance_row(one: Importance, answered: bool, labelled: bool) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from typing import Any
 from slu.analysis.examples import classes_of
 from slu.corpus.label_sets import SEPARATOR
 from slu.corpus.utterance import Slot, Utterance
+from slu.heads.answer_measures import ANSWER, NO_ANSWER, exact, f1
 
 NOTHING = "nothing"
 OTHER_BORDERS = "other borders"
+OTHER_WORDS = "other words"
 """In place of a class that another one is taken for: it is not answered at all; a slot of the same name is longer or
-shorter."""
+shorter, or the answer to a question shares words with a right one; it shares none."""
 _SHOWN = 3
 
 
@@ -23,7 +25,7 @@ def class_tables(
     answers: Sequence[Utterance],
     train: Sequence[Utterance] | None,
 ) -> dict[str, list[dict[str, Any]]]:
-    """The rows of each kind of class (intents, slots, labels), the most frequent first.
+    """The rows of each kind of class (intents, slots, labels, answers), the most frequent first.
 
     ``measured``: the counts and F1 of each class by kind, as `slu.heads.head.Head.measure` has them. To each row come
     ``name``, ``train`` (how many training texts or slots there are of it; None without a training part), ``level`` in
@@ -31,9 +33,9 @@ def class_tables(
     """
     tables = {}
     for kind, classes in measured.items():
-        of_slots = kind == "slots"
-        taken = _taken_for(dev, answers, _slots_taken if of_slots else _classes_taken)
-        known = None if train is None else Counter(name for u in train for name in _names(u, of_slots))
+        names, pairs = _KINDS.get(kind, (classes_of, _classes_taken))
+        taken = _taken_for(dev, answers, pairs)
+        known = None if train is None else Counter(name for u in train for name in names(u))
         rows = [
             {
                 "name": name,
@@ -60,10 +62,6 @@ def level_tables(rows: Sequence[dict[str, Any]], levels: Sequence[dict[str, Any]
         }
         found.append({**level, **counts})
     return found
-
-
-def _names(utterance: Utterance, of_slots: bool) -> Sequence[str]:
-    return [slot.name for slot in utterance.slots] if of_slots else classes_of(utterance)
 
 
 Taken = Callable[[Utterance, Utterance], list[tuple[str, str]]]
@@ -101,5 +99,29 @@ def _slots_taken(utterance: Utterance, answer: Utterance) -> list[tuple[str, str
     return found
 
 
+def _answers_taken(utterance: Utterance, answer: Utterance) -> list[tuple[str, str]]:
+    """The answer to a question, and that it has none, as the measures have them."""
+    if exact(utterance, answer):
+        return []
+    if not utterance.slots or not answer.slots:
+        return [(_answer_names(utterance)[0], _answer_names(answer)[0])]
+    return [(ANSWER, OTHER_BORDERS if f1(utterance, answer) else OTHER_WORDS)]
+
+
+def _answer_names(utterance: Utterance) -> list[str]:
+    return [ANSWER if utterance.slots else NO_ANSWER]
+
+
+def _slot_names(utterance: Utterance) -> list[str]:
+    return [slot.name for slot in utterance.slots]
+
+
 def _key(slot: Slot) -> tuple[str, int, int]:
     return slot.name, slot.start, slot.end
+
+
+_KINDS: dict[str, tuple[Callable[[Utterance], Sequence[str]], Taken]] = {
+    "slots": (_slot_names, _slots_taken),
+    "answers": (_answer_names, _answers_taken),
+}
+"""The names that a text has of a kind, and what they are taken for; others are the classes of the text."""

@@ -16,8 +16,9 @@ import numpy as np
 import paddle
 
 from slu.errors import ConfigError
-from slu.heads.head import Head
+from slu.heads.answer_decoding import MOST_TOKENS
 from slu.heads.reasons import Reason
+from slu.inputs.tokenizer import Encoding
 from slu.model.checkpoint import Checkpoint
 from slu.model.config import ERNIE
 from slu.model.network import ErnieWithHead, load_model
@@ -26,7 +27,9 @@ from slu.runtime.backends.dygraph import DygraphBackend
 from slu.runtime.python_parser import PythonParser
 
 ROWS = 32
-"""Texts, or points of a path, computed at once."""
+"""Points of a path computed at once, of texts that are not long."""
+PAIRS = ROWS * 128**2
+"""Pairs of tokens in all points that are computed at once: attention holds numbers of each."""
 
 
 def float_network(checkpoint: Checkpoint) -> ErnieWithHead:
@@ -58,7 +61,8 @@ def features(
     network: ErnieWithHead, checkpoint: Checkpoint, texts: Sequence[str], previous: Sequence[str | None] | None = None
 ) -> np.ndarray:
     """What the head reads of each text, float32 ``[n, hidden]``: the pooled output or, of heads that only answer
-    tokens, the mean of those of the tokens."""
+    tokens, the mean of those of the tokens; of a question and its passage, the mean of those of the question, read with
+    the beginning of the passage."""
     parser = PythonParser(_Features(network), checkpoint)
     found = parser.logits(texts, previous)
     return np.stack([row for (row,) in found]).astype(np.float32, copy=False)
@@ -75,23 +79,42 @@ class _Features(DygraphBackend):
         with _hooked(layer, lambda _, given: kept.append(given[0].numpy())):
             super().run(ids, flags)
         [read] = kept
+        if head.windows:
+            return (_of_questions(read, ids),)
         return (read[:, 1:-1].mean(1) if output.per_token else read,)
+
+
+def _of_questions(read: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """The mean of the tokens before the first [SEP] of each text, without [CLS]; that of [CLS] where there is none."""
+    places = (ids == ids[:, -1:]).argmax(1)
+    return np.stack([row[1:place].mean(0) if place > 1 else row[0] for row, place in zip(read, places)])
 
 
 class Path:
     """The straight path from a text of unknown tokens to ``text``, in the sum of the embeddings of each token.
 
+    ``window``: the part of a text that is read, of heads that read long texts in windows; None for the whole.
     ``start``, ``end``: float32 ``[tokens, hidden]``. They differ where a token is not [CLS] or [SEP], and at [CLS] if
     there is a previous intent.
     """
 
-    def __init__(self, network: ErnieWithHead, checkpoint: Checkpoint, text: str, previous: str | None = None):
+    def __init__(
+        self,
+        network: ErnieWithHead,
+        checkpoint: Checkpoint,
+        text: str,
+        previous: str | None = None,
+        window: Encoding | None = None,
+    ):
         self._network = network
-        self._head: Head = checkpoint.config.task
         tokenizer = checkpoint.tokenizer()
         taken = _Sums(network)
-        PythonParser(taken, checkpoint).logits([text], [previous])
-        ids = tokenizer.encode(text, network.config.max_length).ids[None].astype(np.int64)
+        if window is None:
+            ids = tokenizer.encode(text, network.config.max_length).ids[None].astype(np.int64)
+            PythonParser(taken, checkpoint).logits([text], [previous])
+        else:
+            ids = window.ids[None].astype(np.int64)
+            taken.run(ids)
         unknown = np.where((ids == tokenizer.cls_id) | (ids == tokenizer.sep_id), ids, tokenizer.unk_id)
         taken.run(unknown)
         self.end, self.start = taken.sums
@@ -127,14 +150,15 @@ class Path:
         ``shares``: how far along the path each point is, 0..1; ``weights``: of each.
         """
         total = np.zeros((len(reasons), *self.end.shape))
-        for first in range(0, len(shares), ROWS):
-            share = shares[first : first + ROWS, None, None].astype(np.float32)
+        rows = _rows(len(self.end))
+        for first in range(0, len(shares), rows):
+            share = shares[first : first + rows, None, None].astype(np.float32)
             point = paddle.to_tensor(self.start + share * (self.end - self.start))
             point.stop_gradient = False
             logits = self._logits(point)
             for number, reason in enumerate(reasons):
                 [gradient] = paddle.grad(score(logits, reason).sum(), point, retain_graph=True)
-                total[number] += np.tensordot(weights[first : first + ROWS], gradient.numpy().astype(np.float64), 1)
+                total[number] += np.tensordot(weights[first : first + rows], gradient.numpy().astype(np.float64), 1)
         return total
 
     def _logits(self, points: paddle.Tensor) -> tuple[paddle.Tensor, ...]:
@@ -153,7 +177,21 @@ def score(logits: Sequence[paddle.Tensor], reason: Reason) -> paddle.Tensor:
         total = total + row[:, index]
         if rivals:
             total = total - paddle.logsumexp(paddle.index_select(row, paddle.to_tensor(list(rivals)), 1), 1)
-    return total
+    return total - _other_answers(own, reason) if reason.passage else total
+
+
+def _other_answers(logits: paddle.Tensor, reason: Reason) -> paddle.Tensor:
+    """The logarithm of the sum of ``exp`` of what an answer to a question competes with, ``[n]``."""
+    assert reason.passage is not None
+    first, last = reason.passage
+    more = np.arange(last - first) - np.arange(last - first)[:, None]
+    competing = (more >= 0) & (more < MOST_TOKENS)  # by the token that begins a part, and the one that ends it
+    competing[0, 1:] = False  # [SEP] stands for none, and begins nothing else
+    begin, end = reason.tokens
+    competing[begin - first, end - first] = False
+    sums = logits[:, first:last, 0].unsqueeze(2) + logits[:, first:last, 1].unsqueeze(1)
+    places = paddle.to_tensor(np.flatnonzero(competing))
+    return paddle.logsumexp(paddle.index_select(sums.flatten(1), places, 1), 1)
 
 
 class _Sums(DygraphBackend):
@@ -181,5 +219,10 @@ def _hooked(layer: paddle.nn.Layer, hook: Callable[..., Any]) -> Iterator[None]:
 
 
 def _parts(points: np.ndarray) -> Iterator[np.ndarray]:
-    for first in range(0, len(points), ROWS):
-        yield points[first : first + ROWS].astype(np.float32)
+    rows = _rows(points.shape[1])
+    for first in range(0, len(points), rows):
+        yield points[first : first + rows].astype(np.float32)
+
+
+def _rows(tokens: int) -> int:
+    return max(1, min(ROWS, PAIRS // tokens**2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slu.corpus.classified import PAIR
 from slu.tables import page_beginning, page_templates
 
 if TYPE_CHECKING:
@@ -51,9 +52,22 @@ def _cases(analysis: dict[str, Any]) -> list[dict[str, Any]]:
     cases = []
     for one in analysis["importance"]["texts"]:
         case = by_number[one["number"]]
-        reasons = [{**reason, "pieces": coloured(case["text"], reason["units"])} for reason in one["reasons"]]
+        reasons = [{**reason, "pieces": coloured(*_read(case, reason))} for reason in one["reasons"]]
         cases.append({**case, "reasons": reasons, "behind": behind.get(one["number"])})
     return cases
+
+
+def _read(case: dict[str, Any], reason: dict[str, Any]) -> tuple[str, list[list[Any]]]:
+    """The text that a reason rests on and its units there: of a question and its passage, each begins a line, and of
+    the passage only the window is left."""
+    if "window" not in reason:
+        return case["text"], reason["units"]
+    text, question = case["text"], case["question"]
+    start, end = reason["window"]
+    before = question + ("\n… " if start > len(question) + len(PAIR) else "\n")
+    shift = len(before) - start
+    units = [[a + shift, b + shift, *values] if a >= start else [a, b, *values] for a, b, *values in reason["units"]]
+    return before + text[start:end] + (" …" if end < len(text) else ""), units
 
 
 def coloured(text: str, units: list[list[Any]]) -> list[tuple[str, float, str]]:

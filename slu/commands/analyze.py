@@ -89,17 +89,15 @@ def run(args: argparse.Namespace) -> int:
     head = checkpoint.head
     if args.labels and head.dialogues:
         raise ConfigError(f"--labels: names labels, and {args.model} answers intents and slots; leave it out")
-    if head.windows:
-        raise ConfigError(
-            f"{args.model}: slu analyze has no measures of task {head.name} yet; slu eval --errors lists wrong answers"
-        )
+    if args.suspects and head.windows:
+        raise ConfigError("--suspects: wrong labels are not looked for in answers to questions; leave it out")
     names = read_label_names(args.labels) if args.labels else None
     dev = head.corpus.read(args.data, names)
     check_labels(dev, checkpoint.labels, args.data)
     train = head.corpus.read(args.train, names) if args.train else None
     if train:
         check_labels(train, checkpoint.labels, args.train)
-        if len(train) < 2:
+        if len(train) < 2 and not head.windows:
             raise CorpusError(f"{args.train}: one text; two texts at least are needed to judge the labels of each")
     unlabelled = _new_texts(numbered_texts(args.unlabelled), train or ()) if args.unlabelled else []
     question = Question(args.examples, args.share, next=args.count, by_words=not args.characters, seed=args.seed)
@@ -206,7 +204,7 @@ def _summary(facts: dict[str, Any]) -> list[str]:
         lines.append(
             f"importance of {told['units']}: {told['complete']} of {told['reasons']} complete within 1 %{alike}"
         )
-    if "dirty" in facts:
+    if "confident" in facts.get("dirty", ()):
         lines.append(f"{facts['dirty']['confident']} training lines are confidently labelled wrong")
     for part, found in facts["conflicts"].items():
         explained = sum(one["explained"] for one in found)

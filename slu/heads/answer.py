@@ -14,6 +14,7 @@ from slu.corpus.questions import check_questions, read_questions, write_question
 from slu.corpus.utterance import Utterance
 from slu.heads.answer_decoding import NAME, AnswerDecoder, AnswerScorer, join
 from slu.heads.answer_measures import MEASURES, SHOWN, Answer, measure, right
+from slu.heads.answer_reasons import answer_reasons
 from slu.heads.answer_targets import no_targets, targets
 from slu.heads.answer_windows import window_utterances, windows
 from slu.heads.head import CorpusForm, Errors, Head, Loss, Output, Windows
@@ -68,6 +69,7 @@ ANSWER = Head(
     shown=SHOWN,
     chosen_by=tuple(name for name in MEASURES if name != "understood"),
     right=right,
+    reasons=answer_reasons,
     windows=Windows(windows, window_utterances, join),
     errors=Errors(("question", "answers", "answered"), _error),
 )

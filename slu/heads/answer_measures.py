@@ -30,11 +30,16 @@ _UNITS = re.compile(rf"[{_HAN}]|{_WORD}(?:[.,'%]{_WORD})*|[^\s]")
 _WITHOUT_MARKS = str.maketrans("", "", IGNORED_MARKS)
 
 
-class Answer(Protocol):
-    """What is compared with a labelled question: a `ParseResult` is one."""
+class Given(Protocol):
+    """What is compared with a labelled question: the answer is the only slot."""
 
     @property
     def slots(self) -> tuple[Slot, ...]: ...
+
+
+class Answer(Given, Protocol):
+    """What is measured: a `ParseResult` is one."""
+
     @property
     def understood(self) -> bool: ...
 
@@ -45,6 +50,11 @@ def units(text: str) -> list[str]:
 
 
 def right(utterance: Utterance, answer: Answer, labels: Labels) -> bool:
+    """See `exact`; the labels are always the same."""
+    return exact(utterance, answer)
+
+
+def exact(utterance: Utterance, answer: Given) -> bool:
     """Whether an answer is one of the right ones: exact match."""
     if not utterance.slots or not answer.slots:
         return not utterance.slots and not answer.slots
@@ -52,7 +62,7 @@ def right(utterance: Utterance, answer: Answer, labels: Labels) -> bool:
     return any(given == "".join(units(slot.value)) for slot in utterance.slots)
 
 
-def f1(utterance: Utterance, answer: Answer) -> float:
+def f1(utterance: Utterance, answer: Given) -> float:
     """The F1 of an answer, 0..1; of a question without an answer, whether none is given."""
     if not utterance.slots or not answer.slots:
         return float(not utterance.slots and not answer.slots)

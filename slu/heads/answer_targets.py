@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from slu.corpus.labels import Labels
-from slu.corpus.utterance import Utterance
+from slu.corpus.utterance import Slot, Utterance
 from slu.heads.answer_decoding import MOST_TOKENS
 from slu.heads.answer_windows import separator
 from slu.heads.examples import IGNORED
@@ -23,22 +23,30 @@ def targets(utterance: Utterance, encoding: Encoding, labels: Labels) -> tuple[n
     """
     [found] = no_targets(len(encoding.ids), labels)
     place = separator(encoding)
-    inside = slice(place, len(encoding.ids) - 1)
-    starts, ends = encoding.starts[inside], encoding.ends[inside]
-    if not len(starts):
+    last = len(encoding.ids) - 1
+    if place == last:
         return (found,)
-    target = np.zeros(len(starts), np.int64)
-    if not utterance.slots or (encoding.truncated and utterance.slots[0].end > ends[-1]):  # behind what is read
-        target[0] = BEGINS | ENDS
+    if not utterance.slots or (encoding.truncated and utterance.slots[0].end > encoding.ends[last - 1]):
+        ends_of_answer: tuple[int, int] | None = place, place  # behind what is read, too
     else:
-        [slot, *_] = utterance.slots
-        tokens = np.flatnonzero((starts < slot.end) & (ends > slot.start))
-        if not len(tokens) or tokens[0] == 0 or len(tokens) > MOST_TOKENS:
-            return (found,)
-        target[tokens[0]] |= BEGINS
-        target[tokens[-1]] |= ENDS
-    found[inside] = target
+        ends_of_answer = part(utterance.slots[0], encoding)
+    if ends_of_answer:
+        found[place:last] = 0
+        first, final = ends_of_answer
+        found[first] |= BEGINS
+        found[final] |= ENDS
     return (found,)
+
+
+def part(slot: Slot, encoding: Encoding) -> tuple[int, int] | None:
+    """The first and the last token of an answer, counted with [CLS]; None where the network cannot give it (see
+    `targets`)."""
+    place = separator(encoding)
+    inside = slice(place, len(encoding.ids) - 1)
+    tokens = place + np.flatnonzero((encoding.starts[inside] < slot.end) & (encoding.ends[inside] > slot.start))
+    if not len(tokens) or tokens[0] == place or len(tokens) > MOST_TOKENS:
+        return None
+    return int(tokens[0]), int(tokens[-1])
 
 
 def no_targets(tokens: int, labels: Labels) -> tuple[np.ndarray, ...]:

@@ -1,8 +1,8 @@
 """What of an answer can be explained by itself: each class of the text, and each slot.
 
 A reason has a score, a sum of logits, each less what competes with it. Its gradient says which parts of a text it rests
-on (`slu.analysis.importance`). This holds for every head whose outputs per text are the classes of the labels, and
-whose outputs per token are their tags.
+on (`slu.analysis.importance`). `reasons_of` holds for every head whose outputs per text are the classes of the labels,
+and whose outputs per token are their tags.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ class Reason:
     ``tokens``: of a slot, its tokens, counted with [CLS]; empty for a class of the text. ``indices``: the logit of each
     token, or the one of the class. ``rivals``: for each of them the logits that it competes with, none where it has
     none. The score is the sum of the logits, each less the logarithm of the sum of ``exp`` of its rivals: log odds.
+
+    ``passage``: of an answer to a question, the places of the [SEP] before the passage and of the one behind it.
+    ``tokens`` are the one that begins the answer and the one that ends it, or twice the first [SEP] for no answer;
+    without rivals of their own, as the sum of both competes with those of all other parts that the decoder can give,
+    and of none.
     """
 
     name: str
@@ -32,6 +37,7 @@ class Reason:
     tokens: tuple[int, ...]
     indices: tuple[int, ...]
     rivals: tuple[tuple[int, ...], ...]
+    passage: tuple[int, int] | None = None
 
 
 def reasons_of(

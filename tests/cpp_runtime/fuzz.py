@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import argparse
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine_build import GOLDEN, build, golden
 from flagged import write_flagged
 from make_normalisation import RULES
+from other_heads import other_head_models
+
+from export_lite.gguf import write_gguf
 
 TARGETS = ("gguf", "tokenizer", "parse", "lexicon", "normalisation", "pins")
 LISTS = {"name": ["play", "周华健"], "song": ["花心", "abc", "a b"]}
+LONGEST = 48000
+"""Bytes of an input: more than every seed has."""
 OPTIONS = (
     "-DCMAKE_C_COMPILER=clang",
     "-DCMAKE_CXX_COMPILER=clang++",
@@ -26,8 +32,8 @@ OPTIONS = (
 )
 
 
-def seed(directory: Path, target: str, flagged: bytes) -> None:
-    """Fill a corpus directory: the golden texts, or the golden model whole, cut and malformed, and one with lists."""
+def seed(directory: Path, target: str, models: Sequence[bytes]) -> None:
+    """Fill a corpus directory: the golden texts, or the golden model whole, cut and malformed, and other models."""
     directory.mkdir(parents=True, exist_ok=True)
     if target != "gguf":
         inputs = [case["text"].encode() for case in golden("tokenizer")] + [b"\xff", b"a\xc0\xaf", b"\xed\xa0\x80"]
@@ -37,23 +43,34 @@ def seed(directory: Path, target: str, flagged: bytes) -> None:
         ]
     else:
         data, speech = ((GOLDEN / name).read_bytes() for name in ("tiny.gguf", "speech.gguf"))
-        inputs = [data, flagged, speech] + [whole[:n] for whole in (data, flagged) for n in range(0, len(whole), 1500)]
+        inputs = [data, speech, *models]
+        inputs += [whole[:n] for whole in (data, *models) for n in range(0, len(whole), 1500)]
         for case in golden("malformed"):
             new = bytes.fromhex(case["bytes"])
             inputs.append(data[: case["at"]] + new + data[case["at"] + len(new) :])
+    assert max(map(len, inputs)) < LONGEST
     for i, content in enumerate(inputs):
         (directory / f"seed-{i}").write_bytes(content)
+
+
+def other_models(directory: Path) -> dict[str, Path]:
+    """Files of a model with lists, and of those of the other heads."""
+    paths = {"flagged": write_flagged(directory / "flagged.gguf", lists=LISTS)}
+    for kind, (checkpoint, _) in other_head_models().items():
+        paths[kind] = directory / f"{kind}.gguf"
+        write_gguf(checkpoint, paths[kind])
+    return paths
 
 
 def fuzz(seconds: int) -> dict[str, subprocess.CompletedProcess[str]]:
     """Build and run every target for ``seconds``; returns what each of them printed and returned."""
     directory = build("fuzz", *OPTIONS, targets=tuple(f"fuzz-{target}" for target in TARGETS))
-    flagged = write_flagged(directory / "flagged.gguf", lists=LISTS).read_bytes()
+    models = [path.read_bytes() for path in other_models(directory).values()]
     results = {}
     for target in TARGETS:
         corpus = directory / f"corpus-{target}"
-        seed(corpus, target, flagged)
-        limits = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024", "-max_len=40000"]
+        seed(corpus, target, models)
+        limits = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024", f"-max_len={LONGEST}"]
         command = [
             str(directory / f"tests/fuzz-{target}"),
             str(corpus),

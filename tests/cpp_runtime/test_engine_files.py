@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from engine_build import golden
 from native_api import Engine, Failure
+from other_heads import other_head_models
+
+from export_lite.gguf import write_gguf
 
 FILE, FORMAT, VERSION = 2, 3, 4
 
@@ -18,6 +21,7 @@ def open_and_parse(library: ctypes.CDLL, data: bytes) -> int:
     try:
         with Engine(library, data) as engine:
             engine.parse("play abc 100ml 的")
+            engine.parse("play\tabc 100ml 的" + "a b 🎵 c" * 4)  # a passage of several windows, where pairs are read
             engine.parse("")
     except Failure as failure:
         assert failure.message, "a refusal says why"
@@ -45,17 +49,29 @@ def test_malformed_files_are_refused(library: ctypes.CDLL, tiny: Path, case: dic
 
 
 def test_flipped_bits_give_a_status_or_a_result(library: ctypes.CDLL, tiny: Path) -> None:
-    original = tiny.read_bytes()
+    assert {0, FORMAT} <= seen_when_flipped(library, tiny.read_bytes(), 4000) <= {0, FORMAT, VERSION}
+
+
+@pytest.mark.parametrize("kind", ["labels", "spans", "questions"])
+def test_flipped_bits_in_models_of_other_heads(library: ctypes.CDLL, tmp_path: Path, kind: str) -> None:
+    checkpoint, _ = other_head_models()[kind]
+    write_gguf(checkpoint, tmp_path / "model.gguf")
+    seen = seen_when_flipped(library, (tmp_path / "model.gguf").read_bytes(), 500)
+    assert {0, FORMAT} <= seen <= {0, FORMAT, VERSION}
+
+
+def seen_when_flipped(library: ctypes.CDLL, original: bytes, count: int) -> set[int]:
+    """The statuses of so many files with up to three flipped bits."""
     rng = np.random.default_rng(0)
     seen = set()
-    for _ in range(4000):
+    for _ in range(count):
         data = bytearray(original)
         # The descriptions are a third of the file and where flips matter most.
         end = 9000 if rng.random() < 0.8 else len(data)
         for at in rng.integers(0, end, rng.integers(1, 4)):
             data[at] ^= 1 << rng.integers(0, 8)
         seen.add(open_and_parse(library, bytes(data)))
-    assert {0, FORMAT} <= seen <= {0, FORMAT, VERSION}
+    return seen
 
 
 def test_random_bytes_are_refused(library: ctypes.CDLL) -> None:

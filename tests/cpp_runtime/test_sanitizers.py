@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from engine_build import ROOT, build
-from fuzz import TARGETS, fuzz
+from fuzz import TARGETS, fuzz, other_models
 
 CLANG = ("-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++")
 
@@ -21,8 +21,10 @@ def address_build() -> Path:
     return build("address", *CLANG, "-DSLU_SANITIZE=address,undefined")
 
 
-def test_products_and_network_read_nothing_outside(address_build: Path, tiny: Path, flagged: Path) -> None:
-    runs = ["products"], ["digest", tiny], ["threads", tiny, 4], ["digest", flagged], ["lexicon", flagged, 4]
+def test_products_and_network_read_nothing_outside(address_build: Path, tiny: Path, tmp_path: Path) -> None:
+    others = other_models(tmp_path)
+    runs = [["products"], ["digest", tiny], ["threads", tiny, 4], ["lexicon", others["flagged"], 4]]
+    runs += [["digest", path] for path in others.values()]
     for arguments in runs:
         command = [str(word) for word in (address_build / "tests/slu-check", *arguments)]
         done = subprocess.run(command, capture_output=True, text=True)

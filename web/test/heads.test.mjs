@@ -1,4 +1,4 @@
-// Models of labels and of spans alone. SLU_HEADS: a directory of tests/cpp_runtime/other_heads.py.
+// Models of labels, of spans alone and of answers. SLU_HEADS: a directory of tests/cpp_runtime/other_heads.py.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,9 @@ import { fails } from "./support.mjs";
 const where = process.env.SLU_HEADS ?? assert.fail("SLU_HEADS is not set");
 const lines = readFileSync(join(where, "answers.tsv"), "utf8").trimEnd().split("\n").map((line) => line.split("\t"));
 
-for (const [kind, head] of [["labels", "labels"], ["spans", "tokens"]])
+for (const line of lines) line[1] = line[1].replaceAll("\\t", "\t");
+
+for (const [kind, head] of [["labels", "labels"], ["spans", "tokens"], ["questions", "answer"]])
   test(`answers of ${kind} are those of the native engine`, async () => {
     const model = await SluModel.load(join(where, `${kind}.gguf`));
     assert.equal(model.info.head, head);
@@ -24,6 +26,7 @@ for (const [kind, head] of [["labels", "labels"], ["spans", "tokens"]])
       const spans = found.slots.map((slot) => `${slot.name}=${slot.value}[${slot.start},${slot.end})`);
       assert.equal([...names, ...spans].join(" "), answer);
       assert.ok(Math.abs(found.score - Number(score)) < 0.01);
+      for (const slot of found.slots) assert.equal(text.slice(slot.start, slot.end), slot.value);
       for (const label of found.labels ?? []) assert.ok(label.score > 0 && label.score <= 1);
       assert.deepEqual(session.parse(text), found);
     }

@@ -15,10 +15,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   require((status == SLU_OK) == (model != nullptr));
   if (status == SLU_OK && slu_model_info(model)->context_bytes < (64u << 20)) {
     if (slu_context_create(model, nullptr, &context, &error) == SLU_OK) {
-      const slu_result *result;
-      const char *text = "play abc 100ml \xe7\x9a\x84";
-      require(slu_parse(context, text, strlen(text), &result) == SLU_OK);
-      require(result->score >= 0 && result->score <= 1.001f);
+      // The second is a question and a passage of several windows, for models that read pairs.
+      const char *texts[] = {"play abc 100ml \xe7\x9a\x84",
+                             "play\tabc 100ml \xe7\x9a\x84 a b c d e f \xf0\x9f\x98\x80 g h i j k l m"};
+      for (const char *text : texts) {
+        const slu_result *result;
+        require(slu_parse(context, text, strlen(text), &result) == SLU_OK);
+        require(result->score >= 0 && result->score <= 1.001f);
+        for (uint32_t i = 0; i < result->slot_count; ++i) {
+          const slu_slot &slot = result->slots[i];
+          require(slot.byte_start < slot.byte_end && slot.byte_end <= strlen(text));
+        }
+      }
       slu_context_free(context);
     }
   }

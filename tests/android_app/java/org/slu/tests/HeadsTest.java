@@ -17,7 +17,7 @@ import org.slu.Slot;
 import org.slu.SluException.Status;
 import org.slu.SluModel;
 
-/** Models of labels and of spans alone; tests/cpp_runtime/other_heads.py makes them, with the engine's answers. */
+/** Models of labels, spans alone and answers, made by tests/cpp_runtime/other_heads.py with the engine's answers. */
 public class HeadsTest {
   private static List<String[]> answers(String kind) throws Exception {
     List<String[]> found = new ArrayList<String[]>();
@@ -25,6 +25,7 @@ public class HeadsTest {
         new String(Models.bytes(new File(System.getProperty("slu.answers"))), StandardCharsets.UTF_8);
     for (String line : all.split("\n")) {
       String[] cells = line.split("\t", -1);
+      cells[1] = cells[1].replace("\\t", "\t");
       if (cells[0].equals(kind))
         found.add(cells);
     }
@@ -45,7 +46,10 @@ public class HeadsTest {
           assertTrue(model.getInfo().getIntents().contains(label.getName()));
           found.append(' ').append(label.getName());
         }
-        for (Slot slot : result.getSlots()) found.append(' ').append(slot);
+        for (Slot slot : result.getSlots()) {
+          found.append(' ').append(slot);
+          assertEquals(slot.getValue(), expected[1].substring(slot.getStart(), slot.getEnd()));
+        }
         assertEquals(expected[2], found.toString().trim());
         assertEquals(Float.parseFloat(expected[3]), result.getScore(), 1e-5);
         assertEquals("", result.getIntent());
@@ -59,6 +63,11 @@ public class HeadsTest {
   @Test
   public void labelsAreThoseOfTheEngine() throws Exception {
     compare("labels", "labels");
+  }
+
+  @Test
+  public void answersAreThoseOfTheEngine() throws Exception {
+    compare("questions", "answer");
   }
 
   @Test
