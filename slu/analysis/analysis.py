@@ -74,7 +74,9 @@ def analyse(
     parser = checkpoint_parser(checkpoint)
     say(f"analyze: {len(dev)} texts are answered")
     result, answers = evaluate(parser, dev)
-    tables = class_tables(result["classes"], dev, [answered(a, u) for a, u in zip(answers, dev)], train)
+    tables = class_tables(
+        result["classes"], dev, [answered(a, u) for a, u in zip(answers, dev)], train, checkpoint.head.kinds
+    )
     facts: dict[str, Any] = {
         "task": checkpoint.head.name,
         "question": asdict(question),

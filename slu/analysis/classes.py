@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from slu.analysis.examples import classes_of
 from slu.corpus.label_sets import SEPARATOR
 from slu.corpus.utterance import Slot, Utterance
-from slu.heads.answer_measures import ANSWER, NO_ANSWER, exact, f1
+from slu.heads.head import Kind
+from slu.heads.measures import OTHER_BORDERS
 
 NOTHING = "nothing"
-OTHER_BORDERS = "other borders"
-OTHER_WORDS = "other words"
-"""In place of a class that another one is taken for: it is not answered at all; a slot of the same name is longer or
-shorter, or the answer to a question shares words with a right one; it shares none."""
+"""In place of a class that another one is taken for: it is not answered at all."""
 _SHOWN = 3
 
 
@@ -24,16 +22,17 @@ def class_tables(
     dev: Sequence[Utterance],
     answers: Sequence[Utterance],
     train: Sequence[Utterance] | None,
+    own: Mapping[str, Kind] | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of each kind of class (intents, slots, labels, answers), the most frequent first.
 
     ``measured``: the counts and F1 of each class by kind, as `slu.heads.head.Head.measure` has them. To each row come
     ``name``, ``train`` (how many training texts or slots there are of it; None without a training part), ``level`` in
-    a tree, and ``taken_for``: pairs of what was answered in its place, and how often.
+    a tree, and ``taken_for``: pairs of what was answered in its place, and how often. ``own``: kinds of the head alone.
     """
     tables = {}
     for kind, classes in measured.items():
-        names, pairs = _KINDS.get(kind, (classes_of, _classes_taken))
+        names, pairs = (own or {}).get(kind) or _KINDS.get(kind, (classes_of, _classes_taken))
         taken = _taken_for(dev, answers, pairs)
         known = None if train is None else Counter(name for u in train for name in names(u))
         rows = [
@@ -64,10 +63,11 @@ def level_tables(rows: Sequence[dict[str, Any]], levels: Sequence[dict[str, Any]
     return found
 
 
-Taken = Callable[[Utterance, Utterance], list[tuple[str, str]]]
-
-
-def _taken_for(dev: Sequence[Utterance], answers: Sequence[Utterance], pairs: Taken) -> dict[str, Counter[str]]:
+def _taken_for(
+    dev: Sequence[Utterance],
+    answers: Sequence[Utterance],
+    pairs: Callable[[Utterance, Utterance], list[tuple[str, str]]],
+) -> dict[str, Counter[str]]:
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for utterance, answer in zip(dev, answers):
         for name, other in pairs(utterance, answer):
@@ -99,19 +99,6 @@ def _slots_taken(utterance: Utterance, answer: Utterance) -> list[tuple[str, str
     return found
 
 
-def _answers_taken(utterance: Utterance, answer: Utterance) -> list[tuple[str, str]]:
-    """The answer to a question, and that it has none, as the measures have them."""
-    if exact(utterance, answer):
-        return []
-    if not utterance.slots or not answer.slots:
-        return [(_answer_names(utterance)[0], _answer_names(answer)[0])]
-    return [(ANSWER, OTHER_BORDERS if f1(utterance, answer) else OTHER_WORDS)]
-
-
-def _answer_names(utterance: Utterance) -> list[str]:
-    return [ANSWER if utterance.slots else NO_ANSWER]
-
-
 def _slot_names(utterance: Utterance) -> list[str]:
     return [slot.name for slot in utterance.slots]
 
@@ -120,8 +107,5 @@ def _key(slot: Slot) -> tuple[str, int, int]:
     return slot.name, slot.start, slot.end
 
 
-_KINDS: dict[str, tuple[Callable[[Utterance], Sequence[str]], Taken]] = {
-    "slots": (_slot_names, _slots_taken),
-    "answers": (_answer_names, _answers_taken),
-}
+_KINDS: dict[str, Kind] = {"slots": (_slot_names, _slots_taken)}
 """The names that a text has of a kind, and what they are taken for; others are the classes of the text."""

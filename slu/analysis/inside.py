@@ -16,7 +16,6 @@ import numpy as np
 import paddle
 
 from slu.errors import ConfigError
-from slu.heads.answer_decoding import MOST_TOKENS
 from slu.heads.reasons import Reason
 from slu.inputs.tokenizer import Encoding
 from slu.model.checkpoint import Checkpoint
@@ -185,7 +184,7 @@ def _other_answers(logits: paddle.Tensor, reason: Reason) -> paddle.Tensor:
     assert reason.passage is not None
     first, last = reason.passage
     more = np.arange(last - first) - np.arange(last - first)[:, None]
-    competing = (more >= 0) & (more < MOST_TOKENS)  # by the token that begins a part, and the one that ends it
+    competing = (more >= 0) & (more < reason.longest)  # by the token that begins a part, and the one that ends it
     competing[0, 1:] = False  # [SEP] stands for none, and begins nothing else
     begin, end = reason.tokens
     competing[begin - first, end - first] = False

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 AROUND = 40
 """Characters that an excerpt has before and after each answer."""
 LEFT_OUT = (
-    "Wrong labels are not looked for in answers to questions: the quick classifier that finds them does not read the "
+    "Wrong labels are not looked for in answers to questions: the quick model that finds them does not read the "
     "question, on which it depends what of a passage is right."
 )
 """Why `slu.analysis.dirty.find_dirty` does not judge them."""

@@ -13,7 +13,7 @@ from slu.corpus.labels import Labels
 from slu.corpus.questions import check_questions, read_questions, write_questions
 from slu.corpus.utterance import Utterance
 from slu.heads.answer_decoding import NAME, AnswerDecoder, AnswerScorer, join
-from slu.heads.answer_measures import MEASURES, SHOWN, Answer, measure, right
+from slu.heads.answer_measures import MEASURES, SHOWN, Answer, measure, names, right, taken_for
 from slu.heads.answer_reasons import answer_reasons
 from slu.heads.answer_targets import no_targets, targets
 from slu.heads.answer_windows import window_utterances, windows
@@ -71,5 +71,6 @@ ANSWER = Head(
     right=right,
     reasons=answer_reasons,
     windows=Windows(windows, window_utterances, join),
+    kinds={"answers": (names, taken_for)},
     errors=Errors(("question", "answers", "answered"), _error),
 )

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot, Utterance
-from slu.heads.measures import class_row, percent
+from slu.heads.measures import OTHER_BORDERS, class_row, percent
 
 MEASURES = ("exact", "answer_f1", "understood")
 """The single numbers, in the order in which they are shown."""
@@ -68,6 +68,24 @@ def f1(utterance: Utterance, answer: Given) -> float:
         return float(not utterance.slots and not answer.slots)
     given = units(answer.slots[0].value)
     return max(_f1(given, units(slot.value)) for slot in utterance.slots)
+
+
+OTHER_WORDS = "other words"
+"""As `OTHER_BORDERS`, where an answer shares no word with a right one."""
+
+
+def names(utterance: Utterance) -> list[str]:
+    """The row of ``classes`` that a labelled question is of."""
+    return [ANSWER if utterance.slots else NO_ANSWER]
+
+
+def taken_for(utterance: Utterance, answer: Utterance) -> list[tuple[str, str]]:
+    """What an answer to a question, or that it has none, is taken for."""
+    if exact(utterance, answer):
+        return []
+    if not utterance.slots or not answer.slots:
+        return [(names(utterance)[0], names(answer)[0])]
+    return [(ANSWER, OTHER_BORDERS if f1(utterance, answer) else OTHER_WORDS)]
 
 
 def measure(utterances: Sequence[Utterance], answers: Sequence[Answer], labels: Labels) -> dict[str, Any]:

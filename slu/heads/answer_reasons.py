@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
-from slu.heads.answer_decoding import NAME
+from slu.heads.answer_decoding import MOST_TOKENS, NAME
 from slu.heads.answer_measures import NO_ANSWER
 from slu.heads.answer_targets import part
 from slu.heads.answer_windows import separator
@@ -33,4 +33,4 @@ def answer_reasons(
 
 
 def _reason(name: str, tokens: tuple[int, int], passage: tuple[int, int]) -> Reason:
-    return Reason(name, 0, tokens, (0, 1), ((), ()), passage)
+    return Reason(name, 0, tokens, (0, 1), ((), ()), passage, MOST_TOKENS)

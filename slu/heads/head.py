@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -178,6 +178,10 @@ class Windows:
     join: Callable[[Sequence[Any]], Any]
 
 
+Kind = tuple[Callable[[Utterance], "Sequence[str]"], Callable[[Utterance, Utterance], "list[tuple[str, str]]"]]
+"""The names that a labelled text has of one kind of classes, and what each of them is taken for in an answer."""
+
+
 @dataclass(frozen=True)
 class Errors:
     """The table of wrong answers: ``columns``, and the ``row`` of a labelled text and its answer; the score follows."""
@@ -206,7 +210,7 @@ class Head:
     ``right``: whether an answer is entirely right. ``reasons``: what of an answer `slu analyze` explains, given which
     outputs are per token. ``first_biases``: those of the layers of a new network that is to be trained on these
     utterances; None for random ones. ``windows``: None where the end of a long text is not read. ``errors``: None where
-    `slu.evaluation.evaluate` has a table.
+    `slu.evaluation.evaluate` has a table. ``kinds``: kinds of classes that only this head measures.
     """
 
     name: str
@@ -229,6 +233,7 @@ class Head:
     first_biases: Callable[[Sequence[Utterance], Labels], dict[str, np.ndarray]] | None = None
     windows: Windows | None = None
     errors: Errors | None = None
+    kinds: dict[str, Kind] = field(default_factory=dict)
 
     @property
     def reads_pairs(self) -> bool:

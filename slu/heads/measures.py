@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+OTHER_BORDERS = "other borders"
+"""In place of a class that is taken for another one: a slot of the same name is longer or shorter, or the answer to a
+question shares words with a right one."""
+
 
 def percent(part: float, whole: float) -> float:
     """100 times ``part`` over ``whole``, 0 of nothing."""

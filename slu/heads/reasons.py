@@ -29,7 +29,7 @@ class Reason:
     ``passage``: of an answer to a question, the places of the [SEP] before the passage and of the one behind it.
     ``tokens`` are the one that begins the answer and the one that ends it, or twice the first [SEP] for no answer;
     without rivals of their own, as the sum of both competes with those of all other parts that the decoder can give,
-    and of none.
+    and of none. ``longest``: the most tokens of such a part.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Reason:
     indices: tuple[int, ...]
     rivals: tuple[tuple[int, ...], ...]
     passage: tuple[int, int] | None = None
+    longest: int = 0
 
 
 def reasons_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from slu.analysis.classes import NOTHING, OTHER_BORDERS, class_tables, level_tables
+from slu.analysis.classes import NOTHING, class_tables, level_tables
 from slu.analysis.dirty import find_conflicts, find_dirty
 from slu.analysis.examples import Similar, class_names, class_table, nearest, representers, unit
 from slu.analysis.page import coloured
@@ -13,7 +13,7 @@ from slu.analysis.quick import held_out_classes
 from slu.analysis.sparse import NEIGHBOURS, label_next, support
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot, Utterance
-from slu.heads.measures import class_row
+from slu.heads.measures import OTHER_BORDERS, class_row
 from slu.heads.table import HEADS
 
 

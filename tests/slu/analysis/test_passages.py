@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from slu.analysis.classes import OTHER_BORDERS, OTHER_WORDS, class_tables
+from slu.analysis.classes import class_tables
 from slu.analysis.page import _read, coloured
 from slu.analysis.passages import AROUND, add_excerpts, in_short
 from slu.corpus.utterance import Slot, Utterance
-from slu.heads.answer_measures import ANSWER, NO_ANSWER
-from slu.heads.measures import class_row
+from slu.heads.answer_measures import ANSWER, NO_ANSWER, OTHER_WORDS
+from slu.heads.measures import OTHER_BORDERS, class_row
+from slu.heads.table import HEADS
 
 QUESTION = "谁住在这里？"
 BEGIN = len(QUESTION) + 1
@@ -67,7 +68,9 @@ def test_answers_are_taken_for_others(right: str, given: str, name: str, other: 
     passage = "《张三》和李四住在这里。"
     own, got = (asked(passage, *([value] if value else [])) for value in (right, given))
     measured = {"answers": {ANSWER: class_row(0, 1, 1), NO_ANSWER: class_row(0, 1, 1)}}
-    rows = {row["name"]: row for row in class_tables(measured, [own], [got], [own, own])["answers"]}
+    rows = {
+        row["name"]: row for row in class_tables(measured, [own], [got], [own, own], HEADS["answer"].kinds)["answers"]
+    }
     assert rows[name]["taken_for"] == ([[other, 1]] if other else []) and rows[name]["train"] == 2
     [rest] = {ANSWER, NO_ANSWER} - {name}
     assert rows[rest]["taken_for"] == [] and rows[rest]["train"] == 0

@@ -63,7 +63,7 @@ def test_all_answers_of_a_passage_share_one_probability(
     most: int, model: Checkpoint, questions: list[Utterance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The score of each is the log odds of its part against all other parts and none: the parser's own probability."""
-    for name in ("slu.analysis.inside", "slu.heads.answer_targets", "slu.heads.answer_decoding"):
+    for name in ("slu.heads.answer_reasons", "slu.heads.answer_targets", "slu.heads.answer_decoding"):
         monkeypatch.setattr(f"{name}.MOST_TOKENS", most)
     ideographs = [token for token in model.vocab if "\u4e00" <= token <= "\u9fff"]  # a token each
     text = f"谁出生在哪里\t{''.join(ideographs[:12])}"
