@@ -7,13 +7,17 @@ order.
 
 It is fitted for what the score is used for: the score is the probability that the whole answer is right. Fitting the
 outputs' own likelihoods, as is usual for one softmax, does not do that.
+
+Before that, the labels' frequencies in the training part can be taken out of a model of one label a text, so that rare
+labels are answered more often (logit adjustment, Menon et al. 2021, section 4.1, https://arxiv.org/abs/2007.07314).
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -26,9 +30,11 @@ from slu.evaluation.evaluate import parse_dialogues
 from slu.evaluation.evidence import collect_evidence
 from slu.evaluation.reliability import expected_calibration_error, log_loss
 from slu.heads.head import Scorer
+from slu.heads.sequence import SEQUENCE
 from slu.model.checkpoint import Checkpoint
 from slu.model.quantization import WEIGHT_SCALE
 from slu.runtime.loading import checkpoint_parser
+from slu.training.identity import ADDED_LATER
 
 BOUNDS = (0.2, 5.0)
 """The range in which the temperature is searched."""
@@ -36,12 +42,41 @@ BOUNDS = (0.2, 5.0)
 
 @dataclass(frozen=True)
 class CalibrationSettings:
-    """This step has no settings."""
+    """``priors``: share of the log frequencies of the labels that is taken out of the outputs, of models of one label a
+    text. 0: the answers stay as they are. 1: as if all labels were equally frequent."""
+
+    priors: float = field(default=0.0, metadata=ADDED_LATER)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.priors <= 1:
+            raise ConfigError(f"priors is {self.priors}; it must be 0 to 1")
 
 
 def step(work: Work) -> Made:
-    """See `calibrate`."""
-    return (*calibrate(work.before, work.data.dev), [])
+    """See `calibrate`; the share of the frequencies that the settings ask for is taken out first."""
+    settings: CalibrationSettings = work.settings
+    before = work.before
+    if settings.priors:
+        before = without_priors(before, work.data.train, settings.priors)
+    return (*calibrate(before, work.data.dev), [])
+
+
+def without_priors(checkpoint: Checkpoint, train: Sequence[Utterance], share: float) -> Checkpoint:
+    """The checkpoint with ``share`` of the log frequencies of the labels in ``train`` taken from the bias of its head.
+
+    A label that is not in ``train`` counts as if it were there once. Raises `ConfigError` for a model that does not
+    give a text exactly one label.
+    """
+    if checkpoint.head is not SEQUENCE:
+        raise ConfigError(
+            f"[calibration] priors is for models of one label a text (task {SEQUENCE.name!r}), and this one has the task "
+            f"{checkpoint.head.name!r}; leave it out"
+        )
+    counts = Counter(name for utterance in train for name in utterance.labels)
+    frequencies = np.array([max(1, counts[name]) for name in checkpoint.labels.intents]) / max(1, len(train))
+    [layer] = checkpoint.head.layers
+    bias = checkpoint.tensors[f"{layer}.bias"] - np.float32(share) * np.log(frequencies).astype(np.float32)
+    return replace(checkpoint, tensors={**checkpoint.tensors, f"{layer}.bias": bias})
 
 
 def calibrate(checkpoint: Checkpoint, dev: Sequence[Utterance]) -> tuple[Checkpoint, dict[str, Any]]:
