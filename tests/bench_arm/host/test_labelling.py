@@ -1,4 +1,4 @@
-"""What `slu label` gains from workers, measured on a few lines: every kind of run is timed and writes the same files."""
+"""What `slu label` gains from workers, measured on a few lines: every kind of run is timed, with the same files."""
 
 from __future__ import annotations
 
