@@ -103,8 +103,8 @@ def _supervise(settings: Settings, listener: socket.socket, store: Path, address
     def stop(number: int, frame: FrameType | None) -> None:
         stopping.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(kind, stop)
     context = multiprocessing.get_context("spawn")
 
     def start(number: int) -> BaseProcess:
