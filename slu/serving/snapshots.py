@@ -58,7 +58,8 @@ def snapshot(source: Source, store: Path) -> tuple[Source, str]:
         with contextlib.suppress(FileExistsError):  # another worker has made it
             _rename(made, shared)
     except OSError as error:
-        raise BundleError(f"{source.path}: cannot be copied ({error.filename}: {error.strerror or error})") from error
+        where = f"{error.filename}: " if error.filename else ""
+        raise BundleError(f"{source.path}: cannot be copied to {store} ({where}{error.strerror or error})") from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
     path = shared / "model" if source.path.is_dir() else shared / "model" / source.path.name
