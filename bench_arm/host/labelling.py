@@ -12,13 +12,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import statistics
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from bench_arm.host.serving import platform_name
+from bench_arm.measurement import processor
 from slu.runtime.labelling import label
 from slu.runtime.ray_labelling import RayCluster
 
@@ -77,7 +78,7 @@ def measure(model: Path, texts: Path, rounds: int, shard: int, backend: str | No
     medians = {kind: statistics.median(found) for kind, found in seconds.items()}
     return {
         "model": str(model),
-        "processor": platform_name(),
+        "processor": f"{processor()}, {len(os.sched_getaffinity(0))} processors",
         "lines": lines,
         "lines_of_a_shard": shard,
         "seconds": {kind: [round(one, 2) for one in found] for kind, found in seconds.items()},
