@@ -3,8 +3,8 @@
     python -m bench_arm.host.labelling MODEL TEXTS --rounds 3 --json labelling.json
 
 Prints one JSON object: the seconds of every kind of run, in turns, how many times as fast as one process each is, and
-whether all wrote the same files. The nodes are there already, with a process of this program on each; of a run the
-start of its processes counts, and so does opening the model in them. The model is opened by the fastest backend.
+whether all wrote the same files. The nodes are there already; the time of a run includes starting its processes and
+opening the model in each of them.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import statistics
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from bench_arm.host.serving import platform_name
+from bench_arm.measurement import processor
 from slu.runtime.labelling import label
 from slu.runtime.ray_labelling import RayCluster
 
@@ -32,11 +33,19 @@ def main() -> int:
     parser.add_argument("--backend", help="default: the fastest that MODEL has files for")
     parser.add_argument("--json", metavar="FILE", type=Path)
     args = parser.parse_args()
+    for path in (args.model, args.texts):
+        if not path.exists():
+            parser.error(f"{path}: no such file or directory")
+    for name in ("rounds", "shard"):
+        if getattr(args, name) < 1:
+            parser.error(f"--{name} is {getattr(args, name)}; it must be at least 1")
     result = measure(args.model, args.texts, args.rounds, args.shard, args.backend)
     text = json.dumps(result, ensure_ascii=False, indent=1)
     print(text)
     if args.json:
-        args.json.write_text(text + "\n", encoding="utf-8")
+        from slu.files import write_result
+
+        write_result(args.json, text + "\n")
     return 0 if result["same_files"] else 1
 
 
@@ -64,11 +73,13 @@ def measure(model: Path, texts: Path, rounds: int, shard: int, backend: str | No
                     files.add(_digest(out))
     finally:
         cluster.shutdown()
+    with texts.open("rb") as file:
+        lines = sum(1 for _ in file)
     medians = {kind: statistics.median(found) for kind, found in seconds.items()}
     return {
         "model": str(model),
-        "processor": platform_name(),
-        "lines": texts.read_bytes().count(b"\n"),
+        "processor": f"{processor()}, {len(os.sched_getaffinity(0))} processors",
+        "lines": lines,
         "lines_of_a_shard": shard,
         "seconds": {kind: [round(one, 2) for one in found] for kind, found in seconds.items()},
         "times_as_fast": {kind: round(medians["one process"] / one, 2) for kind, one in medians.items()},

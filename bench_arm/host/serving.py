@@ -60,8 +60,12 @@ class Served:
     def workers(self) -> list[int]:
         """Process numbers of what answers."""
         found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
-        children = [int(line) for line in found.stdout.split()]
-        return [pid for pid in children if b"resource_tracker" not in _read(pid, "cmdline")] or [self.process.pid]
+        workers = []
+        for pid in map(int, found.stdout.split()):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                if b"resource_tracker" not in _read(pid, "cmdline"):
+                    workers.append(pid)
+        return workers or [self.process.pid]
 
     def processor_seconds(self) -> float:
         """Processor time of all of them."""

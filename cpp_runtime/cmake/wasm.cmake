@@ -20,7 +20,7 @@ function(add_wasm_module)
   set_source_files_properties(src/memory.cpp PROPERTIES COMPILE_OPTIONS "-ffreestanding;-fno-builtin;-mbulk-memory")
   set_target_properties(slu_wasm PROPERTIES SUFFIX .wasm LINKER_LANGUAGE C
     OUTPUT_NAME $<IF:$<BOOL:${SLU_RELAXED}>,slu-relaxed,slu>)
-  # What JavaScript can use: all of slu.h but what opens files.
+  # What JavaScript can use: all of slu.h but what opens files, and slu_parse_each, by which it would gain nothing.
   set(names model_open_memory model_close model_info model_change_lexicon model_change_pins context_create context_free
       context_message context_change_lexicon context_change_pins set_previous_intent parse tokenize flags run version
       status_text kernel_name wasm_allocate wasm_free)

@@ -144,6 +144,29 @@ slu_status change_pins_file(Owner *owner, slu_lexicon_change change, const char 
   });
 }
 
+slu_status parse(slu_context *context, const char *text, size_t text_bytes, const slu_result **result) {
+  if (result) *result = nullptr;
+  if (!context || !result) return SLU_ERROR_ARGUMENT;
+  slu_status status = check_text(context, text, text_bytes);
+  if (status != SLU_OK) return status;
+  if (context->pinned(View(text, text_bytes))) {
+    *result = &context->result;
+    return SLU_OK;
+  }
+  if (context->model.answers_questions()) {
+    status = context->answer_question(View(text, text_bytes));
+    if (status == SLU_OK) *result = &context->result;
+    return status;
+  }
+  status = context->tokenize(View(text, text_bytes));
+  if (status != SLU_OK) return status;
+  status = context->compute(context->tokens.ids, context->match(), context->tokens.count);
+  if (status != SLU_OK) return status;
+  context->decode(View(text, text_bytes));
+  *result = &context->result;
+  return SLU_OK;
+}
+
 }  // namespace
 
 extern "C" {
@@ -204,26 +227,18 @@ void slu_context_free(slu_context *context) {
 const char *slu_context_message(const slu_context *context) { return context ? context->error.message : ""; }
 
 slu_status slu_parse(slu_context *context, const char *text, size_t text_bytes, const slu_result **result) {
-  if (result) *result = nullptr;
-  if (!context || !result) return SLU_ERROR_ARGUMENT;
-  slu_status status = check_text(context, text, text_bytes);
-  if (status != SLU_OK) return status;
-  if (context->pinned(View(text, text_bytes))) {
-    *result = &context->result;
-    return SLU_OK;
+  return parse(context, text, text_bytes, result);
+}
+
+slu_status slu_parse_each(slu_context *const *contexts, const char *const *texts, const size_t *text_bytes,
+                          uint32_t count, const slu_result **results) {
+  if (count && (!contexts || !texts || !text_bytes || !results)) return SLU_ERROR_ARGUMENT;
+  slu_status first = SLU_OK;
+  for (uint32_t i = 0; i < count; ++i) {
+    const slu_status status = parse(contexts[i], texts[i], text_bytes[i], results + i);
+    if (first == SLU_OK) first = status;
   }
-  if (context->model.answers_questions()) {
-    status = context->answer_question(View(text, text_bytes));
-    if (status == SLU_OK) *result = &context->result;
-    return status;
-  }
-  status = context->tokenize(View(text, text_bytes));
-  if (status != SLU_OK) return status;
-  status = context->compute(context->tokens.ids, context->match(), context->tokens.count);
-  if (status != SLU_OK) return status;
-  context->decode(View(text, text_bytes));
-  *result = &context->result;
-  return SLU_OK;
+  return first;
 }
 
 slu_status slu_tokenize(slu_context *context, const char *text, size_t text_bytes,

@@ -24,7 +24,7 @@ import numpy as np
 
 from slu.errors import CheckpointError, LexiconError
 from slu.inputs.entries import FACTOR, MAX_CHARACTERS, SEED, WORD, key_of, normalise, read_lexicon
-from slu.inputs.normalisation import PLAIN, normalise_text
+from slu.inputs.normalisation import PLAIN, beginning, normalise_text
 from slu.inputs.tokenizer import Encoding
 
 
@@ -88,10 +88,12 @@ def find_matches(entries: Entries, text: str, encoding: Encoding) -> list[Match]
 
 
 def characters_of_tokens(text: str, encoding: Encoding, normalisation: str) -> tuple[str, np.ndarray]:
-    """The normalised characters of a text, and where in them each token begins, and the last one ends."""
+    """The normalised characters of a text as far as it has tokens, perhaps with further ones, and where in them each
+    token begins, and the last one ends."""
+    starts, ends = encoding.starts[1:-1], encoding.ends[1:-1]
+    text = beginning(text, int(ends[-1])) if len(ends) else ""  # a long text is not read to its end
     replacements = [replacement for _, replacement in normalise_text(text, normalisation)]
     characters = "".join(replacements)
-    starts, ends = encoding.starts[1:-1], encoding.ends[1:-1]
     borders = np.append(starts, ends[-1:] if len(ends) else 0)
     if len(characters) != len(text) or "" in replacements:
         borders = np.array([0, *accumulate(map(len, replacements))], np.int32)[borders]

@@ -31,6 +31,7 @@ Every code point keeps its place, so offsets into the text need no table. The C+
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 from pathlib import Path
@@ -74,6 +75,7 @@ _PICTURES = ("So", "Sk", "Sm", "Sc")
 _READABLE = ((0x2460, 0x24FF), (0x2E80, 0x2FDF), (0x3200, 0x33FF))
 _RADICALS = (0x2E80, 0x2FDF)
 _CIRCLED = {"⓪": "0"} | {chr(0x245F + digit): str(digit) for digit in range(1, 10)}
+_BARRIER = re.compile("[\u4e00-\u9fff]|[A-Za-z] ")
 _WORD = (DIGIT, OTHER)
 _TEXT = (*_WORD, SINGLE)
 
@@ -158,6 +160,15 @@ def normalise_text(text: str, normalisation: str = PLAIN) -> list[tuple[int, str
             digits, number, whole = 0, 0, WHOLE
         before, last = last, (found[i] if replacement != "*" else (kind, "*"))
     return found
+
+
+def beginning(text: str, least: int) -> str:
+    """A beginning of ``text`` whose first ``least`` characters are normalised as they are in the whole.
+
+    It ends with an ideograph, or a letter and a space, behind which no rule looks from a place before them.
+    """
+    found = _BARRIER.search(text, least)
+    return text[: found.end()] if found else text
 
 
 def _is_word(before: tuple[int, str], last: tuple[int, str]) -> bool:

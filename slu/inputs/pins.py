@@ -19,7 +19,7 @@ from slu.errors import CorpusError, PinError
 from slu.files import read_bytes, write_file
 from slu.inputs.brackets import with_partners
 from slu.inputs.entries import MAX_CHARACTERS, normalise, numbered_lines
-from slu.inputs.normalisation import COMBINING, LEADING, PLAIN, TRAILING, normalise_text
+from slu.inputs.normalisation import COMBINING, LEADING, PLAIN, TRAILING, beginning, normalise_text
 
 PINS = "pins.txt"
 """Name of the file in the directory of a model whose texts are pinned when it is opened."""
@@ -85,7 +85,10 @@ class Pins:
         """Intent and slots of a pinned text; None for any other."""
         if not self.any:
             return None
-        characters = normalise(text, self._normalisation)
+        start = beginning(text, MAX_BYTES)
+        characters = normalise(start, self._normalisation)
+        if len(start) < len(text) and len(characters) <= MAX_CHARACTERS:
+            characters = normalise(text, self._normalisation)
         pin = self._find(characters) if len(characters) <= MAX_CHARACTERS else None
         return None if pin is None else (pin.intent, tuple(self._slots(pin, text)))
 

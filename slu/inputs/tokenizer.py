@@ -33,6 +33,7 @@ from slu.inputs.normalisation import (
     SPACE,
     TRAILING,
     UNHEARD,
+    beginning,
     normalise_text,
 )
 from slu.platform import SLOTS
@@ -40,6 +41,9 @@ from slu.platform import SLOTS
 PAD, CLS, SEP, MASK, UNK = SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
 MAX_WORD_CHARACTERS = 100
 """A longer word is one ``[UNK]``, as in BERT; it also keeps tokenization linear."""
+
+READ = 16
+"""Characters for each token that there is room for, of which a long text is read first."""
 
 
 @dataclass(frozen=True, **SLOTS)
@@ -84,7 +88,18 @@ class Tokenizer:
         return cls(read_vocab(path), path, normalisation)
 
     def encode(self, text: str, max_length: int) -> Encoding:
-        """Tokenize ``text`` to at most ``max_length`` tokens (``[CLS]`` and ``[SEP]`` count)."""
+        """Tokenize ``text`` to at most ``max_length`` tokens (``[CLS]`` and ``[SEP]`` count).
+
+        Of a long text no more is read than it takes to fill them, as far as it can be told where to stop.
+        """
+        read = beginning(text, READ * max_length)
+        encoding = self._encode(read, max_length)
+        while not encoding.truncated and len(read) < len(text):
+            read = beginning(text, 4 * len(read))
+            encoding = self._encode(read, max_length)
+        return encoding
+
+    def _encode(self, text: str, max_length: int) -> Encoding:
         ids: list[int] = [self.cls_id]
         starts: list[int] = [0]
         ends: list[int] = [0]

@@ -138,15 +138,18 @@ class PythonParser:
         previous_intents: Sequence[str | None] | None = None,
         lexicon: Entries | None = None,
         added: Sequence[Mapping[str, Sequence[str]]] | None = None,
+        encodings: Sequence[Encoding] | None = None,
     ) -> list[tuple[np.ndarray, ...]]:
         """What the network says of each text, an array an output of the head, with [CLS] and [SEP].
 
         ``lexicon``: what texts are matched with, None for the parser's own. ``added``: entries by slot that are added
-        to it for one text each. Pinned phrases do not count. A text has the same bits whichever others are asked with
-        it: matrix products of other sizes would be added up in another order.
+        to it for one text each. ``encodings``: of the texts, if they are known. Pinned phrases do not count. A text has
+        the same bits whichever others are asked with it: matrix products of other sizes would be added up in another
+        order.
         """
         together = 0 if computes_alone(self.backend.name) else TOGETHER
-        encodings = [self.tokenizer.encode(text, self.backend.max_length) for text in texts]
+        if encodings is None:
+            encodings = [self.tokenizer.encode(text, self.backend.max_length) for text in texts]
         found: dict[int, tuple[np.ndarray, ...]] = {}
         with self._lock:
             lexicons = _with_added(lexicon or self._lexicon, added or [{}] * len(texts))

@@ -92,9 +92,9 @@ def logit_tensors(
     added: Sequence[Mapping[str, Sequence[str]]] | None = None,
 ) -> dict[str, np.ndarray]:
     """`TOKENS` and the outputs, as above; arguments as those of `PythonParser.logits`."""
-    found = parser.logits(texts, previous_intents, lexicon, added)
-    lengths = [len(parser.tokenizer.encode(text, parser.backend.max_length).ids) for text in texts]
-    tensors = {TOKENS: np.array(lengths, np.int64)}
+    encodings = [parser.tokenizer.encode(text, parser.backend.max_length) for text in texts]
+    found = parser.logits(texts, previous_intents, lexicon, added, encodings)
+    tensors = {TOKENS: np.array([len(encoding.ids) for encoding in encodings], np.int64)}
     for number, output in enumerate(parser.head.outputs):
         of_one = [logits[number] for logits in found]
         tensors[output.logits] = np.concatenate(of_one) if output.per_token else np.stack(of_one)

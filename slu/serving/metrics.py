@@ -9,16 +9,34 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from slu.serving.store import reserve
+
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 ENDPOINTS = ("/v1/parse", "/v1/logits", "/v1/models", "/healthz", "/readyz", "/metrics")
 OTHER = "other"
+_FILES = ("counter", "histogram", "gauge_livesum")
+_ROOM = 256 << 10
+"""Bytes of each of a worker's files: those of thirty models, at about 200 bytes a number."""
 
 
 def prepare(directory: Path) -> None:
     """Let this process and its children count in files of ``directory``."""
     directory.mkdir(exist_ok=True)
     os.environ[VARIABLE] = str(directory)
+
+
+def begin_worker(number: int) -> None:
+    """Let this process count in the files of a worker's number, with which the next one of that number goes on: however
+    many have died, there are no more files. Called before any `Metrics` is made.
+
+    Raises `ConfigError` if the disk has no room for them.
+    """
+    from prometheus_client import values
+
+    for kind in _FILES:
+        reserve(Path(os.environ[VARIABLE]) / f"{kind}_{number}.db", _ROOM)
+    values.ValueClass = values.MultiProcessValue(lambda: number)
 
 
 class Metrics:
@@ -76,15 +94,16 @@ class Metrics:
         from prometheus_client import CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        if VARIABLE not in os.environ:
+        directory = os.environ.get(VARIABLE)
+        if directory is None or not Path(directory).is_dir():  # or somebody has removed it
             return bytes(generate_latest(self._registry))
         registry = CollectorRegistry()
         MultiProcessCollector(registry)
         return bytes(generate_latest(registry))
 
 
-def forget(process: int) -> None:
-    """Take the gauges of a process that has ended out of the sums."""
+def forget(number: int) -> None:
+    """Take the gauges of a worker that has ended out of the sums."""
     from prometheus_client.multiprocess import mark_process_dead
 
-    mark_process_dead(process)
+    mark_process_dead(number)

@@ -143,12 +143,16 @@ class Models:
                 self._models[name] = new
                 self.replaced[name] += 1
                 self._say(f"{name}: version {new.version} replaces {old.version}")
-                remove_others(self._store, {model.version for model in self})
+                with suppress(OSError):  # what is not removed takes room, and no more
+                    remove_others(self._store, {model.version for model in self})
             return self._models[name]
 
     def _open(self, name: str) -> Model:
-        with in_use(self._store):
-            return self._open_copy(name)
+        try:
+            with in_use(self._store):
+                return self._open_copy(name)
+        except OSError as error:
+            raise SluError(f"{self._sources[name].path}: cannot be opened ({error}); look at --run-dir") from error
 
     def _open_copy(self, name: str) -> Model:
         source, version = snapshot(self._sources[name], self._store)

@@ -128,7 +128,10 @@ class Service:
             loop = asyncio.get_running_loop()
             try:
                 model = await loop.run_in_executor(self._reloader, self.models.reload, name)
-                self._mark(name).touch()
+                try:
+                    self._mark(name).touch()
+                except OSError as error:
+                    log.warning("%s: the other workers cannot be told to read it again (%s)", name, error)
                 self._reload_marks[name] = _changed(self._mark(name))
                 return model
             finally:

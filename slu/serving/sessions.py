@@ -11,6 +11,8 @@ import zlib
 from pathlib import Path
 from threading import Lock
 
+from slu.serving.store import reserve
+
 SECONDS = 1800
 """After so long a dialogue that has not gone on is forgotten, and its next utterance is a first one."""
 _PLACES = 1 << 16
@@ -23,9 +25,9 @@ class Sessions:
     """A table of a fixed size, of the latest 65,536 dialogues or nearly so. Safe for threads and processes."""
 
     def __init__(self, path: Path):
-        """``path``: of the file, which is made if it is not there."""
-        self._file = path.open("a+b")
-        self._file.truncate(_PLACES * _ENTRY.size)
+        """``path``: of the file, which is made if it is not there; raise `ConfigError` if the disk has no room."""
+        reserve(path, _PLACES * _ENTRY.size)
+        self._file = path.open("r+b")
         self._table = mmap.mmap(self._file.fileno(), _PLACES * _ENTRY.size)
         self._lock = Lock()
 

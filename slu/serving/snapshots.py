@@ -44,8 +44,9 @@ def snapshot(source: Source, store: Path) -> tuple[Source, str]:
     A copy that is there already is not made again. Raises `BundleError` if a file cannot be read, or changes meanwhile.
     """
     before = signature(source)
-    made = Path(tempfile.mkdtemp(prefix=".copy-", dir=store))
+    made = store / ".copy"
     try:
+        made = Path(tempfile.mkdtemp(prefix=".copy-", dir=store))
         total = hashlib.sha256()
         (made / "model").mkdir()
         for name, path in _files(source):
@@ -57,7 +58,8 @@ def snapshot(source: Source, store: Path) -> tuple[Source, str]:
         with contextlib.suppress(FileExistsError):  # another worker has made it
             _rename(made, shared)
     except OSError as error:
-        raise BundleError(f"{source.path}: cannot be copied ({error.filename}: {error.strerror or error})") from error
+        where = f"{error.filename}: " if error.filename else ""
+        raise BundleError(f"{source.path}: cannot be copied to {store} ({where}{error.strerror or error})") from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
     path = shared / "model" if source.path.is_dir() else shared / "model" / source.path.name
@@ -80,7 +82,10 @@ def remove_others(store: Path, versions: Collection[str]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for path in store.iterdir():
             if _VERSION.fullmatch(path.name) and path.name not in versions:
-                shutil.rmtree(path, ignore_errors=True)
+                gone = path.with_name(f".gone-{path.name}")  # what is there under its name is whole, whatever happens
+                shutil.rmtree(gone, ignore_errors=True)
+                path.rename(gone)
+                shutil.rmtree(gone, ignore_errors=True)
 
 
 def _files(source: Source) -> Iterator[tuple[str, Path]]:

@@ -6,11 +6,9 @@ import importlib.util
 import logging
 import multiprocessing
 import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -20,6 +18,7 @@ from types import FrameType
 from slu.errors import ConfigError, SluError
 from slu.serving import metrics
 from slu.serving.settings import Settings
+from slu.serving.store import own_directory
 
 log = logging.getLogger("slu.serve")
 MODULES = ("fastapi", "uvicorn", "httptools", "uvloop", "prometheus_client")
@@ -40,22 +39,26 @@ def serve(settings: Settings) -> int:
     set_up_logging()
     listener = listen(settings.host, settings.port)
     before = signal.signal(signal.SIGTERM, _end)
-    store = Path(tempfile.mkdtemp(prefix="slu-serve-", dir=settings.run))
     try:
-        metrics.prepare(store / "metrics")
-        address = url(listener)
-        if not settings.token_file and not _is_local(listener):
-            log.warning("%s can be reached from other machines, and asks for no token (--token-file)", address)
-        if settings.workers == 1:
-            from slu.serving.server import run_worker
-
-            run_worker(settings, listener, store, lambda: _say_started(address, settings))
-            return 0
-        return _supervise(settings, listener, store, address)
+        with own_directory(settings.run) as store:
+            return _serve_from(store, settings, listener)
     finally:
         listener.close()
-        shutil.rmtree(store, ignore_errors=True)
         signal.signal(signal.SIGTERM, before)
+
+
+def _serve_from(store: Path, settings: Settings, listener: socket.socket) -> int:
+    metrics.prepare(store / "metrics")
+    address = url(listener)
+    if not settings.token_file and not _is_local(listener):
+        log.warning("%s can be reached from other machines, and asks for no token (--token-file)", address)
+    if settings.workers > 1:
+        return _supervise(settings, listener, store, address)
+    from slu.serving.server import run_worker
+
+    metrics.begin_worker(0)
+    run_worker(settings, listener, store, lambda: _say_started(address, settings))
+    return 0
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -94,41 +97,46 @@ def set_up_logging() -> None:
 
 def _supervise(settings: Settings, listener: socket.socket, store: Path, address: str) -> int:
     stopping = Event()
-    workers: list[BaseProcess] = []
-    missing: list[float] = []  # when those are due that take the place of others
+    workers: dict[int, BaseProcess] = {}
+    missing: dict[int, float] = {}  # numbers of those that have ended, and when others take their places
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopping.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(kind, stop)
     context = multiprocessing.get_context("spawn")
 
-    def start() -> BaseProcess:
-        worker = context.Process(target=_worker, args=(settings, listener, store, os.getpid()))
+    def start(number: int) -> BaseProcess:
+        worker = context.Process(target=_worker, args=(settings, listener, store, os.getpid(), number))
         worker.start()
         return worker
 
     try:
-        workers += [start() for _ in range(settings.workers)]
-        first = list(workers)
+        for number in range(settings.workers):
+            workers[number] = start(number)
+        first = list(workers.values())
         _say_started(address, settings)
         while not stopping.wait(_LOOK):
-            for worker in [worker for worker in workers if not worker.is_alive()]:
-                workers.remove(worker)
-                metrics.forget(worker.pid or 0)
-                missing.append(time.monotonic() + _seconds_without(worker, worker in first))
-            for due in [due for due in missing if due <= time.monotonic()]:
-                missing.remove(due)
-                workers.append(start())
+            for number, worker in [(number, worker) for number, worker in workers.items() if not worker.is_alive()]:
+                del workers[number]
+                metrics.forget(number)
+                missing[number] = time.monotonic() + _seconds_without(worker, worker in first)
+            for number in [number for number, due in missing.items() if due <= time.monotonic()]:
+                try:
+                    workers[number] = start(number)
+                    del missing[number]
+                except OSError as error:  # no further processes or memory: the others go on
+                    log.warning("no worker can be started (%s); the next attempt is in %g seconds", error, _LATER)
+                    missing[number] = time.monotonic() + _LATER
         return 0
     finally:
         listener.close()  # or connections would be made to it that no worker takes
-        for worker in workers:
+        for worker in workers.values():
             if worker.pid is not None and worker.is_alive():
                 os.kill(worker.pid, signal.SIGTERM)
         until = time.monotonic() + settings.drain + 3 * settings.timeout + 5
-        for worker in workers:
+        for worker in workers.values():
             worker.join(max(0.1, until - time.monotonic()))
             if worker.is_alive():
                 log.warning("worker %s does not end, and is killed", worker.pid)
@@ -150,12 +158,13 @@ def _seconds_without(worker: BaseProcess, first: bool) -> float:
     return _LATER
 
 
-def _worker(settings: Settings, listener: socket.socket, store: Path, parent: int) -> None:
+def _worker(settings: Settings, listener: socket.socket, store: Path, parent: int, number: int) -> None:
     set_up_logging()
     _end_with(parent)
     try:
         from slu.serving.server import run_worker
 
+        metrics.begin_worker(number)
         run_worker(settings, listener, store)
     except SluError as error:
         print(f"slu: error: {error}", file=sys.stderr)

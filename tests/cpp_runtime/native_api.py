@@ -33,6 +33,7 @@ def load_library(path: Path) -> ctypes.CDLL:
     library.slu_context_create.argtypes = [c_void_p, c_char_p, c_void_p, c_void_p]
     library.slu_context_free.argtypes = [c_void_p]
     library.slu_parse.argtypes = [c_void_p, c_char_p, c_size_t, c_void_p]
+    library.slu_parse_each.argtypes = [c_void_p, c_void_p, c_void_p, c_uint32, c_void_p]
     library.slu_tokenize.argtypes = [c_void_p, c_char_p, c_size_t, c_void_p]
     library.slu_run.argtypes = [c_void_p, c_void_p, c_void_p]
     library.slu_flags.argtypes = [c_void_p, c_char_p, c_size_t, c_void_p, c_size_t]
@@ -59,6 +60,27 @@ def network_input(ids: np.ndarray, flags: np.ndarray | None) -> Input:
     """``slu_input`` over the memory of int32 and float32 arrays, which must outlive it."""
     pointer = None if flags is None else flags.ctypes.data_as(POINTER(c_float))
     return Input(ctypes.sizeof(Input), len(ids), ids.ctypes.data_as(POINTER(c_int32)), pointer)
+
+
+def answer_of(raw: bytes, result: Result) -> dict[str, Any]:
+    """What a result says of a text."""
+    slots = [
+        {
+            "name": s.name.decode(),
+            "value": raw[s.byte_start : s.byte_end].decode(),
+            "start": s.start,
+            "end": s.end,
+        }
+        for s in result.slots[: result.slot_count]
+    ]
+    return {
+        "intent": result.intent.decode(),
+        "score": result.score,
+        "understood": bool(result.understood),
+        "slots": slots,
+        "truncated": bool(result.truncated),
+        "pinned": bool(result.pinned),
+    }
 
 
 class Engine:
@@ -101,24 +123,7 @@ class Engine:
         raw = text.encode() if isinstance(text, str) else text
         result = POINTER(Result)()
         self._check(self.library.slu_parse(self.context, raw, len(raw), byref(result)))
-        r = result.contents
-        slots = [
-            {
-                "name": s.name.decode(),
-                "value": raw[s.byte_start : s.byte_end].decode(),
-                "start": s.start,
-                "end": s.end,
-            }
-            for s in r.slots[: r.slot_count]
-        ]
-        return {
-            "intent": r.intent.decode(),
-            "score": r.score,
-            "understood": bool(r.understood),
-            "slots": slots,
-            "truncated": bool(r.truncated),
-            "pinned": bool(r.pinned),
-        }
+        return answer_of(raw, result.contents)
 
     def tokenize(self, text: str | bytes) -> tuple[list[int], list[int], list[int], bool]:
         raw = text.encode() if isinstance(text, str) else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import subprocess
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from native_api import Engine, Failure, kernel_names, network_input
+from native_api import Engine, Failure, answer_of, kernel_names, network_input
 
-ARGUMENT, KERNEL = 1, 7
+from slu.runtime.backends.native_api import Result
+
+ARGUMENT, INVALID_UTF8, KERNEL = 1, 6, 7
 
 
 def test_the_header_is_c(host_build: Path, tiny: Path) -> None:
@@ -57,6 +60,55 @@ def test_wrong_arguments_are_refused(engine: Engine) -> None:
     assert library.slu_context_create(None, None, ctypes.byref(out), None) == ARGUMENT
     library.slu_model_close(None)
     library.slu_context_free(None)
+
+
+def parse_each(
+    library: ctypes.CDLL, contexts: list[int | None], texts: list[bytes | None]
+) -> tuple[int, list[Result | None]]:
+    """Status and results of ``slu_parse_each``, which finds other values where the results will be."""
+    count = len(texts)
+    results = (ctypes.POINTER(Result) * count)(*[ctypes.pointer(Result()) for _ in texts])
+    handles = (ctypes.c_void_p * count)(*contexts)
+    sizes = (ctypes.c_size_t * count)(*[len(text or b"") for text in texts])
+    status = library.slu_parse_each(handles, (ctypes.c_char_p * count)(*texts), sizes, count, results)
+    return status, [result.contents if result else None for result in results]
+
+
+def test_each_text_is_parsed_in_its_context(library: ctypes.CDLL, flagged: Path) -> None:
+    """As by slu_parse one after the other, with the previous intent, the lexicons and the pins of each context."""
+    texts = ["play 周华 的花心", "a\0b 的\0", "", "的" * 40, "花心 a b", "call 周华健"]
+    with contextlib.ExitStack() as stack:
+        engines = [stack.enter_context(Engine(library, flagged)) for _ in texts]
+        engines[0].change("context", "replace", "song", "周华".encode())
+        engines[4].change_pins("context", "add", b"play\t<song>\xe8\x8a\xb1\xe5\xbf\x83</song> a b")
+        for number, engine in enumerate(engines):
+            engine.set_previous_intent(number % 5 - 2)
+        expected = [engine.parse(text) for engine, text in zip(engines, texts)]
+        assert expected[4]["pinned"] and expected[3]["truncated"]
+        raws = [text.encode() for text in texts]
+        status, results = parse_each(library, [engine.context.value for engine in engines], list(raws))
+        assert status == 0
+        assert [answer_of(raw, result) for raw, result in zip(raws, results) if result] == expected
+
+
+def test_each_text_fails_alone(library: ctypes.CDLL, tiny: Path) -> None:
+    with Engine(library, tiny) as one, Engine(library, tiny) as two, Engine(library, tiny) as three:
+        handles = [one.context.value, two.context.value, None, three.context.value]
+        status, results = parse_each(library, handles, [b"play", b"a\xff", b"play", b"play"])
+        assert status == INVALID_UTF8
+        assert [result is None for result in results] == [False, True, True, False]
+        assert library.slu_context_message(two.context) == b"the text is not UTF-8 at byte 1"
+        assert library.slu_context_message(three.context) == b""
+        assert parse_each(library, handles[2:], [b"", b"\xff"])[0] == ARGUMENT, "the first failure counts"
+        assert parse_each(library, handles[:1], [None])[0] == 0, "NULL is a text of no bytes"
+        # A context that is there twice has the last result at both places.
+        status, results = parse_each(library, [one.context.value] * 2, [b"a", "的".encode() * 40])
+        assert status == 0 and all(result and result.truncated for result in results)
+        assert library.slu_parse_each(None, None, None, 0, None) == 0
+        for missing in range(4):
+            arrays = [ctypes.create_string_buffer(8) for _ in range(4)]
+            given = [None if i == missing else array for i, array in enumerate(arrays)]
+            assert library.slu_parse_each(*given[:3], 1, given[3]) == ARGUMENT
 
 
 @pytest.mark.parametrize("ids", [[], [0] * 13, [-1], [100_000], [1, 2, 2**31 - 1]])

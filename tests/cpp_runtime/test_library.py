@@ -81,4 +81,4 @@ def test_the_reader_of_this_test_sees_what_is_needed(host_build: Path) -> None:
 @pytest.mark.parametrize("name", ["slu.h"])
 def test_the_api_is_small(name: str) -> None:
     header = (ROOT / "cpp_runtime/include/slu" / name).read_text()
-    assert len(re.findall(r"^SLU_API ", header, re.MULTILINE)) <= 23
+    assert len(re.findall(r"^SLU_API ", header, re.MULTILINE)) <= 24

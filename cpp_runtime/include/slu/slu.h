@@ -32,7 +32,7 @@
 extern "C" {
 #endif
 
-#define SLU_VERSION "1.3.0"
+#define SLU_VERSION "1.4.0"
 
 typedef enum slu_status {
   SLU_OK = 0,
@@ -216,6 +216,14 @@ SLU_API const char *slu_context_message(const slu_context *context);
  * The result belongs to the context and lives until its next slu_parse. */
 SLU_API slu_status slu_parse(slu_context *context, const char *text, size_t text_bytes,
                              const slu_result **result);
+
+/* Understand `count` utterances, one after the other: texts[i] in contexts[i], as by slu_parse, with the result in
+ * results[i]. For callers to whom a call is dear, such as Python, which waits for its lock after each. A text that
+ * fails has NULL as its result and its message in its context, and those after it are understood all the same; the
+ * status is that of the first one that failed. The contexts should differ: one that is given twice only has its last
+ * result. Since version 1.4. */
+SLU_API slu_status slu_parse_each(slu_context *const *contexts, const char *const *texts,
+                                  const size_t *text_bytes, uint32_t count, const slu_result **results);
 
 /* Lexicons: the names that a slot can have on this device, such as the contacts of a phone. A model with
  * uses_lexicon looks for these entries in the text, and takes a match for a hint, not for a fact.

@@ -21,7 +21,7 @@ from slu.heads.table import HEADS
 from slu.inputs.flags import FIRST_TURN, FlagColumns
 from slu.runtime.backends import native_api as api
 from slu.runtime.backends.native_api import utf8
-from slu.runtime.backends.native_handles import EngineContext, EngineModel
+from slu.runtime.backends.native_handles import EngineContext, EngineContexts, EngineModel
 from slu.runtime.backends.native_lexicon import NativeLexicon
 from slu.runtime.backends.native_pins import NativePins
 from slu.runtime.bundle import ModelDirectory
@@ -33,13 +33,17 @@ if TYPE_CHECKING:
 
 CHUNK = 32
 """Texts that a thread takes at a time: about a millisecond of work, many times the cost of handing them over."""
+TOGETHER = 16
+"""Texts of one call of the engine at most: after a call a thread waits for Python's lock."""
+TOGETHER_BYTES = 8 << 20
+"""Memory that the contexts of one call may take, each of which has its text; one is always there."""
 
 
 class NativeBackend:
     """A GGUF file that the native engine has opened. Any number of threads may use it at once.
 
     ``max_length``: tokens of the longest text. ``labels``: names in the order of the logits. ``threshold``,
-    ``columns`` (of flags): as the file says. ``kernel``: what computes.
+    ``columns`` (of flags): as the file says. ``kernel``: what computes. ``together``: texts of one call of the engine.
     """
 
     name = NATIVE_BACKEND
@@ -53,7 +57,9 @@ class NativeBackend:
         self.path = Path(path)
         self._model = EngineModel(api.load_library(), self.path)
         self._idle: list[EngineContext] = []
+        self._idle_for_several: list[EngineContexts] = []
         info = self._model.info
+        self.together = max(1, min(TOGETHER, TOGETHER_BYTES // info.context_bytes))
         self.max_length = int(info.max_tokens)
         self.labels = _labels(info, self.path)
         self.threshold = float(info.threshold)
@@ -78,6 +84,18 @@ class NativeBackend:
             yield context
         finally:
             self._idle.append(context)
+
+    @contextmanager
+    def contexts(self) -> Iterator[EngineContexts]:
+        """The same for calls with up to `together` texts."""
+        try:
+            contexts = self._idle_for_several.pop()
+        except IndexError:
+            contexts = EngineContexts(self._model, self.kernel, self.together)
+        try:
+            yield contexts
+        finally:
+            self._idle_for_several.append(contexts)
 
     def new_context(self) -> EngineContext:
         """A context that is not lent to others."""
@@ -163,16 +181,32 @@ class NativeParser:
             return [result for results in pool.map(self._parse_all, chunks) for result in results]
 
     def _parse_all(self, turns: list[tuple[str, str | None]]) -> list[ParseResult]:
-        with self.backend.context() as context:
-            return [self.parse_in(context, text, previous) for text, previous in turns]
+        size = self.backend.together
+        if min(size, len(turns)) < 2:
+            return [self.parse(text, previous) for text, previous in turns]
+        results: list[ParseResult] = []
+        with self.backend.contexts() as contexts:
+            for begin in range(0, len(turns), size):
+                part = turns[begin : begin + size]
+                if self.columns.intents:
+                    for context, (_, previous) in zip(contexts.first(len(part)), part):
+                        self._set_previous(context, previous)
+                found = contexts.parse([utf8(text) for text, _ in part])
+                results += [self._answer(text, result) for (text, _), result in zip(part, found)]
+        return results
 
     def parse_in(self, context: EngineContext, text: str, previous_intent: str | None) -> ParseResult:
         """Parse one utterance in this context."""
         if self.columns.intents:
-            number = intent_number(previous_intent, self.columns, self.labels)
-            is_first = number == self.columns.first_turn
-            context.set_previous_intent(api.UNKNOWN_TURN if number is None else api.FIRST_TURN if is_first else number)
-        result = context.parse(utf8(text))
+            self._set_previous(context, previous_intent)
+        return self._answer(text, context.parse(utf8(text)))
+
+    def _set_previous(self, context: EngineContext, previous_intent: str | None) -> None:
+        number = intent_number(previous_intent, self.columns, self.labels)
+        is_first = number == self.columns.first_turn
+        context.set_previous_intent(api.UNKNOWN_TURN if number is None else api.FIRST_TURN if is_first else number)
+
+    def _answer(self, text: str, result: api.Result) -> ParseResult:
         if self.labels.sets is not None:
             return self._labels_of(text, result)
         names = self.labels.slots

@@ -29,7 +29,7 @@ LIBRARY = Path("slu/lib/libslu.so")
 """Where `pip install` puts the library, below the directory that it installs into."""
 VARIABLE = "SLU_LIBRARY"
 """Environment variable that names another library, such as one built with sanitizers."""
-API_VERSION = (1, 3)
+API_VERSION = (1, 4)
 """Version of the API that these declarations fit. The second number of a library may be higher."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -150,6 +150,7 @@ _FUNCTIONS = {
     "slu_context_free": (None, (c_void_p,)),
     "slu_context_message": (c_char_p, (c_void_p,)),
     "slu_parse": (c_int, (c_void_p, c_char_p, c_size_t, POINTER(POINTER(Result)))),
+    "slu_parse_each": (c_int, (c_void_p, c_void_p, c_void_p, c_uint32, c_void_p)),
     "slu_run": (c_int, (c_void_p, POINTER(Input), POINTER(POINTER(Logits)))),
     "slu_model_change_lexicon": (c_int, _CHANGE),
     "slu_model_change_lexicon_file": (c_int, _CHANGE_FILE),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
-from ctypes import POINTER, byref, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_size_t, c_void_p
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 from weakref import finalize
 
 from slu.errors import BundleError, ConfigError, SluError
@@ -67,7 +69,7 @@ class EngineContext:
         if number != self._previous_intent:
             status = self._library.slu_set_previous_intent(self.handle, number)
             if status != api.OK:
-                self._fail(status)
+                self.fail(status)
             self._previous_intent = number
 
     def change(self, change: int, slot: str | None, entries: bytes) -> str:
@@ -90,7 +92,7 @@ class EngineContext:
         """``slu_parse``; the result is overwritten by the next call."""
         status = self._library.slu_parse(self.handle, text, len(text), byref(self.result))
         if status != api.OK:
-            self._fail(status)
+            self.fail(status)
         return self.result.contents
 
     def run(self, ids: object, count: int, flags: object = None) -> api.Logits:
@@ -98,12 +100,42 @@ class EngineContext:
         given = api.Input(ctypes.sizeof(api.Input), count, ids, flags)
         status = self._library.slu_run(self.handle, byref(given), byref(self._logits))
         if status != api.OK:
-            self._fail(status)
+            self.fail(status)
         return self._logits.contents
 
-    def _fail(self, status: int) -> None:
+    def fail(self, status: int) -> NoReturn:
+        """Raise the error of a call in this context."""
         message = self._library.slu_context_message(self.handle) or self._library.slu_status_text(status)
         raise SluError(f"{self._model.path}: {message.decode('utf-8', 'replace')}")
+
+
+class EngineContexts:
+    """Contexts in which one call parses several texts, so that a thread waits for Python's lock once for all of them.
+
+    ``most``: texts of a call. There are as many contexts as the longest call so far had texts.
+    """
+
+    def __init__(self, model: EngineModel, kernel: str, most: int):
+        self._make, self._parse_each = partial(EngineContext, model, kernel), model.library.slu_parse_each
+        self._contexts: list[EngineContext] = []
+        self._handles, self._results = (c_void_p * most)(), (POINTER(api.Result) * most)()
+
+    def first(self, count: int) -> list[EngineContext]:
+        """The contexts of the next call of `parse` with so many texts."""
+        for place in range(len(self._contexts), count):
+            self._contexts.append(self._make())
+            self._handles[place] = self._contexts[place].handle
+        return self._contexts[:count]
+
+    def parse(self, texts: list[bytes]) -> list[api.Result]:
+        """``slu_parse_each``; the next call overwrites the results. Raises the error of the first text that fails."""
+        count = len(texts)
+        contexts = self.first(count)
+        given, sizes = (c_char_p * count)(*texts), (c_size_t * count)(*map(len, texts))
+        status = self._parse_each(self._handles, given, sizes, count, self._results)
+        if status != api.OK:
+            next(context for context, result in zip(contexts, self._results) if not result).fail(status)
+        return [result.contents for result in self._results[:count]]
 
 
 def _change(function: Callable[..., int], owner: c_void_p, change: int, slot: str | None, entries: bytes) -> str:

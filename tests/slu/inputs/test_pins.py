@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from slu.corpus.labels import Labels
 from slu.corpus.utterance import Slot
 from slu.errors import PinError
+from slu.inputs.entries import normalise
 from slu.inputs.normalisation import PLAIN, SPEECH
 from slu.inputs.pins import Pins
 
@@ -26,6 +27,16 @@ def test_a_text_is_answered_as_it_was_said() -> None:
     assert pins.find("再上一首") is None and pins.find("") is None and pins.find("一" * 100) is None
     answer = pins.find("來《花心》周的！")
     assert answer == ("play", (Slot("song", "花心", 2, 4), Slot("name", "周", 5, 6)))
+
+
+def test_of_a_long_text_no_more_is_read_than_can_be_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    pins = Pins(LABELS, SPEECH)
+    pins.add("none", ["上一首"])
+    assert pins.find("上一" + " " * 5000 + "首" + "。" * 5000) == ("none", ())
+    assert pins.find("上一" + " " * 5000 + "首" + "。" * 5000 + "首") is None
+    read: list[int] = []
+    monkeypatch.setattr("slu.inputs.pins.normalise", lambda text, how: read.append(len(text)) or normalise(text, how))
+    assert pins.find("上一首，" * 100_000) is None and read[0] < 1100 and len(read) == 1
 
 
 def test_without_normalisation_punctuation_counts() -> None:

@@ -17,7 +17,8 @@ from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CheckpointError
 from slu.heads.joint import tag_tokens
 from slu.heads.joint_decoding import JointDecoder
-from slu.inputs.normalisation import OTHER, SPACE, UNHEARD, normalise_character
+from slu.inputs.lexicon import characters_of_tokens
+from slu.inputs.normalisation import NORMALISATIONS, OTHER, SPACE, SPEECH, UNHEARD, normalise_character, normalise_text
 from slu.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer, read_vocab
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789ασжшкｋあいかㄱ한"
@@ -249,3 +250,61 @@ def test_what_cannot_be_a_vocabulary_is_refused(content: bytes | None, words: st
         Tokenizer.from_file(path)
     assert "vocab.txt" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+TRICKY = ["花", "a", "b ", "1", "12", "(", ")", "((", "1(", "a(", "+", "-", " - ", "&", " & ", ".", "*", "#"]
+TRICKY += [
+    "\u0301",
+    "\u200b",
+    "\t",
+    "，",
+    "139 0000",
+    "(010)1",
+    "+86 1",
+    "Mr. ",
+    "e\u0301 ",
+    "AC/DC",
+    "g" * 101,
+    "𠀀",
+    "長",
+    "か",
+    "  ",
+]
+
+
+@given(
+    st.lists(st.sampled_from(TRICKY), max_size=40).map("".join),
+    st.integers(2, 12),
+    st.sampled_from(NORMALISATIONS),
+    st.booleans(),
+)
+@settings(max_examples=400, deadline=None)
+def test_a_long_text_is_read_as_far_as_it_counts(text: str, length: int, normalisation: str, pairs: bool) -> None:
+    """A beginning of it has the tokens of the whole, and the characters of these. Here it begins with one character."""
+    tokenizer = Tokenizer(VOCAB, normalisation=normalisation, pairs=pairs)
+    with pytest.MonkeyPatch.context() as patch:
+        whole = tokenizer._encode(text, length)
+        patch.setattr("slu.inputs.tokenizer.READ", 0)
+        found = tokenizer.encode(text, length)
+        for name in ("ids", "starts", "ends"):
+            assert getattr(found, name).tolist() == getattr(whole, name).tolist()
+        assert found.truncated == whole.truncated
+        characters, borders = characters_of_tokens(text, found, normalisation)
+        patch.setattr("slu.inputs.lexicon.beginning", lambda text, least: text)
+        all_characters, all_borders = characters_of_tokens(text, whole, normalisation)
+        assert borders.tolist() == all_borders.tolist() and all_characters.startswith(characters)
+
+
+def test_the_rest_of_a_long_text_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    original = normalise_text
+    for module in ("tokenizer", "lexicon"):
+        monkeypatch.setattr(
+            f"slu.inputs.{module}.normalise_text", lambda text, how: read.append(len(text)) or original(text, how)
+        )
+    tokenizer = Tokenizer(VOCAB, normalisation=SPEECH)
+    for sentence in ("听周杰伦的歌，来一首 (Live) 。", "play a song, please. "):
+        encoding = tokenizer.encode(sentence * 50_000, 32)
+        assert encoding.truncated and len(encoding.ids) == 32
+        characters_of_tokens(sentence * 50_000, encoding, SPEECH)
+    assert len(read) == 4 and max(read) < 600

@@ -21,7 +21,7 @@ from slu.errors import BundleError, CheckpointError, ConfigError, SluError
 from slu.manifest import Manifest
 from slu.model.checkpoint import LABELS, Checkpoint, load_checkpoint, save_checkpoint
 from slu.model.quantization import INPUT_SCALE, WEIGHT_SCALE, quantise
-from slu.runtime.backends import native_api
+from slu.runtime.backends import native, native_api
 from slu.runtime.backends.native import NativeBackend, NativeParser, kernel_names
 from slu.runtime.formats import FORMATS
 from slu.runtime.parser import ParseResult
@@ -119,6 +119,49 @@ def test_threads_give_the_same_answers_in_order(model: Path, sample: list[Uttera
         assert list(pool.map(parser.parse, texts)) == expected
     with pytest.raises(ConfigError, match="threads is 0"):
         parser.parse_batch(texts, threads=0)
+
+
+def counted(parser: NativeParser, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of texts that the engine is given in one call, as they come."""
+    found: list[int] = []
+    library = native_api.load_library()
+    original = library.slu_parse_each
+
+    def parse_each(handles: object, texts: object, sizes: object, count: int, results: object) -> int:
+        found.append(count)
+        return int(original(handles, texts, sizes, count, results))
+
+    monkeypatch.setattr(library, "slu_parse_each", parse_each)
+    return found
+
+
+def test_one_call_for_several_texts(model: Path, sample: list[Utterance], monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [*ODD, *(utterance.text for utterance in sample[:60])]
+    parser = slu.load(model)
+    assert isinstance(parser, NativeParser)
+    expected, calls = [parser.parse(text) for text in texts], counted(parser, monkeypatch)
+    for count in (0, 1, 2, 15, 16, 17, 33, len(texts)):
+        assert parser.parse_batch(texts[:count]) == expected[:count]
+    assert calls == [2, 15, 16, 16, 1, 16, 16, 1, 16, 16, 16, 16, 5]
+    # Large contexts are fewer, and the largest is one.
+    for size, together in ((native.TOGETHER_BYTES // 3, 3), (native.TOGETHER_BYTES + 1, 1)):
+        info = parser.backend._model.info
+        info.context_bytes = size
+        monkeypatch.setattr(native.EngineModel, "info", info)
+        large = slu.load(model)
+        assert isinstance(large, NativeParser) and large.backend.together == together
+        assert large.parse_batch(texts[:7]) == expected[:7]
+        monkeypatch.undo()
+
+
+def test_the_first_text_that_fails_is_said(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the parser can be used afterwards. Python's texts are always UTF-8, so that the test has to break them."""
+    parser = slu.load(model)
+    monkeypatch.setattr(native, "utf8", lambda text: b"a\xff" if text == "1" else b"\xff" if text == "2" else b"ok")
+    with pytest.raises(SluError, match="not UTF-8 at byte 1"):
+        parser.parse_batch(["0", "1", "2", "3"])
+    monkeypatch.undo()
+    assert parser.parse_batch(["0", "1"]) == [parser.parse("0"), parser.parse("1")]
 
 
 def test_every_kernel_gives_the_same_answers(model: Path, sample: list[Utterance]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import time
@@ -104,6 +105,14 @@ def test_tokens(serve: Serve, models: tuple[Path, Path], tmp_path: Path) -> None
     file.write_text("short\n")
     time.sleep(0.5)
     assert Client(client.served, "another-token-of-many-letters")("/v1/parse", body)[0] == 200
+    file.unlink()
+    file.mkdir()
+    time.sleep(0.5)
+    assert Client(client.served, "another-token-of-many-letters")("/v1/parse", body)[0] == 200
+    assert client("/v1/parse", body)[0] == 401
+    file.rmdir()
+    file.write_text("last-token-of-many-letters\n")
+    until(lambda: Client(client.served, "last-token-of-many-letters")("/v1/parse", body)[0] == 200)
 
 
 def test_replacing_a_model(serve: Serve, models: tuple[Path, Path], live: Path, tmp_path: Path) -> None:
@@ -139,6 +148,21 @@ def test_replacing_a_model(serve: Serve, models: tuple[Path, Path], live: Path, 
     assert b'slu_reloads_total{model="m",result="replaced"} 2.0' in client.raw("/metrics")[2]
 
 
+def test_files_of_the_server_that_vanish(serve: Serve, models: tuple[Path, Path], live: Path, tmp_path: Path) -> None:
+    """As old temporary files do on some machines: what is open goes on, and what cannot be done is said."""
+    (tmp_path / "run").mkdir()
+    client = serve(f"m={live}", "--run-dir", tmp_path / "run", "--watch", "0.1")
+    before = client.parse(texts=["来一首花心", "取消"], session="s")
+    [store] = (tmp_path / "run").iterdir()
+    shutil.rmtree(store)
+    status, answer = client("/v1/models/m/reload", b"")
+    assert status == 409 and "look at --run-dir" in answer["error"]
+    replace(live, models[1])
+    until(lambda: client("/v1/models/m")[1]["refused"])
+    assert client.parse(texts=["来一首花心", "取消"], session="t") == before
+    assert b'slu_requests_total{endpoint="/v1/parse",status="200"}' in client.raw("/metrics")[2]
+
+
 def test_workers_and_numbers(serve: Serve, models: tuple[Path, Path], capfd: pytest.CaptureFixture[str]) -> None:
     client = serve(models[0], "--workers", "2", "--log-requests")
     for _ in range(20):
@@ -166,6 +190,7 @@ def test_workers_and_numbers(serve: Serve, models: tuple[Path, Path], capfd: pyt
 
     until(replaced, 30)
     assert [client.parse(text=text, session="parts") for text in dialogue]
+    assert number('slu_requests_total{endpoint="/v1/parse",status="422"}') == 1, "what the dead one counted counts"
     said = capfd.readouterr().err
     assert "POST /v1/parse 200" in said and "died" in said
     assert "秘密" not in said and "\\u79d8" not in said

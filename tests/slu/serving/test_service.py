@@ -110,6 +110,34 @@ def test_workers_that_cannot_start(
     assert sum("next attempt" in line for line in said) == (2 if later else 0)
 
 
+def test_no_process_can_be_started(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker has died, and the machine has no process for another one: those that live go on."""
+    handlers: dict[int, Any] = {}
+    started: list[Worker] = []
+
+    def process(target: Any, args: Any) -> Worker:
+        if len(started) in (2, 3):
+            started.append(Worker(0))
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        if len(started) == 4:
+            handlers[signal.SIGTERM](signal.SIGTERM, None)
+        started.append(Worker(-9 if not started else None))
+        return started[-1]
+
+    monkeypatch.setattr(supervisor, "_LOOK", 0.0)
+    monkeypatch.setattr(supervisor, "_AGAIN", 0.0)
+    monkeypatch.setattr(supervisor, "_LATER", 0.0)
+    monkeypatch.setattr(supervisor.metrics, "forget", lambda number: None)
+    monkeypatch.setattr(supervisor.signal, "signal", handlers.__setitem__)
+    monkeypatch.setattr(supervisor.multiprocessing, "get_context", lambda kind: SimpleNamespace(Process=process))
+    with socket.socket() as listener:
+        assert supervisor._supervise(Settings(settings.sources, workers=2), listener, tmp_path, "http://x") == 0
+    said = [record.getMessage() for record in caplog.records if "no worker can be started" in record.getMessage()]
+    assert len(started) == 5 and len(said) == 2 and "Resource temporarily unavailable" in said[0]
+
+
 def test_a_signal_while_models_are_opened(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It leaves nothing behind."""
     found: list[Path] = []
