@@ -25,7 +25,7 @@ from slu.files import sha256
 from slu.platform import prepare_paddle
 from slu.progress import Progress
 from slu.runtime.bundle import ModelDirectory, open_directory
-from slu.runtime.formats import BACKENDS, GGUF
+from slu.runtime.formats import BACKENDS, GGUF, NATIVE_BACKEND
 from slu.tables import text_table
 
 BLOCK = 64
@@ -64,12 +64,17 @@ def bench_host(
     limit: int | None = None,
     cold: bool = False,
     say: Callable[[str], None] = print,
+    kernels: Sequence[str] = (),
+    as_they_come: bool = False,
+    processor_time: bool = False,
 ) -> dict[str, Any]:
     """Measure; returns the object that ``--json`` writes. The first of ``bundles`` is the model it is about.
 
     ``names``: of `NAMES`, each of which must run; without them all are tried, and ``left_out`` says what did not run.
     ``limit``: time that many utterances, chosen by a fixed seed, instead of all. ``cold``: with caches that hold
-    nothing of the engine, as after a pause. Raises a `SluError` when there is nothing to measure.
+    nothing of the engine, as after a pause. ``kernels``: measure the native engine with each of these.
+    ``as_they_come``: measure OpenVINO without this project's setting as well. ``processor_time``: measure that, which
+    other programs on the machine do not lengthen. Raises a `SluError` when there is nothing to measure.
     """
     load = os.getloadavg()[0]
     prepare_paddle()
@@ -87,7 +92,7 @@ def bench_host(
     for number, directory in enumerate(directories):
         for name in names or NAMES:
             try:
-                found |= _examine(directory, name, str(data), threads, say)
+                found |= _examine(directory, name, str(data), threads, say, kernels, as_they_come)
             except SluError as error:
                 if names:
                     raise
@@ -98,7 +103,7 @@ def bench_host(
     chosen = list(range(len(utterances)))
     if limit is not None and limit < len(chosen):
         chosen = sorted(random.Random(0).sample(chosen, limit))
-    times = _take_turns(list(found), chosen, rounds, cold)
+    times = _take_turns(list(found), chosen, rounds, cold, processor_time)
     rows = [_row(target, found[target], times[target], rounds) for target in found]
     model = directories[0].path
     return {
@@ -113,7 +118,7 @@ def bench_host(
         "rounds": rounds,
         "warm_up": f"{WARM_UP} utterances",
         "caches": COLD if cold else WARM,
-        "timer": TIMER,
+        "timer": TIMER.replace("perf_counter_ns", "process_time_ns") if processor_time else TIMER,
         "load_average": load,
         "warnings": _warnings(load, os.cpu_count() or 1),
         "libraries": {k: v for facts in found.values() for k, v in facts["libraries"].items()},
@@ -133,7 +138,13 @@ def _warnings(load: float, processors: int) -> list[str]:
 
 
 def _examine(
-    directory: ModelDirectory, name: str, data: str, threads: int, say: Callable[[str], None]
+    directory: ModelDirectory,
+    name: str,
+    data: str,
+    threads: int,
+    say: Callable[[str], None],
+    kernels: Sequence[str],
+    as_they_come: bool,
 ) -> dict[Target, dict[str, Any]]:
     """Start time, memory and accuracy of one engine on one bundle.
 
@@ -148,6 +159,10 @@ def _examine(
         # A setting of the user stays; where this project sets nothing, MKL chooses well itself.
         set_here = os.environ.get(MKL, "")
         targets = [replace(target, mkl=kind) for kind in dict.fromkeys(("", set_here))]
+    if name == NATIVE_BACKEND and kernels:
+        targets = [replace(target, kernel=kernel) for kernel in kernels]
+    if as_they_come and BACKENDS[name].engine == "openvino":
+        targets.append(replace(target, as_it_comes=True))
     found = {}
     for target in targets:
         with Worker(target) as worker:
@@ -158,7 +173,7 @@ def _examine(
 
 
 def _take_turns(
-    targets: list[Target], chosen: list[int], rounds: int, cold: bool
+    targets: list[Target], chosen: list[int], rounds: int, cold: bool, processor_time: bool
 ) -> dict[Target, dict[str, list[int]]]:
     """Nanoseconds of every utterance of ``chosen`` in every round, by what was timed.
 
@@ -175,7 +190,7 @@ def _take_turns(
                     block = chosen[first : first + BLOCK]
                     shuffle(order)
                     for target in order:
-                        for part, taken in workers[target].time(block, cold).items():
+                        for part, taken in workers[target].time(block, cold, processor_time).items():
                             times[target].setdefault(part, []).extend(taken)
                     progress.advance(count=len(block))
                 if number + 1 < rounds:

@@ -24,6 +24,9 @@ WARM_UP = 20
 """Utterances that a process runs before anything is timed."""
 MKL = "MKL_DEBUG_CPU_TYPE"
 """Environment variable: instructions that Intel's MKL may use. Without it MKL is slow on processors of other makers."""
+ISA = "ONEDNN_MAX_CPU_ISA"
+"""Environment variable: instructions that OpenVINO may use. It computes in bfloat16 where it may and the processor can,
+and `slu.runtime.backends.fastdeploy` sets it so that it may not."""
 TIMEOUT_SECONDS = 1800
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -33,7 +36,8 @@ class Target:
     """``backend`` on the bundle ``bundle``, on the texts of ``data``.
 
     ``mkl``: the value of `MKL`, "" as the library comes; None for an engine without it. ``whole``: measure over all of
-    ``data`` before the first answer, not only over `WARM_UP` utterances.
+    ``data`` before the first answer, not only over `WARM_UP` utterances. ``kernel``: that of the native engine, "" for
+    the fastest of this processor. ``as_it_comes``: OpenVINO without this project's setting, which keeps it in FP32.
     """
 
     bundle: str
@@ -42,6 +46,8 @@ class Target:
     threads: int = 1
     mkl: str | None = None
     whole: bool = False
+    kernel: str = ""
+    as_it_comes: bool = False
 
     @property
     def module(self) -> str:
@@ -50,7 +56,11 @@ class Target:
 
     @property
     def setting(self) -> str:
-        """The setting of MKL in words; "" for an engine without MKL."""
+        """What sets this target apart from others of its engine, in words; "" for nothing."""
+        if self.kernel:
+            return f"kernel {self.kernel}"
+        if self.as_it_comes:
+            return "OpenVINO as it comes"
         if self.mkl is None:
             return ""
         return f"{MKL}={self.mkl}" if self.mkl else "MKL as it comes"
@@ -68,6 +78,8 @@ class Worker:
         own = dict.fromkeys(THREAD_VARIABLES, str(target.threads))
         if target.mkl is not None:
             own[MKL] = target.mkl
+        if target.as_it_comes:
+            own[ISA] = "DEFAULT"
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench_arm.host.worker", json.dumps(asdict(target))],
@@ -84,14 +96,16 @@ class Worker:
             self.close()
             raise
 
-    def time(self, utterances: Sequence[int], cold: bool = False) -> dict[str, list[int]]:
+    def time(self, utterances: Sequence[int], cold: bool = False, processor_time: bool = False) -> dict[str, list[int]]:
         """Nanoseconds of each of ``utterances``, by what was timed; see `bench_arm.host.worker`.
 
-        ``cold``: with caches that hold nothing of the engine.
+        ``cold``: with caches that hold nothing of the engine. ``processor_time``: that of all threads of the process,
+        and not what passed by the clock on the wall.
         """
         assert self._process.stdin
         try:
-            self._process.stdin.write(json.dumps({"utterances": list(utterances), "cold": cold}).encode() + b"\n")
+            order = {"utterances": list(utterances), "cold": cold, "processor_time": processor_time}
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._failure("ended") from None

@@ -2,9 +2,10 @@
 
 Run as ``python -m bench_arm.host.worker JSON``; ``JSON`` is that of a `Target`. The first line that it prints is the
 JSON of what it measured. Then it takes requests, each a JSON object on a line of standard input: ``utterances``,
-numbers of them, and ``cold``. It answers with nanoseconds, a list of as many for each of ``whole`` (from text to
-answer), ``network`` (that alone) and, of the native engine, ``python`` (`Parser.parse`, which others have in
-``whole``). It ends with its input."""
+numbers of them, ``cold``, and ``processor_time``, which clock to use. It answers with nanoseconds, a list of as many
+for each of ``whole`` (from text to answer), ``network`` (that alone) and, of the native engine, ``python``
+(`Parser.parse`, which others have in ``whole``). It ends with its input.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +34,13 @@ from slu.inputs.flags import FIRST_TURN
 from slu.platform import prepare_paddle
 from slu.runtime.backends import native_api
 from slu.runtime.backends.fixed_length import FixedLengthBackend
-from slu.runtime.backends.native import NativeBackend, utf8
+from slu.runtime.backends.native import NativeBackend, open_native, utf8
 from slu.runtime.bundle import ModelDirectory, open_directory
 from slu.runtime.formats import BACKENDS, FLOAT32, FORMATS, INT8, NATIVE_BACKEND
 from slu.runtime.loading import open_backend, parser_of
 from slu.runtime.parser import Backend, Parser
 
+BFLOAT16 = "bf16"
 AGAIN = 8
 """Untimed calls before a block, which remove the data of the previous engine from the caches."""
 
@@ -79,7 +81,9 @@ def serve(target: Target) -> None:
         for line in sys.stdin:
             order = json.loads(line)
             calls = [prepare(utterances[number].text) for number in order["utterances"]]
-            sys.stdout.write(json.dumps({part: _times([c[part] for c in calls], order["cold"]) for part in calls[0]}))
+            clock = time.process_time_ns if order["processor_time"] else time.perf_counter_ns
+            times = {part: _times([call[part] for call in calls], order["cold"], clock) for part in calls[0]}
+            sys.stdout.write(json.dumps(times))
             sys.stdout.write("\n")
             sys.stdout.flush()
 
@@ -101,6 +105,8 @@ def _load_library(target: Target) -> None:
 
 
 def _open(target: Target, directory: ModelDirectory) -> Backend:
+    if target.kernel:
+        return open_native(directory, target.backend, target.threads, target.kernel)
     return open_backend(directory, target.backend, target.threads)
 
 
@@ -108,6 +114,8 @@ def _precision(target: Target, directory: ModelDirectory) -> str:
     """The precision of the computation: some graphs of a quantised model simulate INT8 in floats."""
     form = FORMATS[BACKENDS[target.backend].format or ""]
     own = measurement.precision(form, directory.manifest)
+    if target.as_it_comes and "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8"):
+        return BFLOAT16
     simulated = own == FLOAT32 and measurement.checkpoint_precision(directory.manifest) == INT8
     return "fp32 simulating int8" if simulated else own
 
@@ -160,9 +168,9 @@ def _preparer(parser: Parser, directory: ModelDirectory, stack: ExitStack) -> Ca
     return prepare_graph
 
 
-def _times(calls: list[Call], cold: bool) -> list[int]:
+def _times(calls: list[Call], cold: bool, now: Callable[[], int]) -> list[int]:
     """Nanoseconds of each call: after some that are not timed, or each after the caches were filled with other data."""
-    now, times = time.perf_counter_ns, []
+    times = []
     if not cold:
         for call in calls[:AGAIN]:
             call()

@@ -19,19 +19,19 @@ Encoder::Encoder(const slu_model &model, const Engine &engine, Arena *arena)
   const uint64_t tokens = info.max_tokens, columns = round_up(info.max_tokens, kLanes);  // see Arena
   const size_t hidden = model.hidden_padded, inner = size_t{info.heads} * info.head_size;
   const size_t wide = round_up(info.intermediate_size, kLanes), tags = model.slot.out_padded;
-  inner_stride_ = round_up(inner, kLanes) + kSlack;
-  qkv_stride_ = round_up(3 * inner, kLanes);
+  // A token's output of the attention takes the place of its queries, with a vector of slack; see Attention.
+  const size_t inner_padded = round_up(inner, kLanes);
+  qkv_stride_ = round_up(inner < kSlack / 2 ? inner + kSlack : 3 * inner, kLanes);
   wide_stride_ = wide;
   bool float_inner = false;
   for (uint32_t i = 0; model.layers && i < info.layers; ++i)
     float_inner |= !(model.layers[i].up.quantised() && model.layers[i].down.quantised());
-  int8_stride_ = hidden > inner_stride_ ? hidden : inner_stride_;
+  int8_stride_ = hidden > inner_padded ? hidden : inner_padded;
   if (float_inner && wide > int8_stride_) int8_stride_ = wide;
   const uint64_t block = tokens < kBlock ? tokens : kBlock;
   hidden_ = arena->take<float>(tokens * hidden);
   update_ = arena->take<float>((model.ngrams.rows ? tokens : block) * hidden);
   qkv_ = arena->take<float>(tokens * qkv_stride_ + kSlack);
-  attended_ = arena->take<float>(tokens * inner_stride_);
   keys_ = arena->take<float>(info.head_size * columns);
   scores_ = arena->take<float>(4 * columns);
   quantised_ = arena->take<int8_t>(block * int8_stride_ + kSlack);
@@ -88,16 +88,16 @@ void Encoder::layer(const Layer &layer, uint32_t count) {
   const size_t hidden = model_.hidden_padded;
   linear(layer.qkv, hidden_, hidden, count, qkv_, qkv_stride_);
   floats_.attention(
-      {info.heads, info.head_size, count, qkv_, qkv_stride_, attended_, inner_stride_, keys_, scores_});
+      {info.heads, info.head_size, count, qkv_, qkv_stride_, qkv_, qkv_stride_, keys_, scores_});
   for (size_t row = 0; row < count; row += kBlock)
-    finish(layer, attended_ + row * inner_stride_, hidden_ + row * hidden,
+    finish(layer, qkv_ + row * qkv_stride_, hidden_ + row * hidden,
            count - row < kBlock ? count - row : kBlock);
 }
 
 void Encoder::finish(const Layer &layer, const float *attended, float *x, size_t count) {
   const slu_info &info = model_.info;
   const size_t hidden = model_.hidden_padded;
-  linear(layer.attention_out, attended, inner_stride_, count, update_, hidden);
+  linear(layer.attention_out, attended, qkv_stride_, count, update_, hidden);
   floats_.add_norm(x, update_, count, info.hidden_size, layer.attention_norm, model_.epsilon);
   if (layer.up.quantised() && layer.down.quantised()) {
     kernels_.linear_gelu_quantise(layer.up, input_of(layer.up, x, hidden, count), layer.down.input_inverse,

@@ -49,11 +49,10 @@ class Encoder {
   const slu_model &model_;
   const Kernels &kernels_;
   const FloatKernels &floats_;
-  size_t inner_stride_, qkv_stride_, wide_stride_, int8_stride_;
+  size_t qkv_stride_, wide_stride_, int8_stride_;
   float *hidden_;      // [max_tokens][hidden_padded], the residual stream
   float *update_;      // [block][hidden_padded], what a sublayer adds to it; what n-grams do, of max_tokens
   float *qkv_;         // [max_tokens][qkv_stride]
-  float *attended_;    // [max_tokens][inner_stride]
   float *keys_;        // of one head, transposed
   float *scores_;      // of one head, 4 queries
   int8_t *quantised_;  // [block][int8_stride], input of the next linear layer

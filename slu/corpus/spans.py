@@ -16,6 +16,7 @@ from pathlib import Path
 
 from slu.corpus.classified import LabelNames
 from slu.corpus.formats.annotated import CODE_POINTS, Findings, Options
+from slu.corpus.formats.conll import first_odd_tag
 from slu.corpus.formats.convert import read_foreign
 from slu.corpus.formats.table import recognise
 from slu.corpus.labels import Labels
@@ -68,6 +69,8 @@ def check_spans(path: str | Path, names: LabelNames | None = None, labels: Label
     if not utterances and not problems:
         return [Problem(0, "error", "no texts")]
     used = {slot.name for utterance in utterances for slot in utterance.slots}
+    if utterances and not used:
+        problems.append(Problem(0, "warning", "no text has a span; labels of whole texts are for --task labels"))
     known: dict[str, tuple[object, ...]] = {}
     for utterance in utterances:
         shown = repr(utterance.text[:40])
@@ -118,6 +121,9 @@ def _read(path: Path) -> tuple[list[Utterance], Findings]:
     if _is_tagged(path):
         return without_intents(read_corpus(path)), Findings()
     if recognise(path) is None:
+        odd = first_odd_tag(path)
+        if odd:
+            raise CorpusError(f"{path}:{odd[0]}: the tag {odd[1]!r}: O or a prefix such as B- and a name expected")
         raise CorpusError(
             f"{path}: none of the formats that could be recognised: columns of tokens and tags, or JSON Lines of texts "
             "and spans (docs/ner.md)"

@@ -7,37 +7,52 @@ namespace slu {
 namespace {
 
 #ifdef SLU_SMALL  // size counts, not time
-constexpr size_t kQueries = 1, kMostVectors = 1;
+constexpr size_t kQueries = 1, kMostVectors = 1, kKeys = 1;
 #else
-constexpr size_t kQueries = 4, kMostVectors = 4;  // queries and vectors of values computed together
+// Queries, and vectors of values and of keys, computed together: as many sums as hide the latency of a fused
+// multiply-add, and no more than there are registers.
+constexpr size_t kQueries = 4, kMostVectors = kRegisters / 8, kKeys = kWidth >= 8 ? 2 : 1;
 #endif
 
-// scores[q][column .. column + kWidth) = queries[q] · keys[column ...]; see transpose_keys.
-template <size_t kRows>
-inline void score_tile(const Attention &a, const float *queries, size_t column, size_t stride,
-                       float *scores) {
-  V sums[kRows];
-  SLU_UNROLL for (size_t q = 0; q < kRows; ++q) sums[q] = v_splat(0.0f);
+// scores[q][column .. column + kVectors * kWidth) = queries[q] · keys[column ...]; see transpose_keys. most[q] becomes the
+// largest of each lane, of tokens that there are.
+template <size_t kRows, size_t kVectors>
+inline void score_tile(const Attention &a, const float *queries, size_t column, size_t stride, float *scores,
+                       V (&most)[kRows]) {
+  V sums[kRows][kVectors];
+  for (auto &row : sums)
+    for (V &sum : row) sum = v_splat(0.0f);
   const float *key = a.keys + column * a.head_size;
   size_t d = 0;
   if constexpr (kSplatsLanes) {
     // Queries by the lane: ARM multiplies by one lane of a register for nothing, where x86 loads and spreads it.
+    static_assert(kVectors == 1);
     for (; d + 4 <= a.head_size; d += 4) {
       V query[kRows];
       SLU_UNROLL for (size_t q = 0; q < kRows; ++q) query[q] = v_load(queries + q * a.qkv_stride + d);
       SLU_UNROLL for (size_t i = 0; i < 4; ++i, key += kWidth) {
         const V k = v_load(key);
-        SLU_UNROLL for (size_t q = 0; q < kRows; ++q) sums[q] =
-            v_fma(v_splat(v_lane(query[q], i)), k, sums[q]);
+        SLU_UNROLL for (size_t q = 0; q < kRows; ++q) sums[q][0] =
+            v_fma(v_splat(v_lane(query[q], i)), k, sums[q][0]);
       }
     }
   }
   for (; d < a.head_size; ++d, key += kWidth) {
-    const V k = v_load(key);
-    SLU_UNROLL for (size_t q = 0; q < kRows; ++q) sums[q] =
-        v_fma(v_splat(queries[q * a.qkv_stride + d]), k, sums[q]);
+    V k[kVectors];
+    SLU_UNROLL for (size_t i = 0; i < kVectors; ++i) k[i] = v_load(key + i * kWidth * a.head_size);
+    SLU_UNROLL for (size_t q = 0; q < kRows; ++q) {
+      const V query = v_splat(queries[q * a.qkv_stride + d]);
+      SLU_UNROLL for (size_t i = 0; i < kVectors; ++i) sums[q][i] = v_fma(query, k[i], sums[q][i]);
+    }
   }
-  SLU_UNROLL for (size_t q = 0; q < kRows; ++q) v_store(scores + q * stride + column, sums[q]);
+  SLU_UNROLL for (size_t i = 0; i < kVectors; ++i) {
+    const size_t left = a.tokens - column - i * kWidth;
+    SLU_UNROLL for (size_t q = 0; q < kRows; ++q) {
+      v_store(scores + q * stride + column + i * kWidth, sums[q][i]);
+      if (left < kWidth) sums[q][i] = v_select(lane_mask(left), sums[q][i], most[q]);
+      most[q] = v_max(most[q], sums[q][i]);
+    }
+  }
 }
 
 // What is left of a row from `i` on, in vectors.
@@ -49,20 +64,15 @@ inline void for_vectors(size_t i, size_t count, F f) {
   }
 }
 
-// scores[q][0 .. count) becomes e^((score - largest) / sqrt(head_size)), weights[q] 1 / their sum. Lanes past the end
-// are 0.
+// scores[q][0 .. count) becomes e^((score - largest) / sqrt(head_size)), where the largest is in the lanes of most[q];
+// weights[q] becomes 1 / their sum. Lanes past the end are 0.
 template <size_t kRows>
-inline void exponentials(float *scores, size_t stride, size_t count, float scale, float *weights) {
+inline void exponentials(float *scores, size_t stride, size_t count, float scale, const V (&most)[kRows],
+                         float *weights) {
   const V factor = v_splat(scale);
   for (size_t q = 0; q < kRows; ++q, scores += stride) {
-    F16 most = splat(-3e38f), sums = splat(0.0f);
-    for (size_t i = 0; i < count; i += kLanes)
-      for_vectors(i, count, [&](size_t part, size_t at, size_t left) {
-        V value = v_load(scores + at);
-        if (left < kWidth) value = v_select(lane_mask(left), value, v_splat(-3e38f));
-        most.part[part] = v_max(most.part[part], value);
-      });
-    const V largest = v_splat(f16_max(most.part));
+    const V largest = v_splat(f16_max(for_parts([&](size_t) { return most[q]; }).part));
+    F16 sums = splat(0.0f);
     for (size_t i = 0; i < count; i += kLanes)
       for_vectors(i, count, [&](size_t part, size_t at, size_t left) {
         V value = v_exponential(v_mul(v_sub(v_load(scores + at), largest), factor));
@@ -105,17 +115,27 @@ inline void value_tile(const Attention &a, const float *values, const float *sco
       v_store(output + q * a.output_stride + i * kWidth, v_mul(sums[q][i], v_splat(weights[q])));
 }
 
-// One head for kRows queries from `row` on. What is written past the head is written again by the next one.
+// One head for kRows queries from `row` on. The output may be in the place of the queries: what is written past the head
+// is put back.
 template <size_t kRows>
 inline void attend(const Attention &a, size_t row, size_t head, size_t stride, float scale) {
   const size_t inner = size_t{a.heads} * a.head_size;
   const float *queries = a.qkv + row * a.qkv_stride + head * a.head_size;
-  for (size_t column = 0; column < a.tokens; column += kWidth)
-    score_tile<kRows>(a, queries, column, stride, a.scores);
+  V most[kRows];
+  for (V &lanes : most) lanes = v_splat(-3e38f);
+  size_t column = 0;
+  if constexpr (kKeys > 1)
+    for (; column + kWidth < a.tokens; column += 2 * kWidth)
+      score_tile<kRows, 2>(a, queries, column, stride, a.scores, most);
+  for (; column < a.tokens; column += kWidth)
+    score_tile<kRows, 1>(a, queries, column, stride, a.scores, most);
   float weights[kRows];
-  exponentials<kRows>(a.scores, stride, a.tokens, scale, weights);
+  exponentials<kRows>(a.scores, stride, a.tokens, scale, most, weights);
   const float *values = a.qkv + 2 * inner + head * a.head_size;
   float *output = a.output + row * a.output_stride + head * a.head_size;
+  V beyond[kRows];
+  SLU_UNROLL for (size_t q = 0; q < kRows; ++q) beyond[q] =
+      v_load(output + q * a.output_stride + a.head_size);
   for (size_t d = 0; d < a.head_size;) {
     const size_t left = (a.head_size - d + kWidth - 1) / kWidth;
     if (kMostVectors >= 4 && left >= 4) {
@@ -129,6 +149,8 @@ inline void attend(const Attention &a, size_t row, size_t head, size_t stride, f
       d += kWidth;
     }
   }
+  SLU_UNROLL for (size_t q = 0; q < kRows; ++q)
+      v_store(output + q * a.output_stride + a.head_size, beyond[q]);
 }
 
 // Of one head, keys[t][d] of tokens t, t + 1, ... t + kWidth - 1 side by side, as score_tile reads them. Past the last token

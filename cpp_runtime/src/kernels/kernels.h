@@ -12,7 +12,7 @@ struct Attention {
   const float *
       qkv;  // [tokens][qkv_stride]: queries, keys and values of all heads; readable for 64 bytes past the end
   size_t qkv_stride;
-  float *output;  // [tokens][output_stride]: heads * head_size values, then room for 16 more
+  float *output;  // [tokens][output_stride]: heads * head_size values, then 16 more that stay; may be `qkv`
   size_t output_stride;
   float *keys;    // [head_size][round_up(tokens, 16)], scratch
   float *scores;  // [4][round_up(tokens, 16)], scratch

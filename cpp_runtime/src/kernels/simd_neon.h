@@ -9,6 +9,11 @@ namespace slu {
 namespace {
 
 constexpr size_t kWidth = 4;
+#ifdef __aarch64__
+constexpr size_t kRegisters = 32;
+#else
+constexpr size_t kRegisters = 16;
+#endif
 constexpr bool kSplatsLanes = true;  // whether v_splat(v_lane(a, i)) is cheaper than a load
 constexpr bool kUsesTables = true;   // whether to load a constant each time, and not to copy it
 using V = float32x4_t;

@@ -7,6 +7,7 @@ namespace slu {
 namespace {
 
 constexpr size_t kWidth = 4;
+constexpr size_t kRegisters = 32;
 constexpr bool kSplatsLanes = true;  // whether v_splat(v_lane(a, i)) is cheaper than a load
 constexpr bool kUsesTables = false;  // whether to load a constant each time, and not to copy it
 struct V {

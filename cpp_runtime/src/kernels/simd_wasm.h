@@ -10,6 +10,7 @@ namespace slu {
 namespace {
 
 constexpr size_t kWidth = 4;
+constexpr size_t kRegisters = 32;
 constexpr bool kSplatsLanes = false;  // whether v_splat(v_lane(a, i)) is cheaper than a load
 constexpr bool kUsesTables = false;   // whether to load a constant each time, and not to copy it
 using V = v128_t;

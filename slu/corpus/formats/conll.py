@@ -52,6 +52,18 @@ def is_conll(path: Path) -> bool:
     return 2 * sum(_has_tag(row) for row in rows) > len(rows)
 
 
+def first_odd_tag(path: Path) -> tuple[int, str] | None:
+    """Of a file that would be columns of tokens and tags if its tags were right, the first line with a tag that is
+    none, and that tag: lower-case prefixes, or names without any."""
+    lines = head_of(path).split("\n")[:200]
+    width = _width(lines)
+    rows = {i: _columns(line) for i, line in enumerate(lines, 1) if line.strip() and not _is_comment(line, width)}
+    like_tags = ["-" in row[-1] or row[-1] in ("O", "o") for row in rows.values()]
+    if width < 2 or not all(like_tags) or any(len(row) != width for row in rows.values()):
+        return None
+    return next(((number, row[-1]) for number, row in rows.items() if not _has_tag(row)), None)
+
+
 def read_conll(path: Path, options: Options, findings: Findings) -> Iterator[Annotated]:
     """The texts of a file. A line without a tag makes its text unusable."""
     blocks = list(_blocks(path))
@@ -74,6 +86,7 @@ def read_conll(path: Path, options: Options, findings: Findings) -> Iterator[Ann
         found = with_tags(
             tokens, tags, (intent,) if intent else (), block.where, findings,
             block.said.get("text"), block.said.get("session", "").strip(), characters,
+            [f"{path}:{number}" for number in block.rows],
         )  # fmt: skip
         if found is not None:
             yield found

@@ -76,29 +76,31 @@ def with_tags(
     text: str | None = None,
     session: str = "",
     characters: bool = False,
+    places: Sequence[str] = (),
 ) -> Annotated | None:
     """The annotated text of tokens; None, and a finding, where the tags say nothing that could be read.
 
     ``text``: the text that the tokens were cut from, if the file has it. ``characters``: of the file, see
-    `are_characters`. Tokens of white space are a part of the text, and their tags do not count.
+    `are_characters`. Tokens of white space are a part of the text, and their tags do not count. ``places``: where each
+    token stands, for findings about its tag; without them ``where``.
     """
     if not all(tokens):
         findings.add(where, "empty tokens", f"token {tokens.index('') + 1} is empty", True)
         return None
     if text is None:
         text, _ = joined(tokens, characters)
-    pairs = [(token, tag) for token, tag in zip(tokens, tags) if token.strip()]
-    tokens, tags = [token for token, _ in pairs], [tag for _, tag in pairs]
+    kept = [i for i, token in enumerate(tokens) if token.strip()]
+    tokens, tags, places = ([of[i] for i in kept] for of in (tokens, tags, places or [where] * len(tokens)))
     starts = aligned(tokens, text)
     if starts is None:
         findings.add(where, "tokens that are not the text", f"the tokens are not those of {text!r}", True)
         return None
     spans: list[Span] = []
     name, begin, end = "", 0, 0
-    for token, tag, start in [*zip(tokens, tags, starts), ("", OUTSIDE, len(text))]:
+    for token, tag, start, place in [*zip(tokens, tags, starts, places), ("", OUTSIDE, len(text), where)]:
         prefix, dash, label = tag.partition("-")
         if tag != OUTSIDE and (not label or dash != "-" or prefix not in BEGIN + INSIDE + END + SINGLE):
-            findings.add(where, "unknown tags", f"the tag {tag!r}: O or a prefix such as B- and a name expected", True)
+            findings.add(place, "unknown tags", f"the tag {tag!r}: O or a prefix such as B- and a name expected", True)
             return None
         continues = tag != OUTSIDE and prefix in INSIDE + END
         if name and not (continues and label == name):
@@ -108,10 +110,10 @@ def with_tags(
             continue
         if not name:
             if continues and prefix not in END:
-                findings.add(where, "slots without a beginning", f"{tag!r} begins a slot; it is read as its beginning")
+                findings.add(place, "slots without a beginning", f"{tag!r} begins a slot; it is read as its beginning")
             elif continues:
                 findings.add(
-                    where, "slots without a beginning", f"{tag!r} ends nothing; it is read as a slot of its own"
+                    place, "slots without a beginning", f"{tag!r} ends nothing; it is read as a slot of its own"
                 )
             name, begin = label, start
         end = start + len(token)

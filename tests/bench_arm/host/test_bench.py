@@ -141,6 +141,21 @@ def test_mkl_is_set_for_the_engine_alone(bundle: Path, data: Path, monkeypatch: 
         assert [row["setting"] for row in result["measurements"]] == list(settings)
 
 
+def test_kernels_and_clocks_and_openvino_as_it_comes(bundle: Path, data: Path) -> None:
+    result = bench_host(
+        [bundle], data, ["native"], rounds=1, limit=3, say=lambda line: None, kernels=["plain"], processor_time=True
+    )
+    [row] = result["measurements"]
+    assert row["setting"] == "kernel plain" and "process_time_ns" in result["timer"]
+    assert result["libraries"]["kernel"] == "plain" and row["end_to_end_ms"]["p50"] > 0
+    target = Target(str(bundle), "fastdeploy-openvino", str(data), as_it_comes=True)
+    with Worker(target) as worker:
+        assert b"ONEDNN_MAX_CPU_ISA=DEFAULT" in Path(f"/proc/{worker._process.pid}/environ").read_bytes().split(b"\0")
+        bfloat16 = "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        assert worker.facts["precision"] == ("bf16" if bfloat16 else "fp32 simulating int8")
+        assert target.setting == "OpenVINO as it comes"
+
+
 def test_what_cannot_run_is_left_out_or_refused(bundle: Path, data: Path, tmp_path: Path) -> None:
     poor = Path(shutil.copytree(bundle, tmp_path / "poor"))
     for name in (PARAMETERS, FORMATS["paddle-int8"].files[1], FORMATS["onnx"].files[0], FORMATS["onnx-int8"].files[0]):

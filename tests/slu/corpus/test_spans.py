@@ -104,7 +104,9 @@ WRONG = {
     "no place": ('{"text": "在津", "label": {"LOC": {"津": [[1]]}}}\n', r"corpus:1: \[1\] is no place of a LOC"),
     "no text": ('{"text": "津", "entities": []}\n{"entities": []}\n', "corpus:2: text is missing"),
     "cut off": ('{"text": "津", "entities": []}\n{"text": "津", "ent\n', "corpus:2: not JSON"),
-    "a tag without a name": ("李 B-PER\n明 X-PER\n在 O\n", "corpus:1: the tag 'X-PER'"),
+    "a tag without a name": ("李 B-PER\n明 X-PER\n在 O\n", "corpus:2: the tag 'X-PER'"),
+    "lower-case tags": ("李 O\n\n明 o\n津 b-loc\n", "corpus:3: the tag 'o': O or a prefix"),
+    "prefixes behind names": ("李 PER-B\n明 PER-I\n", "corpus:1: the tag 'PER-B'"),
     "a line without a tag": ("李 B-PER\n明 I-PER\n在 O\n北\n", "corpus:4: '北' has no tag"),
     "an empty file": ("", "corpus: none of the formats"),
     "plain text": ("李明在北京\n", "corpus: none of the formats"),
@@ -122,6 +124,17 @@ def test_wrong_files(tmp_path: Path, capsys: pytest.CaptureFixture[str], content
     code = main(["data", "check", str(path), "--task", "tokens"])
     told = capsys.readouterr()
     assert (code, told.err) == (1, "") if ": error: " in told.out else code == 2 and told.err.count("\n") == 1
+
+
+def test_what_is_told_of_files_that_can_be_read(tmp_path: Path) -> None:
+    """Each finding about a tag has the line of that tag, and labels of whole texts are no spans."""
+    path = tmp_path / "corpus"
+    path.write_text("我 O\n在 O\n北 I-LOC\n京 I-LOC\n\n李 B-PER\n明 I-LOC\n津 E-ORG\n", encoding="utf-8")
+    found = [(problem.line, problem.message.partition(";")[0]) for problem in check_spans(path)]
+    assert found == [(3, "'I-LOC' begins a slot"), (7, "'I-LOC' begins a slot"), (8, "'E-ORG' ends nothing")]
+    path.write_text('{"text": "我在北京", "label": ["LOC"]}\n', encoding="utf-8")
+    [problem] = check_spans(path)
+    assert problem.severity == "warning" and problem.message.startswith("no text has a span")
 
 
 def test_missing_files_and_directories(tmp_path: Path) -> None:
