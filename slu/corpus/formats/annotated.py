@@ -15,6 +15,8 @@ _HEAD = 1 << 20
 """Bytes by which a format is recognised."""
 _RECORDS = 50
 """Objects of JSON by which it is: the first ones may have no slot."""
+_QUOTED = 200
+"""Characters of a text that a message has."""
 CODE_POINTS, UTF_16 = OFFSETS = ("code-points", "utf-16")
 """What offsets may count: characters, or the units of JavaScript and Java, of which an emoji has two."""
 EXCLUSIVE, INCLUSIVE = ENDS = ("exclusive", "inclusive")
@@ -233,6 +235,11 @@ def offset_of(value: Any, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise CorpusError(f"{where}: {_short(value)} is not an offset; a whole number is expected")
     return value
+
+
+def quoted(text: str) -> str:
+    """A text in a message, of a long one the beginning: there may be a message for each slot of a text."""
+    return repr(text) if len(text) <= _QUOTED else f"{text[:_QUOTED]!r}... ({len(text)} characters)"
 
 
 def _short(value: Any) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from slu.corpus.formats.annotated import Annotated, Findings, Options, head_of, read_lines
+from slu.corpus.formats.annotated import Annotated, Findings, Options, head_of, quoted, read_lines
 from slu.corpus.formats.tokens import (
     BEGIN,
     END,
@@ -67,7 +67,7 @@ def read_conll(path: Path, options: Options, findings: Findings) -> Iterator[Ann
         bare = next((number for number, row in block.rows.items() if len(row) < place + 2), None)
         if bare is not None:
             shown = " ".join(block.rows[bare])
-            findings.add(f"{path}:{bare}", "tokens without tags", f"{shown!r} has no tag", True)
+            findings.add(f"{path}:{bare}", "tokens without tags", f"{quoted(shown)} has no tag", True)
             continue
         tokens, tags = ([row[i] for row in block.rows.values()] for i in (place, -1))
         intent = block.said.get("intent", "").strip()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from slu.corpus.formats.annotated import Annotated, Findings, Options, read_lines
+from slu.corpus.formats.annotated import Annotated, Findings, Options, quoted, read_lines
 from slu.corpus.formats.tokens import are_characters, cut, lost_in_tokens, with_tags
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
@@ -52,7 +52,7 @@ def write_jointbert(utterances: Sequence[Utterance], findings: Findings) -> dict
     for number, (utterance, (tokens, tags)) in enumerate(zip(utterances, pieces), 1):
         where = f"utterance {number}"
         if _divided(tags):
-            findings.add(where, "names with spaces", f"{utterance.text!r}: tags are divided by spaces", True)
+            findings.add(where, "names with spaces", f"{quoted(utterance.text)}: tags are divided by spaces", True)
             continue
         lost_in_tokens(utterance, tokens, where, findings, characters=characters)
         lines.append((" ".join(tokens), " ".join(tags), utterance.intent))

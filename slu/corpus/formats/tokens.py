@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from slu.corpus.formats.annotated import Annotated, Findings, Span
+from slu.corpus.formats.annotated import Annotated, Findings, Span, quoted
 from slu.corpus.utterance import Utterance
 
 BEGIN, INSIDE, END, SINGLE, OUTSIDE = "B", "IM", "EL", "SUW", "O"
@@ -91,7 +91,7 @@ def with_tags(
     tokens, tags = [token for token, _ in pairs], [tag for _, tag in pairs]
     starts = aligned(tokens, text)
     if starts is None:
-        findings.add(where, "tokens that are not the text", f"the tokens are not those of {text!r}", True)
+        findings.add(where, "tokens that are not the text", f"the tokens are not those of {quoted(text)}", True)
         return None
     spans: list[Span] = []
     name, begin, end = "", 0, 0
@@ -134,10 +134,10 @@ def lost_in_tokens(
     ``characters``: of the file, see `are_characters`.
     """
     if any(slot.correction is not None for slot in utterance.slots):
-        findings.add(where, "corrections", f"{utterance.text!r}: the format has no place for what was meant")
+        findings.add(where, "corrections", f"{quoted(utterance.text)}: the format has no place for what was meant")
     back, _ = joined(tokens, characters)
     if not text and back != utterance.text:
-        findings.add(where, "spaces", f"{utterance.text!r} is read back as {back!r}")
+        findings.add(where, "spaces", f"{quoted(utterance.text)} is read back as {quoted(back)}")
 
 
 def _is_wide(char: str) -> bool:
