@@ -18,6 +18,7 @@ from slu.corpus.formats.annotated import (
     head_of,
     quoted,
     read_lines,
+    read_text,
 )
 from slu.corpus.formats.ends import with_exclusive_ends
 from slu.corpus.formats.jointbert import is_part
@@ -104,6 +105,8 @@ def _known(path: Path) -> Format:
     form = recognise(path)
     if form is None and head_of(path).split("\n", 1)[0].count("\t") == len(FIELDS) - 1:
         raise CorpusError(f"{path}: is a corpus already; --to FORMAT writes it in another format")
+    if form is None and not path.is_dir() and not read_text(path).strip():
+        raise CorpusError(f"{path}: empty")
     if form is None:
         raise CorpusError(f"{path}: none of the formats that could be recognised; name it: --from FORMAT")
     return form

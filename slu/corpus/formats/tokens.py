@@ -14,6 +14,11 @@ _WIDE = ((0x2E80, 0x9FFF), (0xF900, 0xFAFF), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF
 """Ideographs, kana and their punctuation, which are written without spaces."""
 
 
+def divided(line: str) -> list[str]:
+    """What stands between spaces and tabs. Wider spaces and those that lines are not broken at are parts of it."""
+    return [piece for piece in line.replace("\t", " ").split(" ") if piece]
+
+
 def joined(tokens: Sequence[str], characters: bool = False) -> tuple[str, list[int]]:
     """The text of tokens, and where each begins: a space between two, but not beside ideographs and their marks, nor
     beside tokens of white space. ``characters``: see `are_characters`; then there is nothing between them."""
