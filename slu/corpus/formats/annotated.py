@@ -157,11 +157,19 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def parse_json(text: str, where: str) -> Any:
     """Raises `CorpusError` that names ``where``."""
     try:
-        return json.loads(text, object_pairs_hook=_object)
-    except _TwiceError as error:
+        return load_json(text)
+    except ValueError as error:
         raise CorpusError(f"{where}: {error}") from error
+
+
+def load_json(text: str) -> Any:
+    """Raises `ValueError` that says what is wrong, also where an object has a name twice."""
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except _TwiceError:
+        raise
     except (ValueError, RecursionError) as error:
-        raise CorpusError(f"{where}: not JSON ({error})") from error
+        raise ValueError(f"not JSON ({error})") from error
 
 
 def json_records(path: Path) -> list[tuple[str, Any]]:
