@@ -49,12 +49,12 @@ inline void for_vectors(size_t i, size_t count, F f) {
   }
 }
 
-// scores[q][0 .. count) becomes e^((score - largest) / sqrt(head_size)), weights[q] 1 / their sum. Lanes past the end
-// are 0.
-template <size_t kRows>
-inline void exponentials(float *scores, size_t stride, size_t count, float scale, float *weights) {
+// scores[q][0 .. count) becomes e^((score - largest) / sqrt(head_size)), weights[q] 1 / their sum, for q < rows. Lanes
+// past the end are 0.
+SLU_OUT_OF_LINE void exponentials(size_t rows, float *scores, size_t stride, size_t count, float scale,
+                                  float *weights) {
   const V factor = v_splat(scale);
-  for (size_t q = 0; q < kRows; ++q, scores += stride) {
+  for (size_t q = 0; q < rows; ++q, scores += stride) {
     F16 most = splat(-3e38f), sums = splat(0.0f);
     for (size_t i = 0; i < count; i += kLanes)
       for_vectors(i, count, [&](size_t part, size_t at, size_t left) {
@@ -113,7 +113,7 @@ inline void attend(const Attention &a, size_t row, size_t head, size_t stride, f
   for (size_t column = 0; column < a.tokens; column += kWidth)
     score_tile<kRows>(a, queries, column, stride, a.scores);
   float weights[kRows];
-  exponentials<kRows>(a.scores, stride, a.tokens, scale, weights);
+  exponentials(kRows, a.scores, stride, a.tokens, scale, weights);
   const float *values = a.qkv + 2 * inner + head * a.head_size;
   float *output = a.output + row * a.output_stride + head * a.head_size;
   for (size_t d = 0; d < a.head_size;) {
