@@ -15,13 +15,13 @@ called, ``label_des`` (CLUE's ``labels.json``). Other labels are errors then.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slu.corpus.formats.annotated import load_json
 from slu.corpus.label_sets import SEPARATOR, in_order, name_problem, parent_of, with_parents
 from slu.corpus.labels import Labels
 from slu.corpus.tagged import BOM, Problem, Severity, control_problem, numbered_lines, odd_character
@@ -266,9 +266,9 @@ def _decoded(raw: bytes, where: str) -> str:
 
 def _object(text: str, where: str) -> dict[str, Any]:
     try:
-        entry = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CorpusError(f"{where}{': ' if where else ''}not JSON ({error})") from error
+        entry = load_json(text)
+    except ValueError as error:
+        raise CorpusError(f"{where}{': ' if where else ''}{error}") from error
     if not isinstance(entry, dict):
         raise CorpusError(f"{where}{': ' if where else ''}not an object of JSON")
     return entry

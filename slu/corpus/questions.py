@@ -122,12 +122,12 @@ def _records(path: Path) -> Iterator[_Asked]:
     if first is not None and "data" not in first:
         for number, line in lines:
             where = f"{path}:{number}"
-            record = record_of(first if number == lines[0][0] else parse_json(line, where), where)
+            record = record_of(parse_json(line, where), where)
             if "paragraphs" in record:
                 raise CorpusError(f"{where}: a passage with its questions; give the whole file, with data around it")
             yield _asked(record, number, where, text_of(record, "context", where))
         return
-    whole = record_of(first if first is not None and len(lines) == 1 else parse_json(text, str(path)), f"{path}:1")
+    whole = record_of(parse_json(text, str(path)), f"{path}:1")
     found = list(_of_passages(whole, path))
     ends = [match.start() for match in re.finditer("\n", text)]
     places = [bisect_right(ends, match.start()) + 1 for match in _QUESTION.finditer(text)]

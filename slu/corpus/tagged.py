@@ -80,7 +80,7 @@ def check_corpus(path: str | Path, labels: Labels | None = None) -> list[Problem
             found += across.add(number, utterance)
         elif not found:
             across.end_session()
-        lines += utterance is not None or bool(found)
+        lines += utterance is not None or any(severity == "error" for severity, _ in found)
         problems += [Problem(number, severity, message) for severity, message in found]
     if not lines:
         raise CorpusError(f"{path}: no utterances; write one a line (docs/corpus.md has the format)")
@@ -196,14 +196,11 @@ def split_corpus(
         raise ConfigError(f"cannot split by {by!r}; choose utterance or session")
     if not 0 < dev_fraction < 1:
         raise ConfigError(f"the dev fraction is {dev_fraction}; it must lie between 0 and 1")
-    keys: list[int]
+    keys = list(range(len(utterances)))
     if by == "session":
         ids: dict[str, int] = {}
         keys = [ids.setdefault(utterance.session, len(ids)) for utterance in utterances]
-        units = len(ids)
-    else:
-        keys = list(range(len(utterances)))
-        units = len(keys)
+    units = len(set(keys))
     rng = Random(seed)
     drawn = [rng.random() for _ in range(units)]
     dev_units = set(sorted(range(units), key=drawn.__getitem__)[: round(units * dev_fraction)])
@@ -317,6 +314,8 @@ def _scan(tagged: str) -> tuple[str, tuple[Slot, ...], list[str]]:
     length = position = 0
     for match in _tags(tagged):
         closing, name = match.groups()
+        if len(problems) > 99:  # of a damaged line; each may be compared with all before it
+            return "", (), [*problems, "and more in this line"]
         piece, column = tagged[position : match.start()], match.start() + 1
         whole = bool(opened) and opened[-1][2] == position
         position = match.end()

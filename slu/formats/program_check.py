@@ -34,6 +34,7 @@ def check_program(program: Path, parameters: Path, expected: Expected, version: 
         [block] = blocks
         _only(block, 1, 2, 3, 4)
         require(block.integer(1) == 0, "its block has another number than 0")
+        require(block.integer(2) == -1, "its block says that it is inside another one")  # Paddle looks there unchecked
         _check_variables(block, stored)
         check_graph([_node(operator) for operator in block.messages(4, "operator")], stored, expected)
 
@@ -86,6 +87,10 @@ def _attribute(attribute: Message) -> Any:
     if number is None:
         raise Damaged(f"the attribute {attribute.text(1)} has the type {kind}, which does not occur")
     _only(attribute, 1, 2, number)
+    if kind in (_INTEGER, _INTEGERS):
+        # Paddle takes the low 32 bits of what is larger, and would compute something else than is checked here.
+        fits = all(-(1 << 31) <= value < 1 << 31 for value in attribute.integers(number))
+        require(fits, f"the attribute {attribute.text(1)} has a number of more than 32 bits")
     if kind in (_INTEGER, _LONG):
         return attribute.integer(number)
     if kind == _BOOLEAN:

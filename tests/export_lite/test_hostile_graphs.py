@@ -92,7 +92,12 @@ def _lookup(block: Any) -> None:
     argument.arguments[0] = "slot_classifier.weight"
 
 
-@pytest.mark.parametrize("change", [_save, _print, _fill, _shape, _callstack, _lookup])
+def _around(block: Any) -> None:
+    """Paddle looks for the block of this number, and ends the process."""
+    block.parent_idx = -(1 << 28) - 1
+
+
+@pytest.mark.parametrize("change", [_save, _print, _fill, _shape, _callstack, _lookup, _around])
 def test_programs_that_the_exporter_does_not_write(
     graphs: Path, expected: Expected, tmp_path: Path, change: Callable[[Any], None]
 ) -> None:
@@ -115,6 +120,17 @@ def test_programs_with_a_second_block(graphs: Path, expected: Expected, tmp_path
     with pytest.raises(
         BundleError, match="2 blocks instead of one|computed twice|declared twice|copy or export both again"
     ):
+        check_program(tmp_path / "model.pdmodel", graphs / "model.pdiparams", expected)
+
+
+def test_numbers_of_more_bits_than_their_field(graphs: Path, expected: Expected, tmp_path: Path) -> None:
+    """2^32 - 1 in the place of -1, which libraries take it for."""
+    data = (graphs / "model.pdmodel").read_bytes()
+    field = b"axis\x10\x00\x18"
+    assert field + b"\xff" * 9 + b"\x01" in data
+    changed = data.replace(field + b"\xff" * 9 + b"\x01", field + b"\xff\xff\xff\xff\x8f\x80\x80\x80\x80\x00", 1)
+    (tmp_path / "model.pdmodel").write_bytes(changed)
+    with pytest.raises(BundleError, match="the attribute axis has a number of more than 32 bits"):
         check_program(tmp_path / "model.pdmodel", graphs / "model.pdiparams", expected)
 
 

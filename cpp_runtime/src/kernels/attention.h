@@ -11,7 +11,7 @@ constexpr size_t kQueries = 1, kMostVectors = 1, kKeys = 1;
 #else
 // Queries, and vectors of values and of keys, computed together: as many sums as hide the latency of a fused
 // multiply-add, and no more than there are registers.
-constexpr size_t kQueries = 4, kMostVectors = kRegisters / 8, kKeys = kWidth >= 8 ? 2 : 1;
+constexpr size_t kQueries = 4, kMostVectors = kRegisters / 8, kKeys = kWidth == 8 ? 2 : 1;
 #endif
 
 // scores[q][column .. column + kVectors * kWidth) = queries[q] · keys[column ...]; see transpose_keys. most[q] becomes the
@@ -65,12 +65,11 @@ inline void for_vectors(size_t i, size_t count, F f) {
 }
 
 // scores[q][0 .. count) becomes e^((score - largest) / sqrt(head_size)), where the largest is in the lanes of most[q];
-// weights[q] becomes 1 / their sum. Lanes past the end are 0.
-template <size_t kRows>
-inline void exponentials(float *scores, size_t stride, size_t count, float scale, const V (&most)[kRows],
-                         float *weights) {
+// weights[q] becomes 1 / their sum; for q < rows. Lanes past the end are 0.
+SLU_OUT_OF_LINE void exponentials(size_t rows, float *scores, size_t stride, size_t count, float scale,
+                                  const V *most, float *weights) {
   const V factor = v_splat(scale);
-  for (size_t q = 0; q < kRows; ++q, scores += stride) {
+  for (size_t q = 0; q < rows; ++q, scores += stride) {
     const V largest = v_splat(f16_max(for_parts([&](size_t) { return most[q]; }).part));
     F16 sums = splat(0.0f);
     for (size_t i = 0; i < count; i += kLanes)
@@ -124,13 +123,13 @@ inline void attend(const Attention &a, size_t row, size_t head, size_t stride, f
   V most[kRows];
   for (V &lanes : most) lanes = v_splat(-3e38f);
   size_t column = 0;
-  if constexpr (kKeys > 1)
+  if constexpr (kKeys > 1 && kRows > 1)
     for (; column + kWidth < a.tokens; column += 2 * kWidth)
       score_tile<kRows, 2>(a, queries, column, stride, a.scores, most);
   for (; column < a.tokens; column += kWidth)
     score_tile<kRows, 1>(a, queries, column, stride, a.scores, most);
   float weights[kRows];
-  exponentials<kRows>(a.scores, stride, a.tokens, scale, most, weights);
+  exponentials(kRows, a.scores, stride, a.tokens, scale, most, weights);
   const float *values = a.qkv + 2 * inner + head * a.head_size;
   float *output = a.output + row * a.output_stride + head * a.head_size;
   V beyond[kRows];

@@ -83,20 +83,28 @@ void float_quantise(const float *x, size_t stride, size_t rows, size_t columns, 
       store_int8(y + row * y_stride + i, load(x + row * stride + i), factor, offset);
 }
 
-// 16 values of a row of a table from column `i` on; zeros past its end, which may be that of the file.
+// The `count` values at `from`, which may be the last ones of the file, and zeros.
+SLU_OUT_OF_LINE F16 last_values(const float *from, size_t count) {
+  float values[kLanes] = {};
+  copy_bytes(values, from, count * sizeof(float));
+  return load(values);
+}
+SLU_OUT_OF_LINE F16 last_values(const int8_t *from, size_t count) {
+  int8_t values[kLanes] = {};
+  copy_bytes(values, from, count);
+  return from_int8(values);
+}
+
+// 16 values of a row of a table from column `i` on; zeros past its end.
 inline F16 table_values(const Table &table, size_t row, size_t i, size_t columns) {
   const size_t count = columns - i < kLanes ? columns - i : kLanes, at = row * columns + i;
   if (table.values) {
     if (count == kLanes) return load(table.values + at);
-    float values[kLanes] = {};
-    copy_bytes(values, table.values + at, count * sizeof(float));
-    return load(values);
+    return last_values(table.values + at, count);
   }
   const F16 scale = splat(table.scale[row]);
   if (count == kLanes) return from_int8(table.quantised + at) * scale;
-  int8_t values[kLanes] = {};
-  copy_bytes(values, table.quantised + at, count);
-  return from_int8(values) * scale;
+  return last_values(table.quantised + at, count) * scale;
 }
 
 // Rows normalised together, where sums wait for each other and registers are many.

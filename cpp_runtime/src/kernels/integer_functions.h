@@ -33,14 +33,18 @@ inline void arrange_inputs(const Linear &linear, const Input &x) {
 constexpr size_t kMostSums = 32;  // groups of 16 that a tile may give: as many as there are registers
 
 template <size_t kRows>
-void run_tile(const Tile &tile, size_t rows, size_t panels) {
+inline void run_tile_of(const Tile &tile, size_t rows, size_t panels) {
   static_assert(kRows * panels_at_once(kRows) <= kMostSums);
   if (rows == kRows) {
     if constexpr (panels_at_once(kRows) > 1)
       if (panels > 1) return products_tile<kRows, panels_at_once(kRows)>(tile);
     return products_tile<kRows, 1>(tile);
   }
-  if constexpr (kRows > 1) run_tile<kRows - 1>(tile, rows, panels);
+  if constexpr (kRows > 1) run_tile_of<kRows - 1>(tile, rows, panels);
+}
+
+SLU_OUT_OF_LINE void run_tile(const Tile &tile, size_t rows, size_t panels) {
+  run_tile_of<kMostRows>(tile, rows, panels);
 }
 
 // Calls epilogue(first row, rows, output, sums) with 16 outputs of some rows. Panels are the outer loop: a panel's
@@ -62,7 +66,7 @@ inline void for_tiles(const Linear &linear, const Input &x, Epilogue epilogue) {
       // A tile of fewer rows may be made for another number of panels.
       for (size_t p = 0; p < step;) {
         const size_t most = panels_at_once(count), at_once = step - p >= most ? most : 1;
-        run_tile<kMostRows>({linear, panel + p, input, x.stride, sums}, count, at_once);
+        run_tile({linear, panel + p, input, x.stride, sums}, count, at_once);
         for (size_t q = 0; q < at_once; ++q)
           epilogue(row, count, (panel + p + q) * kLanes, sums + q * count * kLanes);
         p += at_once;

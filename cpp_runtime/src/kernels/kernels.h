@@ -4,6 +4,16 @@
 
 #include "../model.h"
 
+// What is long and called from several places, or seldom. The library for x86-64 has it once for each of its kernels;
+// elsewhere a call would cost more than it saves.
+#if defined(__x86_64__) && defined(__clang__)
+#define SLU_OUT_OF_LINE __attribute__((noinline))
+#elif defined(__x86_64__)
+#define SLU_OUT_OF_LINE __attribute__((noinline, noclone))
+#else
+#define SLU_OUT_OF_LINE __attribute__((always_inline)) inline
+#endif
+
 namespace slu {
 
 // Working memory and sizes of the attention of one layer.

@@ -15,6 +15,8 @@ _HEAD = 1 << 20
 """Bytes by which a format is recognised."""
 _RECORDS = 50
 """Objects of JSON by which it is: the first ones may have no slot."""
+_QUOTED = 200
+"""Characters of a text that a message has."""
 CODE_POINTS, UTF_16 = OFFSETS = ("code-points", "utf-16")
 """What offsets may count: characters, or the units of JavaScript and Java, of which an emoji has two."""
 EXCLUSIVE, INCLUSIVE = ENDS = ("exclusive", "inclusive")
@@ -89,9 +91,14 @@ class Findings:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 file without their ends; raises `CorpusError`. Only a line feed ends a line."""
+    """The lines of a UTF-8 file without their ends; raises `CorpusError`. Only a line feed ends a line, with carriage
+    returns before it or without; elsewhere these would be taken for spaces, and lines for columns."""
     text = read_text(path)
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+    lines = [line.rstrip("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+    odd = next((number for number, line in enumerate(lines, 1) if "\r" in line), None) if "\r" in text else None
+    if odd is not None:
+        raise CorpusError(f"{path}:{odd}: a carriage return inside the line; lines must end with LF or CR LF")
+    return lines
 
 
 def read_text(path: Path) -> str:
@@ -134,12 +141,35 @@ def first_records(path: Path) -> list[dict[str, Any]]:
     return found
 
 
+class _TwiceError(ValueError):
+    """An object has a name twice."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What a JSON object is read as; raises `_TwiceError` where a value would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        name = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise _TwiceError(f"{quoted(name)} is there twice, and only one would count; put both into a list")
+    return found
+
+
 def parse_json(text: str, where: str) -> Any:
     """Raises `CorpusError` that names ``where``."""
     try:
-        return json.loads(text)
+        return load_json(text)
+    except ValueError as error:
+        raise CorpusError(f"{where}: {error}") from error
+
+
+def load_json(text: str) -> Any:
+    """Raises `ValueError` that says what is wrong, also where an object has a name twice."""
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except _TwiceError:
+        raise
     except (ValueError, RecursionError) as error:
-        raise CorpusError(f"{where}: not JSON ({error})") from error
+        raise ValueError(f"not JSON ({error})") from error
 
 
 def json_records(path: Path) -> list[tuple[str, Any]]:
@@ -166,7 +196,7 @@ def _is_json_lines(lines: list[tuple[int, str]]) -> bool:
 
 
 def _array(text: str, path: Path) -> list[tuple[str, Any]]:
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(object_pairs_hook=_object)
     records: list[tuple[int, Any]] = []
     at = text.index("[") + 1
     line, counted = 1, 0
@@ -181,6 +211,8 @@ def _array(text: str, path: Path) -> list[tuple[str, Any]]:
             return _placed(records, path)
         try:
             record, at = decoder.raw_decode(text, at)
+        except _TwiceError as error:
+            raise CorpusError(f"{path}:{line}: {error}") from error
         except (ValueError, RecursionError) as error:
             raise CorpusError(f"{path}:{line}: not JSON ({error})") from error
         records.append((line, record))
@@ -233,6 +265,11 @@ def offset_of(value: Any, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise CorpusError(f"{where}: {_short(value)} is not an offset; a whole number is expected")
     return value
+
+
+def quoted(text: str) -> str:
+    """A text in a message, of a long one the beginning: there may be a message for each slot of a text."""
+    return repr(text) if len(text) <= _QUOTED else f"{text[:_QUOTED]!r}... ({len(text)} characters)"
 
 
 def _short(value: Any) -> str:

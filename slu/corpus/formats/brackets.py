@@ -14,6 +14,7 @@ from slu.corpus.formats.annotated import (
     Span,
     first_records,
     json_records,
+    quoted,
     record_of,
     session_of,
     text_of,
@@ -43,11 +44,11 @@ def read_massive(path: Path, options: Options, findings: Findings) -> Iterator[A
         annotated = text_of(record, "annot_utt", where)
         text, spans = _scan(annotated)
         if isinstance(record.get("utt"), str) and record["utt"].strip() != text.strip():
-            message = f"{annotated!r} without its brackets is not {record['utt']!r}"
+            message = f"{quoted(annotated)} without its brackets is not {quoted(record['utt'])}"
             findings.add(where, "spans that do not match their text", message, True)
             continue
         if "[" in text or "]" in text:
-            findings.add(where, "brackets that are no slots", f"{annotated!r}: they are part of the text")
+            findings.add(where, "brackets that are no slots", f"{quoted(annotated)}: they are part of the text")
         intent = record.get("intent")
         intents = (intent,) if isinstance(intent, str) and intent.strip() else ()
         yield Annotated(text, intents, tuple(spans), where, session_of(record))
@@ -68,13 +69,13 @@ def write_massive(utterances: Sequence[Utterance], findings: Findings) -> dict[s
             at = slot.end
         annotated = "".join((*pieces, utterance.text[at:]))
         if any(slot.correction is not None for slot in utterance.slots):
-            findings.add(where, "corrections", f"{utterance.text!r}: the format has no place for what was meant")
+            findings.add(where, "corrections", f"{quoted(utterance.text)}: the format has no place for what was meant")
         text, spans = _scan(annotated)
         if (text, [(s.name, s.start, s.end) for s in spans]) != (
             utterance.text,
             [(s.name, s.start, s.end) for s in utterance.slots],
         ):
-            findings.add(where, "texts that the format cannot hold", f"{utterance.text!r} has brackets", True)
+            findings.add(where, "texts that the format cannot hold", f"{quoted(utterance.text)} has brackets", True)
             continue
         record = {"id": str(number), "intent": utterance.intent, "utt": text, "annot_utt": annotated}
         lines.append(json.dumps(record | {"session": utterance.session}, ensure_ascii=False))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from slu.corpus.formats.annotated import Annotated, Findings, Options, head_of, read_lines
+from slu.corpus.formats.annotated import Annotated, Findings, Options, head_of, quoted, read_lines
 from slu.corpus.formats.tokens import (
     BEGIN,
     END,
@@ -21,6 +21,7 @@ from slu.corpus.formats.tokens import (
     SINGLE,
     are_characters,
     cut,
+    divided,
     lost_in_tokens,
     with_tags,
 )
@@ -46,7 +47,7 @@ class _Block:
 
 def is_conll(path: Path) -> bool:
     """Whether most of the first lines that are not comments are columns that end with tags."""
-    lines = head_of(path).split("\n")[:200]
+    lines = head_of(path).replace("\r", " ").split("\n")[:200]
     width = _width(lines)
     rows = [_columns(line) for line in lines if line.strip() and not _is_comment(line, width)]
     return 2 * sum(_has_tag(row) for row in rows) > len(rows)
@@ -79,7 +80,7 @@ def read_conll(path: Path, options: Options, findings: Findings) -> Iterator[Ann
         bare = next((number for number, row in block.rows.items() if len(row) < place + 2), None)
         if bare is not None:
             shown = " ".join(block.rows[bare])
-            findings.add(f"{path}:{bare}", "tokens without tags", f"{shown!r} has no tag", True)
+            findings.add(f"{path}:{bare}", "tokens without tags", f"{quoted(shown)} has no tag", True)
             continue
         tokens, tags = ([row[i] for row in block.rows.values()] for i in (place, -1))
         intent = block.said.get("intent", "").strip()
@@ -152,5 +153,5 @@ def _has_tag(columns: Sequence[str]) -> bool:
 
 
 def _columns(line: str) -> list[str]:
-    """Cut at tabs if there are any: names may have spaces then, and a token may be white space. Else at white space."""
-    return [column.strip() or column for column in line.split("\t")] if "\t" in line else line.split()
+    """Cut at tabs if there are any: names may have spaces then, and a token may be white space. Else at spaces."""
+    return [column.strip() or column for column in line.split("\t")] if "\t" in line else divided(line)

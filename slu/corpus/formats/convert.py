@@ -16,7 +16,9 @@ from slu.corpus.formats.annotated import (
     Options,
     Span,
     head_of,
+    quoted,
     read_lines,
+    read_text,
 )
 from slu.corpus.formats.ends import with_exclusive_ends
 from slu.corpus.formats.jointbert import is_part
@@ -103,6 +105,8 @@ def _known(path: Path) -> Format:
     form = recognise(path)
     if form is None and head_of(path).split("\n", 1)[0].count("\t") == len(FIELDS) - 1:
         raise CorpusError(f"{path}: is a corpus already; --to FORMAT writes it in another format")
+    if form is None and not path.is_dir() and not read_text(path).strip():
+        raise CorpusError(f"{path}: empty")
     if form is None:
         raise CorpusError(f"{path}: none of the formats that could be recognised; name it: --from FORMAT")
     return form
@@ -185,12 +189,13 @@ def _span_problem(text: str, span: Span) -> tuple[str, str] | None:
     """What is wrong with one span: the kind and the message."""
     place = f"{span.name!r} [{span.start}, {span.end})"
     if not 0 <= span.start < span.end <= len(text):
-        return "spans outside the text", f"{place} is not inside the {len(text)} characters of {text!r}"
+        return "spans outside the text", f"{place} is not inside the {len(text)} characters of {quoted(text)}"
     value = text[span.start : span.end]
     if span.value is not None and span.value.translate(_BREAKS) != value.translate(_BREAKS):
-        return "spans that do not match their text", f"{place} is {value!r}, not {span.value!r}, in {text!r}"
+        both = f"{quoted(value)}, not {quoted(span.value)}"
+        return "spans that do not match their text", f"{place} is {both}, in {quoted(text)}"
     if not value.strip():
-        return "spans of white space", f"{place} has no value in {text!r}"
+        return "spans of white space", f"{place} has no value in {quoted(text)}"
     return None
 
 
@@ -208,19 +213,19 @@ def _utterance(one: Annotated, options: Options, session: str, findings: Finding
         raise _Unusable("empty texts", "the text is empty")
     text = one.text.translate(_BREAKS)
     if text != one.text:
-        findings.add(one.where, "line breaks and tabs", f"{one.text!r}: they are spaces in the corpus")
+        findings.add(one.where, "line breaks and tabs", f"{quoted(one.text)}: they are spaces in the corpus")
     control = next((char for char in text if unicodedata.category(char) in ("Cc", "Cs")), None)
     if control is not None:
-        raise _Unusable("control characters", f"U+{ord(control):04X} in {text!r}")
+        raise _Unusable("control characters", f"U+{ord(control):04X} in {quoted(text)}")
     slots = _slots(one, text, options, findings)
     utterance = Utterance(text, _intent(one, options), slots, session)
     wrong = None if options.spans_alone else utterance_problem(utterance)
     if wrong:
-        raise _Unusable("texts that a corpus cannot hold", f"{text!r}: {wrong}")
+        raise _Unusable("texts that a corpus cannot hold", f"{quoted(text)}: {wrong}")
     for slot in slots:
         if slot.value != slot.value.strip():
             findings.add(
-                one.where, "white space at the border of a slot", f"{slot.name!r} is {slot.value!r}; it is kept"
+                one.where, "white space at the border of a slot", f"{slot.name!r} is {quoted(slot.value)}; it is kept"
             )
     return utterance
 
@@ -230,9 +235,9 @@ def _intent(one: Annotated, options: Options) -> str:
         return ""
     intents = tuple(dict.fromkeys(one.intents)) or ((options.intent,) if options.intent else ())
     if len(intents) > 1:
-        raise _Unusable("texts with several intents", f"{one.text!r} has {', '.join(map(repr, intents))}")
+        raise _Unusable("texts with several intents", f"{quoted(one.text)} has {', '.join(map(repr, intents))}")
     if not intents or not intents[0].strip():
-        raise _Unusable("texts with no intent", f"{one.text!r} has no intent")
+        raise _Unusable("texts with no intent", f"{quoted(one.text)} has no intent")
     return intents[0].strip()
 
 
@@ -247,11 +252,11 @@ def _slots(one: Annotated, text: str, options: Options, findings: Findings) -> t
             raise _Unusable("names that tags cannot hold", name)
         if slots and span.start < slots[-1].end:
             last = slots[-1]
-            both = f"{last.name!r} [{last.start}, {last.end}) and {span.name!r} [{span.start}, {span.end}) of {text!r}"
-            raise _Unusable("overlapping spans", f"{both}; slots do not overlap")
+            both = f"{last.name!r} [{last.start}, {last.end}) and {span.name!r} [{span.start}, {span.end})"
+            raise _Unusable("overlapping spans", f"{both} of {quoted(text)}; slots do not overlap")
         value = text[span.start : span.end]
         correction = None if span.correction == value or options.spans_alone else span.correction
         slots.append(Slot(span.name, value, span.start, span.end, correction))
     if len(set(one.spans)) < len(one.spans):
-        findings.add(one.where, "spans given twice", f"in {text!r}; they count once")
+        findings.add(one.where, "spans given twice", f"in {quoted(text)}; they count once")
     return tuple(slots)

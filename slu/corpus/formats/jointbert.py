@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from slu.corpus.formats.annotated import Annotated, Findings, Options, read_lines
-from slu.corpus.formats.tokens import are_characters, cut, lost_in_tokens, with_tags
+from slu.corpus.formats.annotated import Annotated, Findings, Options, quoted, read_lines
+from slu.corpus.formats.tokens import are_characters, cut, divided, lost_in_tokens, with_tags
 from slu.corpus.utterance import Utterance
 from slu.errors import CorpusError
 
@@ -31,10 +31,10 @@ def read_jointbert(path: Path, options: Options, findings: Findings) -> Iterator
     if not len(tokens) == len(tags) == len(intents):
         counts = ", ".join(f"{name} {len(lines)}" for name, lines in zip(FILES, (tokens, tags, intents)))
         raise CorpusError(f"{path}: the numbers of lines differ ({counts}); each line is one text")
-    characters = are_characters(line.split() for line in tokens)
+    characters = are_characters(divided(line) for line in tokens)
     for number, (words, labels, intent) in enumerate(zip(tokens, tags, intents), 1):
         where = f"{path / TOKENS}:{number}"
-        one, other = words.split(), labels.split()
+        one, other = divided(words), divided(labels)
         if len(one) != len(other):
             findings.add(where, "tokens without tags", f"{len(one)} tokens and {len(other)} tags", True)
             continue
@@ -52,7 +52,7 @@ def write_jointbert(utterances: Sequence[Utterance], findings: Findings) -> dict
     for number, (utterance, (tokens, tags)) in enumerate(zip(utterances, pieces), 1):
         where = f"utterance {number}"
         if _divided(tags):
-            findings.add(where, "names with spaces", f"{utterance.text!r}: tags are divided by spaces", True)
+            findings.add(where, "names with spaces", f"{quoted(utterance.text)}: tags are divided by spaces", True)
             continue
         lost_in_tokens(utterance, tokens, where, findings, characters=characters)
         lines.append((" ".join(tokens), " ".join(tags), utterance.intent))

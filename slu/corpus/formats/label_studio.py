@@ -18,6 +18,7 @@ from slu.corpus.formats.annotated import (
     first_records,
     json_records,
     offset_of,
+    quoted,
     record_of,
     session_of,
     text_of,
@@ -55,9 +56,9 @@ def read_label_studio(path: Path, options: Options, findings: Findings) -> Itera
         annotations: list[Any] = next((record[name] for name in _FULL if isinstance(record.get(name), list)), [])
         usable = [a for a in annotations if isinstance(a, dict) and not a.get("was_cancelled")]
         if len(usable) > 1:
-            findings.add(where, "several annotations", f"{text!r} has {len(usable)}; the first one is taken")
+            findings.add(where, "several annotations", f"{quoted(text)} has {len(usable)}; the first one is taken")
         if not usable:
-            findings.add(where, "texts without annotation", f"{text!r} has not been annotated", True)
+            findings.add(where, "texts without annotation", f"{quoted(text)} has not been annotated", True)
             continue
         spans: list[Span] = []
         intents: list[str] = []
@@ -77,8 +78,8 @@ def write_label_studio(utterances: Sequence[Utterance], findings: Findings) -> d
         ]
         for i, slot in enumerate(utterance.slots, 1):
             if slot.correction is not None:
-                message = f"{utterance.text!r}: the format has no place for what was meant, {slot.correction!r}"
-                findings.add(f"utterance {number}", "corrections", message)
+                meant = f"the format has no place for what was meant, {quoted(slot.correction)}"
+                findings.add(f"utterance {number}", "corrections", f"{quoted(utterance.text)}: {meant}")
             units = _utf16(utterance.text[: slot.start]), _utf16(utterance.text[: slot.end])
             value = {"start": units[0], "end": units[1], "text": slot.value, "labels": [slot.name]}
             results.append(

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slu.corpus.formats.annotated import Annotated, Findings, Options, Span, head_of, read_text
+from slu.corpus.formats.annotated import Annotated, Findings, Options, Span, head_of, quoted, read_text
 from slu.corpus.utterance import Slot, Utterance
 from slu.errors import CorpusError
 
@@ -62,7 +62,9 @@ def write_rasa(utterances: Sequence[Utterance], findings: Findings) -> dict[str,
         example = _bracketed(utterance)
         where = f"utterance {number}"
         if not _same(_annotated(example, utterance.intent, where, Findings(), {}), utterance):
-            findings.add(where, "texts that the format cannot hold", f"{utterance.text!r} is read otherwise", True)
+            findings.add(
+                where, "texts that the format cannot hold", f"{quoted(utterance.text)} is read otherwise", True
+            )
             continue
         examples.setdefault(utterance.intent, []).append(example)
     if len({utterance.session for utterance in utterances}) < len(utterances):
@@ -165,7 +167,7 @@ def _annotated(
     rest = _SLOT.sub(" ", example)
     odd = next((mark for mark in ("](", "]{", "][") if mark in rest), None)
     if odd:
-        findings.add(where, "brackets that are no slots", f"{example!r} has {odd!r}: they are part of the text")
+        findings.add(where, "brackets that are no slots", f"{quoted(example)} has {odd!r}: they are part of the text")
     for match in _SLOT.finditer(example):
         text += example[at : match.start()]
         value = match["text"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from slu.corpus.formats.annotated import Annotated, Findings, Span
+from slu.corpus.formats.annotated import Annotated, Findings, Span, quoted
 from slu.corpus.utterance import Utterance
 
 BEGIN, INSIDE, END, SINGLE, OUTSIDE = "B", "IM", "EL", "SUW", "O"
@@ -12,6 +12,11 @@ BEGIN, INSIDE, END, SINGLE, OUTSIDE = "B", "IM", "EL", "SUW", "O"
 
 _WIDE = ((0x2E80, 0x9FFF), (0xF900, 0xFAFF), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF))
 """Ideographs, kana and their punctuation, which are written without spaces."""
+
+
+def divided(line: str) -> list[str]:
+    """What stands between spaces and tabs. Wider spaces and those that lines are not broken at are parts of it."""
+    return [piece for piece in line.replace("\t", " ").split(" ") if piece]
 
 
 def joined(tokens: Sequence[str], characters: bool = False) -> tuple[str, list[int]]:
@@ -93,7 +98,7 @@ def with_tags(
     tokens, tags, places = ([of[i] for i in kept] for of in (tokens, tags, places or [where] * len(tokens)))
     starts = aligned(tokens, text)
     if starts is None:
-        findings.add(where, "tokens that are not the text", f"the tokens are not those of {text!r}", True)
+        findings.add(where, "tokens that are not the text", f"the tokens are not those of {quoted(text)}", True)
         return None
     spans: list[Span] = []
     name, begin, end = "", 0, 0
@@ -136,10 +141,10 @@ def lost_in_tokens(
     ``characters``: of the file, see `are_characters`.
     """
     if any(slot.correction is not None for slot in utterance.slots):
-        findings.add(where, "corrections", f"{utterance.text!r}: the format has no place for what was meant")
+        findings.add(where, "corrections", f"{quoted(utterance.text)}: the format has no place for what was meant")
     back, _ = joined(tokens, characters)
     if not text and back != utterance.text:
-        findings.add(where, "spaces", f"{utterance.text!r} is read back as {back!r}")
+        findings.add(where, "spaces", f"{quoted(utterance.text)} is read back as {quoted(back)}")
 
 
 def _is_wide(char: str) -> bool:

@@ -21,6 +21,7 @@ from slu.corpus.formats.annotated import (
     first_records,
     json_records,
     offset_of,
+    quoted,
     record_of,
     session_of,
     text_of,
@@ -30,6 +31,8 @@ from slu.errors import CorpusError
 
 _TEXTS = ("text", "query", "utterance", "sentence")
 _NAMES = ("name", "slot", "entity", "label")
+_MOST_LOOKED_AT = 1 << 28
+"""Characters that may be looked at for the values of one text, such as 2,000 values in 100,000 characters."""
 
 
 def is_values(path: Path) -> bool:
@@ -126,24 +129,43 @@ def _value(value: Any, name: str, where: str) -> str:
 def _search(
     text: str, wanted: list[tuple[str, str]], placed: list[Span], where: str, findings: Findings
 ) -> list[Span] | None:
-    """The places of the values, the longest first; None, and a finding, where one is not in the text."""
+    """The places of the values, the longest first; None, and a finding, where one is not in the text, or where looking
+    for all of them would take too long."""
     spans = list(placed)
-    for value in sorted({value for _, value in wanted}, key=lambda value: (-len(value), value)):
-        names = [name for name, other in wanted if other == value]
+    names_of: dict[str, list[str]] = {}
+    for name, value in wanted:
+        names_of.setdefault(value, []).append(name)
+    if not names_of:
+        return spans
+    taken = bytearray(len(text))  # 1 where a slot is
+    borders = [(max(0, span.start), min(len(text), span.end)) for span in placed]
+    looked_at = len(names_of) * len(text) + sum(max(0, end - start) for start, end in borders)
+    if looked_at > _MOST_LOOKED_AT:
+        size = f"{len(names_of)} values in a text of {len(text)} characters"
+        findings.add(where, "too much to search", f"{size}; give each its start and end, or cut the text", True)
+        return None
+    for start, end in borders:
+        if start < end:
+            taken[start:end] = b"\1" * (end - start)
+    for value in sorted(names_of, key=lambda value: (-len(value), value)):
+        names = names_of[value]
         everywhere = _places(text, value)
-        places = [at for at in everywhere if not any(s.start < at + len(value) and at < s.end for s in spans)]
+        places = [at for at in everywhere if taken.find(1, at, at + len(value)) < 0]
         if not value.strip() or not everywhere:
-            findings.add(where, "values that are not in their text", f"{names[0]!r} {value!r} is not in {text!r}", True)
+            message = f"{names[0]!r} {quoted(value)} is not in {quoted(text)}"
+            findings.add(where, "values that are not in their text", message, True)
             return None
         if len(places) < len(names):
-            message = f"{names[-1]!r} {value!r} of {text!r} has no place that is not in another slot"
+            message = f"{names[-1]!r} {quoted(value)} of {quoted(text)} has no place that is not in another slot"
             findings.add(where, "overlapping spans", message, True)
             return None
         if len(places) > len(names) or len(set(names)) > 1:
-            which = ", ".join(map(repr, names))
-            message = f"{which} {value!r} may stand at {len(places)} places of {text!r}; the first is taken"
+            which = ", ".join(map(repr, dict.fromkeys(names)))
+            message = f"{which} {quoted(value)} may stand at {len(places)} places of {quoted(text)}; the first is taken"
             findings.add(where, "ambiguous values", message)
-        spans += [Span(name, at, at + len(value), value) for name, at in zip(names, places)]
+        for name, at in zip(names, places):
+            spans.append(Span(name, at, at + len(value), value))
+            taken[at : at + len(value)] = b"\1" * len(value)
     return spans
 
 

@@ -57,6 +57,7 @@ def test_forms(tmp_path: Path, content: str, texts: list[str]) -> None:
         ('{"sentence": "a", "label": ["1", "2"]}', "2 labels"),
         ('{"sentence1": "a", "sentence2": 3, "label": "1"}', "sentence2 is not a text"),
         ('{"sentence": ', "not JSON"),
+        ('{"sentence": "a", "label": "1", "label": "2"}', "'label' is there twice"),
         ("好\t1,2", "a comma separates labels"),
         ("a\0b\t1", "control character U+0000 at character 2 of the text"),
         ("a\x1b[31mb\t1", "control character U+001B"),

@@ -112,6 +112,8 @@ REFUSED = [
     ('{"question": "问", "answers": []}', ":1: context is missing"),
     ('{"question": "问", "context": "文", "answers": []}\n{', ":2: not JSON"),
     ('{"context": "文", "qas": [], "paragraphs": []}', "give the whole file"),
+    ('{"question": "问", "context": "文", "answers": [], "answers": []}', ":1: 'answers' is there twice"),
+    ('{"data": [], "data": []}', "'data' is there twice"),
 ]
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -169,7 +170,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("action", [read_corpus, check_corpus])
-@pytest.mark.parametrize("kind", ["missing", "directory", "loop", "empty", "blank"])
+@pytest.mark.parametrize("kind", ["missing", "directory", "loop", "empty", "blank", "mark"])
 def test_nothing_to_read_is_one_line(action: Callable[[Path], object], kind: str, tmp_path: Path) -> None:
     path = tmp_path / kind
     if kind == "directory":
@@ -177,7 +178,7 @@ def test_nothing_to_read_is_one_line(action: Callable[[Path], object], kind: str
     elif kind == "loop":
         path.symlink_to(path)
     elif kind != "missing":
-        path.write_bytes(b"\n\r\n" if kind == "blank" else b"")
+        path.write_bytes({"blank": b"\n\r\n", "mark": b"\xef\xbb\xbf\r\n"}.get(kind, b""))
     with pytest.raises(CorpusError) as caught:
         action(path)
     assert str(caught.value).startswith(f"{path}: ")
@@ -305,6 +306,21 @@ def test_a_large_corpus_is_read_in_time_and_memory(action: str, kind: str, tmp_p
         assert int(output[0]) == count - 1
     assert float(output[1]) < 100
     assert float(output[2]) < 1e9 / 5
+
+
+@pytest.mark.parametrize("tags", ["<x{0}>a</y{0}>", "<x{0}>", "</x{0}>", "||"])
+def test_a_damaged_line_has_a_hundred_problems_and_no_more(tags: str, tmp_path: Path) -> None:
+    """Each tag was compared with all that were open: 20,000 took ten seconds."""
+    path = tmp_path / "corpus.txt"
+    tagged = "".join(tags.format(i) for i in range(20_000))
+    path.write_text(f"1\ta\tx\t{tagged}\n1\ta\tx\t<n>a\n")
+    began = time.process_time()
+    problems = check_corpus(path)
+    assert time.process_time() - began < 3
+    of_line = [problem.message for problem in problems if problem.line == 1]
+    assert len(of_line) == (1 if tags == "||" else 101)
+    assert tags == "||" or of_line[-1] == "and more in this line"
+    assert [problem.line for problem in problems][-1] == 2
 
 
 def test_what_tags_cannot_hold_is_shown_in_one_line() -> None:

@@ -261,3 +261,48 @@ def test_names_do_not_write_to_the_terminal(tmp_path: Path, capsys: pytest.Captu
     shown = capsys.readouterr().out
     assert "\\x1b" in shown or "\\u001b" in shown
     assert not {"\x1b", "\u202e"} & set(shown)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        # The whole file was one text of one token before.
+        (
+            "conll",
+            "play O\rLady B-a\r\rstop O\r",
+            ":1: a carriage return inside the line; lines must end with LF or CR",
+        ),
+        ("paddlenlp", "text_a\tlabel\na\x02\rb\tO\x02O\n", ":2: a carriage return inside the line"),
+        # Only the last value would count.
+        ("json", '{"text": "ab", "intent": "x", "slots": {"n": "a", "n": "b"}}', ":1: 'n' is there twice"),
+        ("json", '[{"text": "a", "slots": {}},\n{"text": "a", "text": "b"}]', ":2: 'text' is there twice"),
+        ("doccano", '{"text": "ab", "label": [[0, 1, "x"]], "label": []}', ":1: 'label' is there twice"),
+        ("", "\ufeff\n \n", ": empty"),
+        ("", "{}".encode("utf-16"), ":1: not UTF-8 at byte 1; save the file as UTF-8"),
+    ],
+)
+def test_what_would_be_lost_is_refused(name: str, content: str | bytes, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(CorpusError) as error:
+        read_foreign([path], Options(intent="x"), name)
+    assert str(error.value).startswith(f"{path}{says}")
+    if name == "conll":
+        assert recognise(path) is FORMATS[name]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r\r\n"])
+def test_only_spaces_and_tabs_divide_tokens(end: str, tmp_path: Path) -> None:
+    columns = "10\u00a0km B-x", "\u3000 O", "周杰伦\u3000花 B-y"
+    tagged = "<x>10\u00a0km</x>\u3000<y>周杰伦\u3000花</y>"
+    path = tmp_path / "a.txt"
+    path.write_bytes(f"{end.join(columns)}{end}{end}to O{end}".encode())
+    assert recognise(path) is FORMATS["conll"]
+    utterances, findings, _ = read_foreign([path], Options(intent="x"))
+    assert [format_tagged(one) for one in utterances] == [tagged, "to"]
+    words, tags = zip(*(line.split(" ") for line in columns))
+    for file, line in (("seq.in", " ".join(words)), ("seq.out", " ".join(tags)), ("label", "x")):
+        (tmp_path / file).write_bytes(f"{line}{end}".encode())
+    utterances, more, _ = read_foreign([tmp_path], Options())
+    assert [format_tagged(one) for one in utterances] == [tagged]
+    assert not findings.problems and not more.problems
