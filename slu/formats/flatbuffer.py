@@ -1,7 +1,7 @@
 """FlatBuffers, as https://flatbuffers.dev/internals describes them, read whole after a schema, every offset checked.
 
 So is what the library's own verifier asks for, as runtimes end their process where it says no: every value lies at a
-multiple of its size, and every string ends with a 0.
+multiple of its size, every string ends with a 0, and no offset is 0 or goes 2 GB ahead.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ class _Reader:
 
     def follow(self, at: int) -> int:
         """Where the offset at ``at`` leads."""
-        return at + int(_OFFSET(self._data, at)[0])
+        offset = int(_OFFSET(self._data, at)[0])
+        if not 0 < offset < 1 << 31:
+            raise Damaged("an offset in it leads to itself, or too far")
+        return at + offset
 
     def _read_slots(self, vtable: int) -> tuple[int, ...]:
         """A vtable: where the fields of a table are, counted from its begin; 0 for those that are not stored."""
