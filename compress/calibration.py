@@ -69,8 +69,8 @@ def without_priors(checkpoint: Checkpoint, train: Sequence[Utterance], share: fl
     """
     if checkpoint.head is not SEQUENCE:
         raise ConfigError(
-            f"[calibration] priors is for models of one label a text (task {SEQUENCE.name!r}), and this one has the task "
-            f"{checkpoint.head.name!r}; leave it out"
+            f"[calibration] priors is for models of one label a text (task {SEQUENCE.name!r}), and this one has the "
+            f"task {checkpoint.head.name!r}; leave it out"
         )
     counts = Counter(name for utterance in train for name in utterance.labels)
     frequencies = np.array([max(1, counts[name]) for name in checkpoint.labels.intents]) / max(1, len(train))
