@@ -50,7 +50,7 @@ def _add_load_arguments(parser: argparse.ArgumentParser) -> None:
     add("queue", int, "N", "texts of a model that may wait in a process; beyond, the answer is 503 at once")
     parser.add_argument(
         "--wait", type=float, metavar="MS", help="milliseconds in which the texts before a request must be answered, "
-        "or it is refused (default: 20 for the engine, 2000 for other backends)",
+        "or it is refused (default: 10 for the engine, 2000 for other backends)",
     )  # fmt: skip
     add("max-texts", int, "N", "texts of a request")
     add("max-body", int, "BYTES", "size of a request")

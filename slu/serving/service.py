@@ -22,7 +22,7 @@ from slu.serving.sessions import Sessions
 from slu.serving.settings import Settings
 from slu.serving.work import Job, Late, WorkQueue
 
-WAIT = 0.02
+WAIT = 0.01
 """Seconds that a request may have to wait for the engine."""
 WAIT_SLOW = 2.0
 """Seconds that a request may have to wait for a backend that is not the engine."""
