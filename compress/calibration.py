@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 
 from compress.steps import Made, Work
+from slu.corpus.label_sets import one_label
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.evaluation.evaluate import parse_dialogues
 from slu.evaluation.evidence import collect_evidence
 from slu.evaluation.reliability import expected_calibration_error, log_loss
 from slu.heads.head import Scorer
-from slu.heads.sequence import SEQUENCE
 from slu.model.checkpoint import Checkpoint
 from slu.model.quantization import WEIGHT_SCALE
 from slu.runtime.loading import checkpoint_parser
@@ -67,10 +67,10 @@ def without_priors(checkpoint: Checkpoint, train: Sequence[Utterance], share: fl
     A label that is not in ``train`` counts as if it were there once. Raises `ConfigError` for a model that does not
     give a text exactly one label.
     """
-    if checkpoint.head is not SEQUENCE:
+    if checkpoint.labels.sets != one_label(len(checkpoint.labels.intents)):
         raise ConfigError(
-            f"[calibration] priors is for models of one label a text (task {SEQUENCE.name!r}), and this one has the "
-            f"task {checkpoint.head.name!r}; leave it out"
+            f"[calibration] priors is for models that give a text one label, and this one has the task "
+            f"{checkpoint.head.name!r}; leave it out"
         )
     counts = Counter(name for utterance in train for name in utterance.labels)
     frequencies = np.array([max(1, counts[name]) for name in checkpoint.labels.intents]) / max(1, len(train))

@@ -62,7 +62,7 @@ def test_rare_labels_are_answered_more_often(tmp_path: Path) -> None:
 
 
 def test_other_tasks_and_shares(trained: Checkpoint, data: Data) -> None:
-    with pytest.raises(ConfigError, match="for models of one label a text .* has the task 'joint'"):
+    with pytest.raises(ConfigError, match="for models that give a text one label, .* has the task 'joint'"):
         without_priors(trained, data.train, 1.0)
     for share in (-0.1, 1.5):
         with pytest.raises(ConfigError, match="it must be 0 to 1"):
