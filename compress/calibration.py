@@ -25,6 +25,7 @@ import numpy as np
 
 from compress.steps import Made, Work
 from slu.corpus.label_sets import one_label
+from slu.corpus.labels import Labels
 from slu.corpus.utterance import Utterance
 from slu.errors import ConfigError
 from slu.evaluation.evaluate import parse_dialogues
@@ -56,22 +57,23 @@ def step(work: Work) -> Made:
     """See `calibrate`; the share of the frequencies that the settings ask for is taken out first."""
     settings: CalibrationSettings = work.settings
     before = work.before
+    check_labels(settings, before.labels)
     if settings.priors:
         before = without_priors(before, work.data.train, settings.priors)
     return (*calibrate(before, work.data.dev), [])
 
 
+def check_labels(settings: CalibrationSettings, labels: Labels) -> None:
+    """Raise `ConfigError` where ``priors`` is set for a model that does not give a text exactly one label."""
+    if settings.priors and labels.sets != one_label(len(labels.intents)):
+        raise ConfigError("[calibration] priors is for models that give a text exactly one label; leave it out")
+
+
 def without_priors(checkpoint: Checkpoint, train: Sequence[Utterance], share: float) -> Checkpoint:
     """The checkpoint with ``share`` of the log frequencies of the labels in ``train`` taken from the bias of its head.
 
-    A label that is not in ``train`` counts as if it were there once. Raises `ConfigError` for a model that does not
-    give a text exactly one label.
+    A label that is not in ``train`` counts as if it were there once. The model gives a text exactly one label.
     """
-    if checkpoint.labels.sets != one_label(len(checkpoint.labels.intents)):
-        raise ConfigError(
-            f"[calibration] priors is for models that give a text one label, and this one has the task "
-            f"{checkpoint.head.name!r}; leave it out"
-        )
     counts = Counter(name for utterance in train for name in utterance.labels)
     frequencies = np.array([max(1, counts[name]) for name in checkpoint.labels.intents]) / max(1, len(train))
     [layer] = checkpoint.head.layers

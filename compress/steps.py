@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from slu.corpus.labels import Labels
     from slu.model.checkpoint import Checkpoint
     from slu.model.config import ModelConfig
     from slu.training.data import Data
@@ -29,8 +30,10 @@ class Step:
     ``quantises``: whether linear layers are INT8 after it. ``shape``: from the shape of the model before it and its
     settings to that of the model after it, as ``module:name``; "" for the same. ``identity``: from the recipe and the
     settings to those that identify the result and to hashes of what these name, as ``module:name``; "" for the settings
-    alone. ``any_encoder``: whether it is for every encoder, and not only for ERNIE's. ``alone``: whether it is made
-    only when it is named, and no step follows it: what it makes is where a training starts, and answers nothing.
+    alone. ``labels``: given the settings and the labels of a model, raises `ConfigError` where they do not go together,
+    as ``module:name``; "" where all do. ``any_encoder``: whether it is for every encoder, and not only for ERNIE's.
+    ``alone``: whether it is made only when it is named, and no step follows it: what it makes is where a training
+    starts, and answers nothing.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Step:
     quantises: bool = False
     shape: str = ""
     identity: str = ""
+    labels: str = ""
     any_encoder: bool = False
     alone: bool = False
 
@@ -75,6 +79,7 @@ STEPS: dict[str, Step] = {
             "compress.calibration:CalibrationSettings",
             "compress.calibration:step",
             "P",
+            labels="compress.calibration:check_labels",
             any_encoder=True,
         ),
     )
@@ -171,6 +176,13 @@ def shapes(recipe: Recipe, config: ModelConfig) -> ModelConfig:
         if STEPS[name].shape:
             config = _resolve(STEPS[name].shape)(config, settings_of(name, recipe))
     return config
+
+
+def check_settings(step: str, recipe: Recipe, labels: Labels) -> None:
+    """Raise `ConfigError` for settings that are wrong by themselves, or for a model of these labels."""
+    settings = settings_of(step, recipe)
+    if STEPS[step].labels:
+        _resolve(STEPS[step].labels)(settings, labels)
 
 
 def settings_of(step: str, recipe: Recipe) -> Any:

@@ -44,7 +44,7 @@ def run_recipe(recipe: Recipe, out: Path, say: Callable[[str], None] = print) ->
     Also writes ``dev.txt``, ``evaluation.json`` of the last stage and, if the recipe has commands, ``commands.json``;
     these are in the directory of each of several students.
     """
-    from compress.steps import chain, settings_of, shapes
+    from compress.steps import chain, check_settings, shapes
     from compress.students import run_steps, variants
     from export_lite.export import check_formats, check_length, export_up_to_date
     from slu.training.data import load_data
@@ -55,9 +55,12 @@ def run_recipe(recipe: Recipe, out: Path, say: Callable[[str], None] = print) ->
     _check_files(recipe, data, out, [one.directory(out) for one in students])
     export = recipe.section("export", ExportSettings)
     check_formats(export.formats)
+    labels = data.labels
     for one in students:
         for step, _ in chain(one.recipe):
-            settings_of(step, one.recipe)  # so that a wrong setting of the last step is reported before the training
+            check_settings(
+                step, one.recipe, labels
+            )  # so that a wrong setting of the last step is reported before the training
 
     def check(config: ModelConfig) -> None:
         """Before the training, what the steps and the export after it would stop at."""

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compress.calibration import CalibrationSettings, without_priors
+from compress.calibration import CalibrationSettings, check_labels, without_priors
 from compress.steps import run_step
+from slu.cli import main
 from slu.errors import ConfigError
 from slu.model.checkpoint import Checkpoint, load_checkpoint
 from slu.runtime.loading import checkpoint_parser
-from slu.training.data import Data, load_data
+from slu.training.data import load_data
 from slu.training.recipe import load_recipe
 from slu.training.train import train_stage
 
@@ -61,9 +62,17 @@ def test_rare_labels_are_answered_more_often(tmp_path: Path) -> None:
     np.testing.assert_allclose(made.tensors["classifier.bias"], bias, rtol=1e-4, atol=1e-6)
 
 
-def test_other_tasks_and_shares(trained: Checkpoint, data: Data) -> None:
-    with pytest.raises(ConfigError, match="for models that give a text one label, .* has the task 'joint'"):
-        without_priors(trained, data.train, 1.0)
+def test_other_labels_and_shares(trained: Checkpoint) -> None:
+    with pytest.raises(ConfigError, match="exactly one label; leave it out"):
+        check_labels(CalibrationSettings(priors=1.0), trained.labels)
+    check_labels(CalibrationSettings(), trained.labels)
     for share in (-0.1, 1.5):
         with pytest.raises(ConfigError, match="it must be 0 to 1"):
             CalibrationSettings(priors=share)
+
+
+def test_before_the_training(tmp_path: Path, sample_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "recipe.toml").write_text(f'[data]\ncorpus = "{sample_path}"\n[calibration]\npriors = 0.5\n', "utf-8")
+    assert main(["run", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "priors is for models" in error and not (tmp_path / "run/fp32").exists()
