@@ -13,6 +13,8 @@ from slu.inputs.flags import KINDS
 from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
 
 PROBABILITIES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "ngram_dropout_prob")
+ADDED = ("ngram_rows", "ngram_width", "ngram_dropout_prob", "neighbour_heads")
+"""Numbers that ``config.json`` has only where they are not 0."""
 ENCODERS = ERNIE, BOW, LSTM = ("ernie", "bow", "lstm")
 """What reads the tokens: the encoder that is compressed and runs on devices; and the baselines of published tables, a
 bag of tokens and a bidirectional LSTM (`slu.model.baselines`), which Paddle alone runs, for labels of whole texts."""
@@ -31,6 +33,7 @@ class ModelConfig:
     training leaves out.
     ``pairs``: whether it was trained with pairs of texts, so that a tab in a text separates the two.
     ``head``: a key of `slu.heads.table.HEADS`; ``config.json`` has its ``architectures`` instead.
+    ``neighbour_heads``: how many heads of every layer began by looking at a neighbour (`slu.model.neighbours`).
     ``encoder``: one of `ENCODERS`. Of the sizes, a bag of tokens has ``hidden_size`` only, an LSTM also
     ``num_hidden_layers``.
     """
@@ -61,6 +64,7 @@ class ModelConfig:
     ngram_width: int = 0
     ngram_dropout_prob: float = 0.0
     encoder: str = ERNIE
+    neighbour_heads: int = 0
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], where: str) -> ModelConfig:
@@ -156,8 +160,8 @@ class ModelConfig:
         return min(self.max_seq_length or self.max_position_embeddings, self.max_position_embeddings)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields of ``config.json``; ``flags``, ``normalisation``, ``pairs``, n-grams and ``encoder`` only where
-        they say something else than without them."""
+        """The fields of ``config.json``; ``flags``, ``normalisation``, ``pairs``, n-grams, ``encoder`` and
+        ``neighbour_heads`` only where they say something else than without them."""
         fields = dataclasses.asdict(self)
         flags, normalisation, pairs = list(fields.pop("flags")), fields.pop("normalisation"), fields.pop("pairs")
         encoder = fields.pop("encoder")
@@ -165,7 +169,7 @@ class ModelConfig:
         kind = {"model_type": "ernie", "architectures": [self.task.architecture]}
         other = "" if encoder == ERNIE else encoder
         extra = {"flags": flags, "normalisation": normalisation, "pairs": pairs, "encoder": other}
-        extra |= {name: fields.pop(name) for name in ("ngram_rows", "ngram_width", "ngram_dropout_prob")}
+        extra |= {name: fields.pop(name) for name in ADDED}
         return {**kind, **fields, **{name: value for name, value in extra.items() if value}}
 
     def replace(self, **changes: Any) -> ModelConfig:

@@ -18,8 +18,9 @@ from slu.inputs.flags import FlagColumns
 from slu.inputs.ngrams import Ngrams
 from slu.model.baselines import Baseline
 from slu.model.checkpoint import Checkpoint, check_tensors
-from slu.model.config import ERNIE, ModelConfig
+from slu.model.config import ADDED, ERNIE, ModelConfig
 from slu.model.ernie import ErnieConfig, ErnieModel
+from slu.model.neighbours import look_at_neighbours
 from slu.model.quantization import INPUT_SCALE, dequantise, quantised_layers
 
 MASKED = -1e4
@@ -147,12 +148,11 @@ class QuantisedLinear(nn.Layer):
         return paddle.matmul(steps * self.scale, self.weight) + self.bias
 
 
-_NOT_ERNIE = ("model_type", "architectures", "flags", "pairs", "encoder")
-_NGRAMS = ("ngram_rows", "ngram_width", "ngram_dropout_prob")
+_NOT_ERNIE = ("model_type", "architectures", "flags", "pairs", "encoder", *ADDED)
 
 
 def _encoder(config: ModelConfig) -> ErnieModel:
-    fields = {k: v for k, v in config.to_dict().items() if k not in (*_NOT_ERNIE, *_NGRAMS)}
+    fields = {k: v for k, v in config.to_dict().items() if k not in _NOT_ERNIE}
     inner = config.num_attention_heads * config.attention_head_size
     # ErnieModel wants heads that divide the hidden size; the linear layers of cut heads are put in afterwards.
     heads = config.num_attention_heads if inner == config.hidden_size else 1
@@ -178,7 +178,12 @@ def _network(config: ModelConfig, labels: Labels) -> Network:
 def new_model(config: ModelConfig, labels: Labels, seed: int) -> Network:
     """A model with random weights that depend on ``seed`` alone."""
     paddle.seed(seed)
-    return _network(config, labels)
+    model = _network(config, labels)
+    if config.encoder == ERNIE and config.neighbour_heads:
+        tensors = tensors_of(model)
+        look_at_neighbours(tensors, config)
+        set_tensors(model, tensors)
+    return model
 
 
 def load_model(checkpoint: Checkpoint) -> Network:

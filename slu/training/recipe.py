@@ -16,6 +16,7 @@ from slu.heads.table import DEFAULT, HEADS
 from slu.inputs.flags import LEXICON, PREVIOUS_INTENT
 from slu.inputs.normalisation import NORMALISATIONS, PLAIN, SPEECH
 from slu.model.config import ENCODERS, ERNIE
+from slu.model.neighbours import OFFSETS
 from slu.platform import entry_points
 from slu.training.flag_dropout import Dropping
 from slu.training.identity import ADDED_LATER
@@ -73,7 +74,8 @@ class ModelSettings:
     The sizes are those of a model from scratch, and ``initializer_range`` is the standard deviation of its weights.
     ``max_length``: tokens a text may have, [CLS] and [SEP] counted.
     ``normalisation``: what is done to a text before its tokens, one of `slu.inputs.normalisation.NORMALISATIONS`.
-    ``encoder``: one of `slu.model.config.ENCODERS`, of a model from scratch.
+    ``encoder``: one of `slu.model.config.ENCODERS`, of a model from scratch. ``neighbour_heads``: how many attention
+    heads of each of its layers begin by looking at a neighbouring token (`slu.model.neighbours`).
     """
 
     init: str = dataclasses.field(default=SCRATCH, metadata={PATH: lambda text: names_directory(text, Path(text))})
@@ -91,6 +93,7 @@ class ModelSettings:
     task: str = dataclasses.field(default=DEFAULT.name, metadata=ADDED_LATER)
     initializer_range: float = dataclasses.field(default=0.02, metadata=ADDED_LATER)
     encoder: str = dataclasses.field(default=ERNIE, metadata=ADDED_LATER)
+    neighbour_heads: int = dataclasses.field(default=0, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if not self.init:
@@ -101,6 +104,12 @@ class ModelSettings:
             raise ConfigError(f"initializer_range is {self.initializer_range}; it must be above 0 and at most 1")
         if self.encoder not in ENCODERS:
             raise ConfigError(f"encoder is {self.encoder!r}; choose one of {', '.join(ENCODERS)}")
+        most = min(self.num_attention_heads, len(OFFSETS))
+        if not 0 <= self.neighbour_heads <= most:
+            raise ConfigError(
+                f"neighbour_heads is {self.neighbour_heads}; it must be 0 to {most}: at most {len(OFFSETS)} of the "
+                f"{self.num_attention_heads} attention heads"
+            )
         if self.normalisation not in NORMALISATIONS:
             raise ConfigError(f"normalisation is {self.normalisation!r}; it must be {SPEECH!r}, or {PLAIN!r} for none")
 

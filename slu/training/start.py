@@ -221,6 +221,7 @@ def _from_scratch(settings: ModelSettings, labels: Labels, tokenizer: Tokenizer)
         head=settings.task,
         initializer_range=settings.initializer_range,
         encoder=settings.encoder,
+        neighbour_heads=settings.neighbour_heads,
     )
     if config.encoder_problem:
         raise ConfigError(config.encoder_problem)
