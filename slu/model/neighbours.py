@@ -19,7 +19,7 @@ FREQUENCIES = 12
 FASTEST, SLOWEST = 2.0, 0.2
 """Radians a token. The fast ones tell a token from the next one; the slow ones, from those at some distance."""
 SHARPNESS = 1.1
-"""Size of the rotation in queries and keys: at 1.1 a neighbour has about 20 times the weight of the token beside it."""
+"""Size of the rotation in queries and keys: a neighbour then begins with about two fifths of the head's attention."""
 
 
 def look_at_neighbours(tensors: dict[str, np.ndarray], config: ModelConfig) -> None:

