@@ -75,7 +75,8 @@ class ModelSettings:
     ``max_length``: tokens a text may have, [CLS] and [SEP] counted.
     ``normalisation``: what is done to a text before its tokens, one of `slu.inputs.normalisation.NORMALISATIONS`.
     ``encoder``: one of `slu.model.config.ENCODERS`, of a model from scratch. ``neighbour_heads``: how many attention
-    heads of each of its layers begin by looking at a neighbouring token (`slu.model.neighbours`).
+    heads of each of its layers, all where it has fewer, begin by looking at a neighbouring token
+    (`slu.model.neighbours`).
     """
 
     init: str = dataclasses.field(default=SCRATCH, metadata={PATH: lambda text: names_directory(text, Path(text))})
@@ -104,12 +105,8 @@ class ModelSettings:
             raise ConfigError(f"initializer_range is {self.initializer_range}; it must be above 0 and at most 1")
         if self.encoder not in ENCODERS:
             raise ConfigError(f"encoder is {self.encoder!r}; choose one of {', '.join(ENCODERS)}")
-        most = min(self.num_attention_heads, len(OFFSETS))
-        if not 0 <= self.neighbour_heads <= most:
-            raise ConfigError(
-                f"neighbour_heads is {self.neighbour_heads}; it must be 0 to {most}: at most {len(OFFSETS)} of the "
-                f"{self.num_attention_heads} attention heads"
-            )
+        if not 0 <= self.neighbour_heads <= len(OFFSETS):
+            raise ConfigError(f"neighbour_heads is {self.neighbour_heads}; it must be 0 to {len(OFFSETS)}")
         if self.normalisation not in NORMALISATIONS:
             raise ConfigError(f"normalisation is {self.normalisation!r}; it must be {SPEECH!r}, or {PLAIN!r} for none")
 

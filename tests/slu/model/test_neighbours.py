@@ -70,7 +70,14 @@ def test_config_json_has_it_only_where_it_is_there() -> None:
     assert ModelConfig.from_dict(_config(3).to_dict(), "here") == _config(3)
 
 
-@pytest.mark.parametrize("heads", [-1, 5, 9])
+def test_a_model_with_fewer_heads_uses_all() -> None:
+    settings = ModelSettings(num_attention_heads=2, neighbour_heads=4)
+    shares = _attention(_config(settings.neighbour_heads, num_attention_heads=2), 0)
+    inside = np.arange(4, LENGTH - 4)
+    assert all((shares[head].argmax(-1)[inside] == inside + OFFSETS[head]).all() for head in range(2))
+
+
+@pytest.mark.parametrize("heads", [-1, 9])
 def test_bad_settings(heads: int) -> None:
     with pytest.raises(ConfigError, match="neighbour_heads"):
-        ModelSettings(num_attention_heads=12 if heads == 9 else 4, neighbour_heads=heads)
+        ModelSettings(num_attention_heads=12, neighbour_heads=heads)
