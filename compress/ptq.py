@@ -19,7 +19,7 @@ best, and its ``KL`` takes minutes, as it searches the inputs and outputs of eve
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from slu.evaluation.evaluate import evaluate, parse_dialogues
 from slu.heads.examples import Example, collate
 from slu.inputs.flags import FlagColumns
 from slu.model.checkpoint import Checkpoint
-from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, quantise
+from slu.model.quantization import INPUT_SCALE, LEVELS, OUTPUT_SCALE, WEIGHT_SCALE, makes_scores, quantise
 from slu.progress import Progress
 from slu.runtime.loading import checkpoint_parser
 from slu.runtime.parser import ParseResult
@@ -41,6 +41,7 @@ from slu.tables import markdown_table
 from slu.training.batches import make_examples
 from slu.training.data import Data
 from slu.training.fit import CHOOSABLE, inputs
+from slu.training.identity import ADDED_LATER
 
 ALGORITHMS = ("hist", "KL", "mse", "avg", "abs_max", "min_max")
 """Algorithms by PaddleSlim's names; see `input_limit`."""
@@ -55,6 +56,8 @@ class PtqSettings:
 
     ``hist_percent``: share of the inputs, 0 to 1, that ``hist`` does not clip. ``measure``: what chooses, on the
     development data; "agreement" compares with the answers of the float model. ``seed``: which utterances are drawn.
+    ``scores``: whether queries and keys are rounded as well, so that attention scores are products of INT8: faster for
+    long texts.
     """
 
     algorithms: tuple[str, ...] = ALGORITHMS
@@ -62,6 +65,7 @@ class PtqSettings:
     hist_percent: float = 0.9999
     measure: str = "exact"
     seed: int = 0
+    scores: bool = field(default=False, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         for name in ("algorithms", "utterances"):
@@ -117,19 +121,23 @@ def quantise_after_training(
         )
     drawn = np.random.default_rng(settings.seed).permutation(len(data.train))[:largest]
     examples = make_examples(data.train, checkpoint)
-    read = layer_inputs(checkpoint, [examples[i] for i in drawn])
+    some = [examples[i] for i in drawn]
+    read, outputs = layer_inputs(checkpoint, some), score_inputs(checkpoint, some) if settings.scores else {}
     wanted = parse_dialogues(checkpoint_parser(checkpoint), data.dev)
     weights = _int8_weights(checkpoint, list(read))
     tried: list[Candidate] = []
     with Progress("ptq", len(settings.algorithms) * len(settings.utterances), unit="candidate") as progress:
         for count in settings.utterances:
             for algorithm in settings.algorithms:
-                limits = _limits(algorithm, read, count, settings.hist_percent)
-                made = _with_limits(checkpoint, weights, limits)
+                percent = settings.hist_percent
+                steps = {f"{n}.{INPUT_SCALE}": x for n, x in _limits(algorithm, read, count, percent).items()}
+                for name, values in outputs.items():
+                    steps[f"{name}.{OUTPUT_SCALE}"] = input_limit(algorithm, values[:count], percent)
+                made = _with_limits(checkpoint, weights, steps)
                 measured = next((c.measured for c in tried if _same(c.checkpoint, made)), None)
                 tried.append(Candidate(algorithm, count, made, measured or _measure(made, data.dev, wanted)))
-                values = [candidate.measured[settings.measure] for candidate in tried]
-                progress.measure(settings.measure, values[-1], max(values))
+                reached = [candidate.measured[settings.measure] for candidate in tried]
+                progress.measure(settings.measure, reached[-1], max(reached))
                 progress.advance()
     tried.sort(key=lambda c: settings.algorithms.index(c.algorithm))  # stable: utterances stay in their order
     best = max(tried, key=lambda c: (c.measured[settings.measure], c.measured[AGREEMENT]))
@@ -168,12 +176,34 @@ def layer_inputs(checkpoint: Checkpoint, examples: Sequence[Example]) -> dict[st
         found[name] = found.setdefault(query, [])
         if name == query:
             layer.register_forward_pre_hook(lambda _, read, to=found[name]: to.append(_rows(read[0].numpy())))
+    _run(model, checkpoint, examples, "ptq: calibration")
+    return found
+
+
+def score_inputs(checkpoint: Checkpoint, examples: Sequence[Example]) -> dict[str, list[np.ndarray]]:
+    """The queries and keys of every layer: by the name of their projection, float32 ``[tokens, heads * size]`` for each
+    utterance."""
+    from slu.model.network import load_model
+
+    model = load_model(checkpoint)
+    found: dict[str, list[np.ndarray]] = {}
+    for name, layer in model.named_sublayers():
+        if makes_scores(name):
+            found[name] = []
+            layer.register_forward_post_hook(lambda _, read, made, to=found[name]: to.append(_rows(made.numpy())))
+    _run(model, checkpoint, examples, "ptq: calibration of scores")
+    return found
+
+
+def _run(model: Any, checkpoint: Checkpoint, examples: Sequence[Example], what: str) -> None:
+    """Show the network the examples, one by one."""
+    import paddle
+
     columns = FlagColumns.of(checkpoint.config.flags, checkpoint.labels)
-    with Progress("ptq: calibration", len(examples), unit="utterance") as progress, paddle.no_grad():
+    with Progress(what, len(examples), unit="utterance") as progress, paddle.no_grad():
         for example in examples:
             model(*inputs(collate([example], checkpoint.config.pad_token_id, columns=columns)))
             progress.advance()
-    return found
 
 
 def input_limit(algorithm: str, read: Sequence[np.ndarray], percent: float) -> float:
@@ -237,14 +267,16 @@ def _int8_weights(checkpoint: Checkpoint, names: Sequence[str]) -> dict[str, np.
 
 
 def _with_limits(checkpoint: Checkpoint, weights: dict[str, np.ndarray], limits: dict[str, float]) -> Checkpoint:
-    steps = {f"{name}.{INPUT_SCALE}": np.array([limit / LEVELS], np.float32) for name, limit in limits.items()}
+    steps = {name: np.array([limit / LEVELS], np.float32) for name, limit in limits.items()}
     tensors = {**checkpoint.tensors, **weights, **steps}
     return replace(checkpoint, tensors=tensors)
 
 
 def _same(one: Checkpoint, two: Checkpoint) -> bool:
     return all(
-        np.array_equal(tensor, two.tensors[name]) for name, tensor in one.tensors.items() if name.endswith(INPUT_SCALE)
+        np.array_equal(tensor, two.tensors[name])
+        for name, tensor in one.tensors.items()
+        if name.endswith((INPUT_SCALE, OUTPUT_SCALE))
     )
 
 

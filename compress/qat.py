@@ -20,18 +20,22 @@ from compress.distillation import DistillationSettings, check_float, distillatio
 from compress.steps import Made, Work
 from slu.heads.examples import Example
 from slu.model.checkpoint import Checkpoint
-from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, quantise
+from slu.model.quantization import INPUT_SCALE, LEVELS, OUTPUT_SCALE, WEIGHT_SCALE, makes_scores, quantise
 from slu.training.data import Data
 from slu.training.fit import Objective, TrainingSettings
+from slu.training.identity import ADDED_LATER
 from slu.training.train import Select, run_training, training_examples
 
 
 @dataclass(frozen=True)
 class QatSettings:
-    """``training``: how the rounded network is trained, on the labels and to imitate the float one."""
+    """``training``: how the rounded network is trained, on the labels and to imitate the float one. ``scores``:
+    whether queries and keys are rounded as well, so that attention scores are products of INT8: faster for long texts.
+    """
 
     training: TrainingSettings = field(default_factory=lambda: TrainingSettings(epochs=2, learning_rate=1e-4))
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
+    scores: bool = field(default=False, metadata=ADDED_LATER)
 
 
 def step(work: Work) -> Made:
@@ -49,11 +53,14 @@ def train_quantised(
         objective = distillation_loss(small, settings.distillation, settings.training)
         return objective, training_examples(small, data)
 
-    return run_training(checkpoint, data, settings.training, plan, workspace, "qat", add_rounding, int8_checkpoint)
+    def prepare(model: Any) -> Any:
+        return add_rounding(model, settings.scores)
+
+    return run_training(checkpoint, data, settings.training, plan, workspace, "qat", prepare, int8_checkpoint)
 
 
-def add_rounding(model: Any) -> Any:
-    """Let PaddleSlim replace the linear layers by ones that round, in place."""
+def add_rounding(model: Any, scores: bool = False) -> Any:
+    """Let PaddleSlim replace the linear layers by ones that round, in place; with ``scores`` queries and keys too."""
     from paddle.nn.quant import quant_layers
     from paddleslim import QAT
 
@@ -72,6 +79,10 @@ def add_rounding(model: Any) -> Any:
         for name, child in list(layer.named_children()):
             if isinstance(child, quant_layers.MAOutputScaleLayer):
                 setattr(layer, name, child._layer)
+    for name, layer in model.named_sublayers() if scores else ():
+        if isinstance(layer, quant_layers.QuantizedLinear) and makes_scores(name):
+            layer._fake_quant_output = quant_layers.FakeQuantMovingAverageAbsMax(name=f"{name}.output")
+            layer.register_forward_post_hook(lambda one, _, output: one._fake_quant_output(output))
     return model
 
 
@@ -87,6 +98,13 @@ def int8_checkpoint(model: Any, like: Checkpoint) -> Checkpoint:
             steps, scale = quantise(tensors[f"{name}.weight"], axis=1)
             tensors[f"{name}.weight"] = steps
             tensors[f"{name}.{WEIGHT_SCALE}"] = scale
-            largest = layer._fake_quant_input._scale.numpy().reshape(1).astype(np.float32)
-            tensors[f"{name}.{INPUT_SCALE}"] = largest / np.float32(LEVELS)
+            tensors[f"{name}.{INPUT_SCALE}"] = _step(layer._fake_quant_input)
+            if hasattr(layer, "_fake_quant_output"):
+                tensors[f"{name}.{OUTPUT_SCALE}"] = _step(layer._fake_quant_output)
     return Checkpoint(like.config, tensors, like.vocab, like.labels, lexicon=like.lexicon, ngrams=like.ngrams)
+
+
+def _step(rounding: Any) -> np.ndarray:
+    """The step of the levels of a rounding layer, float32 ``[1]``."""
+    largest = rounding._scale.numpy().reshape(1).astype(np.float32)
+    return largest / np.float32(LEVELS)

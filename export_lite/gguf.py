@@ -24,15 +24,16 @@ from slu.files import write_file
 from slu.formats.gguf_file import ARCHITECTURE, MODEL_VERSIONS
 from slu.heads.table import DEFAULT
 from slu.model.checkpoint import NGRAM_EMBEDDINGS, NGRAM_PROJECTION, Checkpoint
-from slu.model.quantization import dequantise
+from slu.model.quantization import OUTPUT_SCALE, dequantise, integer_scores
 from slu.runtime.formats import GGUF
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
 
-FORMAT_VERSION, NORMALISING_VERSION, HEAD_VERSION = MODEL_VERSIONS
+FORMAT_VERSION, NORMALISING_VERSION, HEAD_VERSION, SCORES_VERSION = MODEL_VERSIONS
 """Raised whenever an older engine would misread a file. The engine refuses other versions, naming all. Version 2 is
-written for models that normalise their text only, version 3 for those that answer something else than intent and slots.
+written for models that normalise their text only, version 3 for those that answer something else than intent and slots,
+version 4 for any model with attention scores of INT8.
 """
 
 ALIGNMENT = 64
@@ -84,6 +85,8 @@ def add_metadata(writer: GGUFWriter, checkpoint: Checkpoint) -> None:
     version = NORMALISING_VERSION if config.normalisation else FORMAT_VERSION
     if checkpoint.head is not DEFAULT:
         version = HEAD_VERSION
+    if integer_scores(checkpoint.tensors):
+        version = SCORES_VERSION
     writer.add_uint32(f"{ARCHITECTURE}.format_version", version)
     writer.add_block_count(config.num_hidden_layers)
     writer.add_embedding_length(config.hidden_size)
@@ -153,6 +156,9 @@ def network_tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
         layer, block = f"ernie.encoder.layers.{i}", f"blk.{i}"
         projections = [f"{layer}.self_attn.{name}_proj" for name in "qkv"]
         _add_linear(result, f"{block}.attn_qkv", tensors, projections)
+        if integer_scores(tensors):
+            steps = [tensors[f"{name}.{OUTPUT_SCALE}"] for name in projections[:2]]
+            result[f"{block}.attn_qkv.score_steps"] = np.concatenate(steps)
         _add_linear(result, f"{block}.attn_out", tensors, [f"{layer}.self_attn.out_proj"])
         _add_norm(result, f"{block}.attn_norm", tensors, f"{layer}.norm1")
         _add_linear(result, f"{block}.ffn_up", tensors, [f"{layer}.linear1"])

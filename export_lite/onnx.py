@@ -18,7 +18,7 @@ from export_lite.job import Job
 from export_lite.process import run_python
 from slu.errors import BundleError
 from slu.model.checkpoint import NGRAM_EMBEDDINGS, Checkpoint
-from slu.model.quantization import INPUT_SCALE, WEIGHT_SCALE, quantised_layers
+from slu.model.quantization import INPUT_SCALE, OUTPUT_SCALE, WEIGHT_SCALE, quantised_layers
 from slu.runtime.bundle import graph_inputs
 from slu.runtime.formats import GRAPH, PARAMETERS
 
@@ -75,9 +75,15 @@ def quantise_graph(graph: GraphProto, checkpoint: Checkpoint) -> None:
             key = f"{source}.{float(step)!r}"
             if key not in made:  # query, key and value read the same
                 made[key] = f"{key}.dequantised"
-                new += _quantised_input(source, key, step)
+                new += _quantised_values(source, key, step)
             product.input[0], product.input[1] = made[key], f"{weight}.dequantised"
         new += _quantised_weight(weight, tensors[weight], tensors[f"{layer}.{WEIGHT_SCALE}"])
+        if f"{layer}.{OUTPUT_SCALE}" in tensors:
+            for total in _readers(users, f"{layer}.bias", "Add"):
+                made_here = f"{layer}.output"
+                for node in users[total.output[0]]:
+                    node.input[:] = [f"{made_here}.dequantised" if n == total.output[0] else n for n in node.input]
+                new += _quantised_values(total.output[0], made_here, tensors[f"{layer}.{OUTPUT_SCALE}"][0])
     for table in (WORDS, NGRAM_EMBEDDINGS):
         if f"{table}.weight" in tensors and tensors[f"{table}.weight"].dtype == np.int8:
             for lookup in _readers(users, f"{table}.weight", "Gather"):
@@ -108,7 +114,7 @@ def _readers(users: dict[str, list[NodeProto]], name: str, kind: str) -> list[No
     return readers
 
 
-def _quantised_input(source: str, key: str, step: np.float32) -> list[NodeProto]:
+def _quantised_values(source: str, key: str, step: np.float32) -> list[NodeProto]:
     from onnx import helper
 
     scale = [f"{key}.step", f"{key}.zero"]

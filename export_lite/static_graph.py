@@ -30,7 +30,7 @@ from paddle.nn import functional as F
 from export_lite.job import Job
 from slu.model.checkpoint import FLAG_EMBEDDINGS, NGRAM_EMBEDDINGS, NGRAM_PROJECTION, Checkpoint
 from slu.model.network import MASKED
-from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, dequantise
+from slu.model.quantization import INPUT_SCALE, LEVELS, OUTPUT_SCALE, WEIGHT_SCALE, dequantise
 from slu.runtime.bundle import graph_inputs
 from slu.runtime.formats import GRAPH, PARAMETERS
 
@@ -86,11 +86,14 @@ class StaticErnie(nn.Layer):
         self.length = length
         self.numerics = numerics
         tensors = checkpoint.tensors
-        self._input_scales = {
-            name.removesuffix(f".{INPUT_SCALE}"): float(scale[0])
-            for name, scale in tensors.items()
-            if name.endswith(f".{INPUT_SCALE}")
-        }
+        self._input_scales, self._output_scales = (
+            {
+                name.removesuffix(f".{kind}"): float(scale[0])
+                for name, scale in tensors.items()
+                if name.endswith(f".{kind}")
+            }
+            for kind in (INPUT_SCALE, OUTPUT_SCALE)
+        )
         tables = [name for name in (WORDS, NGRAM_EMBEDDINGS) if f"{name}.weight" in tensors]
         self._int8_tables = [
             name for name in tables if numerics is Numerics.INT8 and tensors[f"{name}.weight"].dtype == np.int8
@@ -182,13 +185,16 @@ class StaticErnie(nn.Layer):
         weight = self._constant(f"{name}.weight")
         step = self._input_scales.get(name)
         if step is not None and self.numerics is Numerics.SIMULATED:
-            shifted = paddle.scale(x, scale=1.0 / step, bias=0.5)
-            x = paddle.floor(paddle.clip(shifted, 0.5 - LEVELS, 0.5 + LEVELS)) * step
+            x = _rounded(x, step)
         if step is not None and self.numerics is Numerics.INT8:
             x = self._convert("quantize_linear", x, f"{name}.{INPUT_SCALE}", -1)
             x = self._convert("dequantize_linear", x, f"{name}.{INPUT_SCALE}", -1)
             weight = self._convert("dequantize_linear", weight, f"{name}.{WEIGHT_SCALE}", 1)
-        return paddle.matmul(x, weight) + self._constant(f"{name}.bias")
+        y = paddle.matmul(x, weight) + self._constant(f"{name}.bias")
+        step = self._output_scales.get(name)
+        if step is None or self.numerics in (Numerics.FLOAT, Numerics.HALF):
+            return y
+        return _rounded(y, step)  # in the INT8 graph too: Paddle Lite's products of two inputs are of floats
 
     def _convert(self, kind: str, x: paddle.Tensor, scale: str, axis: int) -> paddle.Tensor:
         """``quantize_linear`` or ``dequantize_linear``, with a scale for each index of ``axis``, or one for -1."""
@@ -209,6 +215,12 @@ class StaticErnie(nn.Layer):
         scores = paddle.matmul(q * size**-0.5, k, transpose_y=True) + mask
         mixed = paddle.matmul(F.softmax(scores), v).transpose([0, 2, 1, 3])
         return self._linear(f"{name}.out_proj", mixed.reshape([0, self.length, heads * size]))
+
+
+def _rounded(x: paddle.Tensor, step: float) -> paddle.Tensor:
+    """The nearest levels of INT8, see `Numerics.SIMULATED`."""
+    shifted = paddle.scale(x, scale=1.0 / step, bias=0.5)
+    return paddle.floor(paddle.clip(shifted, 0.5 - LEVELS, 0.5 + LEVELS)) * step
 
 
 def _operator(

@@ -9,6 +9,8 @@ go through every engine, in turns, one thread each (`bench_arm.host.bench`). Rat
 alone, divided by the median of the native engine from text to answer, in processor time, which other programs on the
 machine hardly lengthen. INT8 models are compared with INT8 models where
 an engine has real INT8 (ONNX Runtime); of the others, which simulate it in floats, the float model is measured.
+A model with attention scores of INT8 (``--scores int8``, or a checkpoint that has them) is also measured as it is with
+scores in floats, so that nothing is compared with what only this engine does fast.
 OpenVINO is measured twice: in FP32, and as it comes, which is bfloat16 where the processor has it.
 """
 
@@ -20,6 +22,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,7 @@ from slu.errors import ConfigError, SluError
 from slu.files import check_result, write_result
 from slu.heads.table import HEADS
 from slu.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from slu.model.quantization import integer_scores, without_integer_scores
 from slu.runtime.backends.native import kernel_names
 from slu.runtime.formats import INT8, NATIVE_BACKEND
 
@@ -40,6 +44,8 @@ QUESTION = 12
 """Tokens of a question, or a quarter of all where that is less."""
 FLOAT_FORMATS = ("gguf", "paddle", "lite-x86", "onnx")
 INT8_FORMATS = ("gguf", "onnx-int8")
+INT8_SCORES, INT8_LINEAR, FLOAT = "int8-scores", "int8", "fp32"
+"""The models: attention scores in INT8 too, linear layers alone, nothing."""
 KEPT = ("timer", "threads", "rounds", "load_average", "warnings", "libraries", "left_out")
 """What is taken over from the result of `bench_host`."""
 FIELDS = ("processor", "commit", "task", "sizes", "lengths")
@@ -73,7 +79,7 @@ def compare(
     from export_lite.export import export_bundle
 
     bundles = []
-    for name, checkpoint, formats in (("int8", quantised, INT8_FORMATS), ("fp32", floats, FLOAT_FORMATS)):
+    for name, checkpoint, formats in variants(quantised, floats):
         save_checkpoint(checkpoint, place / name)
         bundles.append(place / f"{name}-{tokens}")
         export_bundle(place / name, bundles[-1], formats, tokens, say=_say)
@@ -90,6 +96,15 @@ def compare(
     return {"tokens": tokens, **ratios(result)}
 
 
+def variants(quantised: Checkpoint, floats: Checkpoint) -> list[tuple[str, Checkpoint, tuple[str, ...]]]:
+    """What is measured, that which it is about first: a name, the model, and its formats."""
+    last = (FLOAT, floats, FLOAT_FORMATS)
+    if not integer_scores(quantised.tensors):
+        return [(INT8_LINEAR, quantised, INT8_FORMATS), last]
+    without = replace(quantised, tensors=without_integer_scores(quantised.tensors))
+    return [(INT8_SCORES, quantised, INT8_FORMATS), (INT8_LINEAR, without, INT8_FORMATS), last]
+
+
 def ratios(result: dict[str, Any]) -> dict[str, Any]:
     """The rows of a result of `bench_host` with their ratios to the native engine's first one in INT8, and the fastest
     of the other engines."""
@@ -99,6 +114,7 @@ def ratios(result: dict[str, Any]) -> dict[str, Any]:
         times = row["end_to_end_ms" if own else "model_ms"]
         rows.append(
             {key: row[key] for key in ("backend", "precision", "setting", "load_ms", "rss_growth_bytes")}
+            | {"model": Path(row["bundle"]).name.rpartition("-")[0]}
             | {"measured": "from text to answer" if own else "network alone", "ms": times["p50"], "p90": times["p90"]}
         )
     ours = next(row["ms"] for row in rows if row["backend"] == NATIVE_BACKEND and row["precision"] == INT8)
@@ -131,11 +147,11 @@ def models(args: argparse.Namespace, longest: int) -> tuple[Checkpoint, Checkpoi
     parts = args.shape.split("x")
     if len(parts) != len(SIZES) or not all(part.isdigit() and int(part) for part in parts):
         raise ConfigError(f"--shape {args.shape}: layers, hidden size, heads, neurons with x between, as 4x312x12x1248")
-    sizes = dict(zip(SIZES, map(int, parts)))
+    sizes: dict[str, Any] = dict(zip(SIZES, map(int, parts)))
     if sizes["hidden_size"] % sizes["num_attention_heads"]:
         raise ConfigError(f"--shape {args.shape}: the hidden size is not a multiple of the heads")
-    made = [random_checkpoint(args.task, longest, int8, **sizes) for int8 in (True, False)]
-    return made[0], made[1]
+    quantised = random_checkpoint(args.task, longest, True, scores=args.scores == INT8, **sizes)
+    return quantised, random_checkpoint(args.task, longest, False, **sizes)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -180,6 +196,9 @@ def main(arguments: list[str] | None = None) -> int:
     model.add_argument("--checkpoint", type=Path, help="a quantised checkpoint")
     parser.add_argument("--float", type=Path, help="with --checkpoint: the model before quantisation")
     parser.add_argument("--task", choices=sorted(HEADS), default="answer", help="with --shape (%(default)s)")
+    parser.add_argument(
+        "--scores", choices=("fp32", INT8), default="fp32", help="with --shape: attention scores (%(default)s)"
+    )
     parser.add_argument("--tokens", default="128,384", help="[CLS] and [SEP] counted (%(default)s)")
     parser.add_argument("--kernels", default="", help="of the native engine, with commas between (the fastest)")
     parser.add_argument("--texts", type=int, default=4, help="different texts (%(default)s)")

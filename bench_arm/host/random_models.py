@@ -15,7 +15,7 @@ from slu.inputs.vocab import ideograph_vocab
 from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint, parameter_shapes
 from slu.model.config import ModelConfig
-from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE, quantise
+from slu.model.quantization import INPUT_SCALE, LEVELS, OUTPUT_SCALE, WEIGHT_SCALE, makes_scores, quantise
 
 CHARACTERS = 4000
 """Ideographs in the vocabulary: as many as a compressed model keeps."""
@@ -24,11 +24,15 @@ SPREAD, SPREAD_WITHIN = 0.5, 0.05
 encoder: so a token's logits depend on itself most, and a last bit of another token does not turn an answer over."""
 LARGEST_INPUT = 4.0
 """What a layer's inputs are clipped at in INT8: four standard deviations of what a layer norm gives."""
+LARGEST_QUERY = LARGEST_INPUT * SPREAD_WITHIN
+"""The same of queries and keys."""
 
 
-def random_checkpoint(head: str, length: int, int8: bool, seed: int = 0, **sizes: int) -> Checkpoint:
+def random_checkpoint(
+    head: str, length: int, int8: bool, seed: int = 0, scores: bool = False, **sizes: int
+) -> Checkpoint:
     """A model of ``length`` tokens with the head ``head``. ``sizes``: fields of `ModelConfig`. ``int8``: with linear
-    layers and embeddings in INT8; otherwise the same numbers in floats."""
+    layers and embeddings in INT8, with ``scores`` attention scores too; otherwise the same numbers in floats."""
     vocab = [word for word in ideograph_vocab() if word < chr(0x4E00 + CHARACTERS) or not "\u4e00" <= word <= "\u9fff"]
     labels = _labels(head)
     config = ModelConfig(
@@ -51,6 +55,8 @@ def random_checkpoint(head: str, length: int, int8: bool, seed: int = 0, **sizes
         elif int8 and ".encoder." in name and len(shape) == 2:
             tensors[name], tensors[f"{layer}.{WEIGHT_SCALE}"] = quantise(tensors[name], axis=1)
             tensors[f"{layer}.{INPUT_SCALE}"] = np.array([LARGEST_INPUT / LEVELS], np.float32)
+            if scores and makes_scores(layer):
+                tensors[f"{layer}.{OUTPUT_SCALE}"] = np.array([LARGEST_QUERY / LEVELS], np.float32)
     for output in HEADS[head].outputs:  # answers that a last bit does not turn over
         tensors[f"{output.layer}.bias"] += 4 * np.arange(output.width(labels), dtype=np.float32)[::-1]
     return Checkpoint(config, tensors, vocab, labels, Manifest("ptq" if int8 else "fp32"))

@@ -1,5 +1,6 @@
 #include "encoder.h"
 
+#include "integer_attention.h"
 #include "ngrams.h"
 
 namespace slu {
@@ -32,8 +33,9 @@ Encoder::Encoder(const slu_model &model, const Engine &engine, Arena *arena)
   hidden_ = arena->take<float>(tokens * hidden);
   update_ = arena->take<float>((model.ngrams.rows ? tokens : block) * hidden);
   qkv_ = arena->take<float>(tokens * qkv_stride_ + kSlack);
-  keys_ = arena->take<float>(info.head_size * columns);
-  scores_ = arena->take<float>(4 * columns);
+  keys_ =
+      arena->take<float>((info.head_size < 3 ? 3 : info.head_size) * columns);  // or INT8 ones and their sums
+  scores_ = arena->take<float>((model.integer_scores() ? kScoreRows : 4) * columns);
   quantised_ = arena->take<int8_t>(block * int8_stride_ + kSlack);
   wide_ = arena->take<int8_t>(block * wide_stride_ + kSlack);
   arranged_ =
@@ -87,8 +89,16 @@ void Encoder::layer(const Layer &layer, uint32_t count) {
   const slu_info &info = model_.info;
   const size_t hidden = model_.hidden_padded;
   linear(layer.qkv, hidden_, hidden, count, qkv_, qkv_stride_);
-  floats_.attention(
-      {info.heads, info.head_size, count, qkv_, qkv_stride_, qkv_, qkv_stride_, keys_, scores_});
+  const Attention attention{info.heads, info.head_size, count, qkv_,   qkv_stride_,
+                            qkv_,       qkv_stride_,    keys_, scores_};
+  if (model_.integer_scores()) {
+    auto *keys = reinterpret_cast<int8_t *>(keys_);
+    const size_t key_bytes = round_up(count, kLanes) * round_up(info.head_size, 2 * kGroup);
+    integer_attention(kernels_, attention, layer.scores,
+                      {quantised_, keys, reinterpret_cast<int32_t *>(keys + key_bytes), arranged_});
+  } else {
+    floats_.attention(attention);
+  }
   for (size_t row = 0; row < count; row += kBlock)
     finish(layer, qkv_ + row * qkv_stride_, hidden_ + row * hidden,
            count - row < kBlock ? count - row : kBlock);

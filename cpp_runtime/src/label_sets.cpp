@@ -11,7 +11,8 @@ slu_status damaged(Message &message, const char *what, const Key &key) {
 }  // namespace
 
 slu_status head_read(const HeadKeys &keys, const OtherKeys &others, slu_info *info, Message &message) {
-  const bool has_head = info->format_version == kHeadVersion;
+  const bool has_head =
+      info->format_version == kHeadVersion || (info->format_version == kScoresVersion && keys.head.found);
   info->head = "joint";
   const Key *const all[] = {&keys.head, &keys.names, &keys.parents, &keys.rules, &keys.pairs};
   for (const Key *key : all)

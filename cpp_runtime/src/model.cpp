@@ -73,7 +73,10 @@ class Builder {
   const char **copy_names(Arena *arena, const Key &key, uint32_t count);
   char *copy_string(Arena *arena, View text);
   slu_status slot_sets(Arena *arena, slu_model *model);
-  bool has_head() const { return info_.format_version == kHeadVersion; }
+  bool has_head() const {
+    return info_.format_version == kHeadVersion ||
+           (info_.format_version == kScoresVersion && keys_[kHead].found);
+  }
   bool has_spans() const { return has_head() && keys_[kSlots].found; }
   bool has_labels() const { return has_head() && !keys_[kSlots].found; }
 
@@ -137,9 +140,9 @@ slu_status Builder::read_header() {
   }
   if (!keys_[kFormat].found) return damaged("the key ernie-slu.format_version is missing");
   const auto version = keys_[kFormat].number<uint32_t>();
-  if (version < kFormatVersion || version > kHeadVersion) {
+  if (version < kFormatVersion || version > kScoresVersion) {
     message_ << "model format version " << uint64_t{version} << ", this library reads versions "
-             << uint64_t{kFormatVersion} << " to " << uint64_t{kHeadVersion} << "; export the model again";
+             << uint64_t{kFormatVersion} << " to " << uint64_t{kScoresVersion} << "; export the model again";
     return SLU_ERROR_VERSION;
   }
   info_.format_version = version;
@@ -162,7 +165,8 @@ slu_status Builder::read_header() {
 
 slu_status Builder::normalisation() {
   const Key &key = keys_[kNormalisation];
-  if (!has_head() && key.found != (info_.format_version == kNormalisingVersion))
+  if (info_.format_version <= kNormalisingVersion &&
+      key.found != (info_.format_version == kNormalisingVersion))
     return damaged("the format version does not agree with", key.name);
   info_.normalisation = "";
   if (!key.found) return SLU_OK;

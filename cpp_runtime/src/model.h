@@ -10,8 +10,9 @@
 
 namespace slu {
 
-// Version 2 is version 1 with a normalisation, which older libraries would leave out; version 3 has another head.
-constexpr uint32_t kFormatVersion = 1, kNormalisingVersion = 2, kHeadVersion = 3;
+// Version 2 is version 1 with a normalisation, which older libraries would leave out; version 3 has another head; version
+// 4 is any of these with attention scores of INT8.
+constexpr uint32_t kFormatVersion = 1, kNormalisingVersion = 2, kHeadVersion = 3, kScoresVersion = 4;
 constexpr size_t kGroup = 4;  // inputs of one step of an int8 dot product
 
 // y[out] = x[in] * W + b. Weights lie in panels of 16 outputs, so that every kernel can read them in place:
@@ -56,8 +57,17 @@ struct Norm {
   const float *bias = nullptr;
 };
 
+// Attention scores of INT8: query and key times their inverses, rounded as the inputs of linear layers; their product
+// times `step`.
+struct ScoreSteps {
+  float query_inverse = 0;  // 1 / step of the queries
+  float key_inverse = 0;    // 1 / step of the keys
+  float step = 0;           // product of the two steps
+};
+
 struct Layer {
   Linear qkv;            // [hidden → 3 * heads * head_size], queries, keys, values
+  ScoreSteps scores;     // of models with integer_scores
   Linear attention_out;  // [heads * head_size → hidden]
   Norm attention_norm;
   Linear up;    // [hidden → intermediate], GELU follows
@@ -87,6 +97,7 @@ struct slu_model {
   slu::Layer *layers = nullptr;      // [info.layers]
   slu::Linear pooler, intent, slot;  // `intent` is of the labels in models of labels; no pooler without it
                                      // `slot` is to begin and to end the answer in models of answers
+  bool integer_scores() const { return info.format_version == slu::kScoresVersion; }
   bool answers_labels() const { return info.label_rules != nullptr; }
   bool answers_spans() const { return !info.intent_count; }  // alone, without intents
   // One span of the second text, or none.

@@ -9,7 +9,7 @@ namespace slu {
 // Products of 65,536 such numbers, and of what comes of them, stay inside the range of floats.
 constexpr float kLargestFloat = 1e4f, kLargestScale = 1e3f;
 // The steps of int8 inputs, whose inverse is used as well.
-constexpr float kSmallestStep = 1e-30f;
+constexpr float kSmallestStep = 1e-30f, kSmallestScoreStep = 1e-15f;
 
 // Whether the values are numbers from -kLargestFloat to kLargestFloat, and 0 from index `used` on.
 bool floats_good(const float *values, uint64_t count, uint64_t used);

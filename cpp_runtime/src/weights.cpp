@@ -28,6 +28,7 @@ class Weights {
   slu_status table(const Name &name, uint32_t rows, uint32_t columns, Table *table);
   slu_status ngrams(Ngrams *ngrams);
   slu_status norm(const Name &name, Norm *norm);
+  slu_status score_steps(const Name &name, Layer *layer);
   const float *floats(const Name &name, uint64_t count) {
     return reinterpret_cast<const float *>(gguf_.tensor(name.view(), TensorType::kFloat32, &count, 1));
   }
@@ -103,6 +104,19 @@ slu_status Weights::linear(const Name &name, uint32_t in, uint32_t out, Linear *
   return good && floats_good(linear->bias, outputs, out) ? SLU_OK : wrong_values(name.view());
 }
 
+slu_status Weights::score_steps(const Name &name, Layer *layer) {
+  const float *steps = floats(name, 2);
+  if (!model_->integer_scores() && !steps) return SLU_OK;
+  if (!model_->integer_scores() || !steps || !layer->qkv.quantised())
+    return damaged("the format version or the queries do not agree with", name.view());
+  // Not so small that their product, which scores are multiplied by, is denormal.
+  if (!scales_good(steps, 2, 2) || steps[0] < kSmallestScoreStep || steps[1] < kSmallestScoreStep)
+    return wrong_values(name.view());
+  layer->scores = {static_cast<float>(1.0 / static_cast<double>(steps[0])),
+                   static_cast<float>(1.0 / static_cast<double>(steps[1])), steps[0] * steps[1]};
+  return SLU_OK;
+}
+
 slu_status Weights::ngrams(Ngrams *ngrams) {
   const Name keys("ngram.keys"), projection("ngram_proj");
   const uint64_t count = ngrams->rows - 1;
@@ -133,6 +147,7 @@ slu_status Weights::read() {
     Layer &layer = model_->layers[i];
     const auto name = [i](const char *part) { return Name("blk.", i, part); };
     status = linear(name(".attn_qkv"), hidden, 3 * inner, &layer.qkv);
+    if (status == SLU_OK) status = score_steps(name(".attn_qkv.score_steps"), &layer);
     if (status == SLU_OK) status = linear(name(".attn_out"), inner, hidden, &layer.attention_out);
     if (status == SLU_OK) status = norm(name(".attn_norm"), &layer.attention_norm);
     if (status == SLU_OK) status = linear(name(".ffn_up"), hidden, info().intermediate_size, &layer.up);

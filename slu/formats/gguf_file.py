@@ -21,7 +21,7 @@ from slu.heads.table import DEFAULT, HEADS
 
 VERSION = 3
 ARCHITECTURE = "ernie-slu"
-MODEL_VERSIONS = (1, 2, 3)
+MODEL_VERSIONS = (1, 2, 3, 4)
 """Values of ``ernie-slu.format_version``."""
 
 _STRING, _ARRAY = 8, 9

@@ -8,7 +8,9 @@ quantised linear layer or embedding ``X`` is stored as
 * ``X.weight`` int8, as the float one: ``[in, out]`` or ``[rows, hidden]``;
 * ``X.weight_scale`` float32, one value an output channel ``[out]`` or an embedding row ``[rows]``:
   weight = int8 × scale, int8 in -127..127;
-* ``X.input_scale`` float32 ``[1]`` (linear layers only): the step of the symmetric int8 input.
+* ``X.input_scale`` float32 ``[1]`` (linear layers only): the step of the symmetric int8 input;
+* ``X.output_scale`` float32 ``[1]`` (query and key projections only, of all layers or of none): the step of the
+  symmetric int8 output, of which attention scores are made.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from slu.inputs.ngrams import check_keys
 from slu.inputs.tokenizer import Tokenizer, read_vocab
 from slu.manifest import Manifest, read_json
 from slu.model.config import BOW, ERNIE, LSTM, ModelConfig
-from slu.model.quantization import INPUT_SCALE, LEVELS, WEIGHT_SCALE
+from slu.model.quantization import INPUT_SCALE, LEVELS, OUTPUT_SCALE, WEIGHT_SCALE, integer_scores, makes_scores
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
@@ -147,6 +149,7 @@ def check_tensors(tensors: dict[str, np.ndarray], config: ModelConfig, labels: L
         )
     expected = parameter_shapes(config, labels)
     known = set(expected)
+    scores = integer_scores(tensors)
     for name, shape in expected.items():
         tensor = tensors.get(name)
         if tensor is None:
@@ -158,6 +161,8 @@ def check_tensors(tensors: dict[str, np.ndarray], config: ModelConfig, labels: L
         if tensor.dtype == np.int8 and len(shape) == 2 and name != NGRAM_PROJECTION:
             layer = name.removesuffix(".weight")
             scales = {f"{layer}.{WEIGHT_SCALE}": shape[1], f"{layer}.{INPUT_SCALE}": 1}
+            if scores and makes_scores(layer):
+                scales[f"{layer}.{OUTPUT_SCALE}"] = 1
             if layer.endswith("_embeddings"):
                 scales = {f"{layer}.{WEIGHT_SCALE}": shape[0]}
             for scale, length in scales.items():
@@ -165,6 +170,10 @@ def check_tensors(tensors: dict[str, np.ndarray], config: ModelConfig, labels: L
             if (tensor < -LEVELS).any():
                 raise CheckpointError(f"{where}: {name} holds -128; quantised weights are -{LEVELS} to {LEVELS}")
             known |= set(scales)
+        elif scores and makes_scores(name.removesuffix(".weight")):
+            raise CheckpointError(
+                f"{where}: {name} is {tensor.dtype}, but attention scores are of INT8; quantise the float model again"
+            )
         elif tensor.dtype != np.float32:
             raise CheckpointError(f"{where}: {name} is {tensor.dtype}; float32 or quantised int8 was expected")
         elif not np.isfinite(tensor).all():

@@ -21,7 +21,7 @@ from slu.model.checkpoint import Checkpoint, check_tensors
 from slu.model.config import ADDED, ERNIE, ModelConfig
 from slu.model.ernie import ErnieConfig, ErnieModel
 from slu.model.neighbours import look_at_neighbours
-from slu.model.quantization import INPUT_SCALE, dequantise, quantised_layers
+from slu.model.quantization import INPUT_SCALE, LEVELS, OUTPUT_SCALE, dequantise, quantised_layers
 
 MASKED = -1e4
 """Added to the attention scores of padding, as ERNIE does; float16 can hold it."""
@@ -136,16 +136,22 @@ Network = Union[ErnieWithHead, Baseline]
 class QuantisedLinear(nn.Layer):
     """A linear layer that computes what INT8 hardware does, in floats: rounded input, dequantised weights."""
 
-    def __init__(self, weight: np.ndarray, bias: np.ndarray, input_scale: float):
-        """``weight`` float32 ``[in, out]`` (already on its int8 grid), ``input_scale`` the step of the int8 input."""
+    def __init__(self, weight: np.ndarray, bias: np.ndarray, input_scale: float, output_scale: float | None = None):
+        """``weight`` float32 ``[in, out]`` (already on its int8 grid), ``input_scale`` the step of the int8 input,
+        ``output_scale`` that of the int8 output where what comes next reads one."""
         super().__init__()
         self.register_buffer("weight", paddle.to_tensor(weight))
         self.register_buffer("bias", paddle.to_tensor(bias))
         self.scale = float(input_scale)
+        self.output_scale = None if output_scale is None else float(output_scale)
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
-        steps = paddle.clip(paddle.round(x * (1.0 / self.scale)), -127.0, 127.0)
-        return paddle.matmul(steps * self.scale, self.weight) + self.bias
+        y = paddle.matmul(_rounded(x, self.scale), self.weight) + self.bias
+        return y if self.output_scale is None else _rounded(y, self.output_scale)
+
+
+def _rounded(x: paddle.Tensor, step: float) -> paddle.Tensor:
+    return paddle.clip(paddle.round(x * (1.0 / step)), -LEVELS, LEVELS) * step
 
 
 _NOT_ERNIE = ("model_type", "architectures", "flags", "pairs", "encoder", *ADDED)
@@ -200,7 +206,14 @@ def load_model(checkpoint: Checkpoint) -> Network:
         owner: Any = dict(model.named_sublayers(include_self=True))[parent]
         linear = getattr(owner, last)
         scale = checkpoint.tensors[f"{name}.{INPUT_SCALE}"][0]
-        setattr(owner, last, QuantisedLinear(linear.weight.numpy(), linear.bias.numpy(), scale))
+        output = checkpoint.tensors.get(f"{name}.{OUTPUT_SCALE}")
+        setattr(
+            owner,
+            last,
+            QuantisedLinear(
+                linear.weight.numpy(), linear.bias.numpy(), scale, None if output is None else float(output[0])
+            ),
+        )
     model.eval()
     return model
 

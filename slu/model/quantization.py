@@ -6,6 +6,8 @@ import numpy as np
 
 WEIGHT_SCALE = "weight_scale"
 INPUT_SCALE = "input_scale"
+OUTPUT_SCALE = "output_scale"
+"""Of the query and key projections of a layer whose attention scores are products of INT8."""
 LEVELS = 127
 """-128 is not used: the grid is symmetric, and products of two values fit the saturating kernels of x86."""
 
@@ -27,7 +29,7 @@ def dequantise(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Every parameter of a checkpoint as float32, without its scales."""
     floats = {}
     for name, tensor in tensors.items():
-        if name.endswith((WEIGHT_SCALE, INPUT_SCALE)):
+        if name.endswith((WEIGHT_SCALE, INPUT_SCALE, OUTPUT_SCALE)):
             continue
         if tensor.dtype == np.int8:
             scale = tensors[name.removesuffix("weight") + WEIGHT_SCALE]
@@ -35,6 +37,21 @@ def dequantise(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             tensor = tensor.astype(np.float32) * (scale[:, None] if by_row else scale)
         floats[name] = tensor
     return floats
+
+
+def integer_scores(tensors: dict[str, np.ndarray]) -> bool:
+    """Whether attention scores are products of INT8 queries and keys."""
+    return any(name.endswith(f".{OUTPUT_SCALE}") for name in tensors)
+
+
+def without_integer_scores(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The parameters of the same model with attention scores in floats."""
+    return {name: tensor for name, tensor in tensors.items() if not name.endswith(f".{OUTPUT_SCALE}")}
+
+
+def makes_scores(layer: str) -> bool:
+    """Whether the linear layer of this name makes queries or keys."""
+    return layer.endswith(("self_attn.q_proj", "self_attn.k_proj"))
 
 
 def quantised_layers(tensors: dict[str, np.ndarray]) -> list[str]:

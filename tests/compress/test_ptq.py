@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from computing import decisions
 
-from compress.ptq import ALGORITHMS, PtqSettings, input_limit, layer_inputs, quantise_after_training
+from compress.ptq import ALGORITHMS, PtqSettings, input_limit, layer_inputs, quantise_after_training, score_inputs
 from compress.steps import chain
 from slu import cli
 from slu.corpus.tagged import write_corpus
@@ -20,7 +20,14 @@ from slu.errors import ConfigError
 from slu.evaluation.evaluate import evaluate
 from slu.inputs.flags import FlagColumns
 from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
-from slu.model.quantization import LEVELS, quantise
+from slu.model.quantization import (
+    LEVELS,
+    OUTPUT_SCALE,
+    integer_scores,
+    makes_scores,
+    quantise,
+    without_integer_scores,
+)
 from slu.runtime.loading import checkpoint_parser
 from slu.training.batches import make_examples
 from slu.training.data import Data
@@ -163,6 +170,26 @@ def test_what_is_stored(made: Made, trained: Checkpoint, data: Data, tmp_path: P
     rest = [name for name in trained.tensors if name not in changed]
     assert all(np.array_equal(stored.tensors[name], trained.tensors[name]) for name in rest)
     assert {f"{head}.weight" for head in trained.head.layers} <= set(rest)
+
+
+def test_scores_are_rounded_too_where_it_is_asked_for(made: Made, trained: Checkpoint, data: Data) -> None:
+    settings = PtqSettings(("abs_max", "hist"), (16,), hist_percent=0.5, measure="agreement", scores=True)
+    kept, report, _ = quantise_with(trained, data, settings)
+    assert report["algorithm"] == "abs_max" and report["agreement"] >= 95
+    assert report["grid"]["hist"]["16"]["agreement"] < report["agreement"]
+    examples = make_examples(data.train, trained)
+    drawn = np.random.default_rng(settings.seed).permutation(len(data.train))[:16]
+    seen = score_inputs(trained, [examples[i] for i in drawn])
+    names = [name for name in QUANTISED if makes_scores(name)]
+    assert list(seen) == names and len(names) == 4
+    for name in names:
+        assert [len(rows) for rows in seen[name]] == [len(examples[i].ids) for i in drawn]
+        largest = max(float(np.abs(rows).max()) for rows in seen[name])
+        assert float(kept.tensors[f"{name}.{OUTPUT_SCALE}"][0]) == pytest.approx(largest / LEVELS)
+    check_tensors(kept.tensors, kept.config, kept.labels, "ptq")
+    assert not integer_scores(made[0].tensors)
+    alone = without_integer_scores(kept.tensors)
+    assert set(kept.tensors) - set(alone) == {f"{name}.{OUTPUT_SCALE}" for name in names}
 
 
 def test_the_seed_decides(trained: Checkpoint, data: Data) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from slu.errors import ConfigError
 from slu.heads.joint_decoding import JointDecoder
 from slu.model.checkpoint import Checkpoint, check_tensors, load_checkpoint, save_checkpoint
 from slu.model.network import ErnieWithHead, QuantisedLinear, load_model
-from slu.model.quantization import LEVELS
+from slu.model.quantization import LEVELS, OUTPUT_SCALE, integer_scores, makes_scores, without_integer_scores
 from slu.runtime.loading import load
 from slu.training.data import Data
 from slu.training.fit import TrainingSettings
@@ -50,10 +51,13 @@ def quantise_by_training(
     return result, networks[0], report
 
 
-@pytest.fixture(scope="module")
-def _made(_trained: Checkpoint, data: Data, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+@pytest.fixture(scope="module", params=[False, True], ids=["linear layers", "scores too"])
+def _made(
+    request: pytest.FixtureRequest, _trained: Checkpoint, data: Data, tmp_path_factory: pytest.TempPathFactory
+) -> Trained:
+    chosen = replace(settings(), scores=request.param)
     with pytest.MonkeyPatch.context() as patch:
-        return quantise_by_training(_trained, data, tmp_path_factory.mktemp("qat"), settings(), patch)
+        return quantise_by_training(_trained, data, tmp_path_factory.mktemp("qat"), chosen, patch)
 
 
 @pytest.fixture
@@ -107,6 +111,20 @@ def test_what_is_stored(int8: Checkpoint, trained: Checkpoint) -> None:
     assert not [name for name in int8.tensors if "fake" in name]
 
 
+def test_scores_have_steps_that_reach_the_largest_queries_and_keys(int8: Checkpoint, data: Data) -> None:
+    scaled = [name for name in QUANTISED if f"{name}.{OUTPUT_SCALE}" in int8.tensors]
+    assert scaled == ([name for name in QUANTISED if makes_scores(name)] if integer_scores(int8.tensors) else [])
+    model = load_model(replace(int8, tensors=without_integer_scores(int8.tensors)))
+    largest: dict[str, list[float]] = {name: [] for name in scaled}
+    for name, layer in model.named_sublayers():
+        if name in largest:
+            layer.register_forward_post_hook(lambda _, x, y, to=largest[name]: to.append(float(y.abs().max())))
+    logits_of(int8, data.dev, model)
+    for name, values in largest.items():
+        reach = LEVELS * int8.tensors[f"{name}.{OUTPUT_SCALE}"][0]
+        assert np.median(values) < 1.3 * reach and max(values) > 0.5 * reach, name
+
+
 def test_query_key_and_value_share_one_input_scale(int8: Checkpoint) -> None:
     for layer in range(2):
         attention = f"ernie.encoder.layers.{layer}.self_attn"
@@ -133,7 +151,7 @@ def test_size_falls_to_what_is_stored(int8: Checkpoint, trained: Checkpoint) -> 
     saved = 0
     for name in QUANTISED:
         rows, columns = trained.tensors[f"{name}.weight"].shape
-        saved += rows * columns * 3 - columns * 4 - 4
+        saved += rows * columns * 3 - columns * 4 - 4 - (4 if f"{name}.{OUTPUT_SCALE}" in int8.tensors else 0)
     assert trained.size_bytes - int8.size_bytes == saved > 0
 
 

@@ -55,6 +55,14 @@ def flagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_flagged(tmp_path_factory.mktemp("flagged") / "flagged.gguf", lists=lists)
 
 
+@pytest.fixture(scope="session")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with attention scores of INT8."""
+    from scored import write_scored
+
+    return write_scored(tmp_path_factory.mktemp("scored") / "scored.gguf")
+
+
 @pytest.fixture
 def engine(library: ctypes.CDLL, tiny: Path) -> Iterator[Engine]:
     """The tiny golden model."""

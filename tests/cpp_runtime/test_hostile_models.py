@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from gguf_pieces import Pieces, integers, string, strings
 from native_api import Engine, Failure, kernel_names
+from scored import make_golden
 
 from slu.errors import BundleError
 from slu.formats.gguf_file import read_gguf
@@ -21,6 +22,7 @@ from slu.formats.gguf_file import read_gguf
 FILE, FORMAT = 2, 3
 TEXT = "play abc 100ml 的"
 SIZE = "ernie-slu"
+HIDDEN = make_golden.checkpoint().config.hidden_size
 
 
 @pytest.fixture
@@ -89,6 +91,54 @@ def test_values_on_which_kernels_could_differ_are_refused(
     assert f"in {tensor.rsplit('.', 1)[0]}" in refusal(library, pieces)
 
 
+@pytest.mark.parametrize("value", [np.nan, 0, -1, 1e4, 1e-16, np.inf])
+@pytest.mark.parametrize("index", [0, 1])
+def test_steps_of_scores_on_which_kernels_could_differ_are_refused(
+    library: ctypes.CDLL, scored: Path, value: float, index: int
+) -> None:
+    pieces = Pieces.of(scored.read_bytes())
+    at = pieces.at("blk.1.attn_qkv.score_steps") + 4 * index
+    pieces.data[at : at + 4] = struct.pack("<f", value)
+    assert "values that no training gives" in refusal(library, pieces)
+
+
+@pytest.mark.parametrize(("version", "there"), [(4, False), (1, True), (2, True)])
+def test_steps_of_scores_are_there_in_version_4_alone(
+    library: ctypes.CDLL, scored: Path, version: int, there: bool
+) -> None:
+    """A program that reads older versions only would compute something else of the same file."""
+    pieces = Pieces.of(scored.read_bytes())
+    pieces.replace(f"{SIZE}.format_version", struct.pack("<II", 4, version))
+    if version == 2:
+        pieces.keys.append((f"{SIZE}.normalisation", string("speech-1")))
+    if not there:
+        pieces.tensors = [one for one in pieces.tensors if not one[0].endswith("score_steps")]
+    assert "do not agree with blk.0.attn_qkv.score_steps" in refusal(library, pieces)
+
+
+def test_integer_scores_need_integer_queries(library: ctypes.CDLL, scored: Path) -> None:
+    pieces = Pieces.of(scored.read_bytes())
+    dropped = ("weight", "scale", "sums", "input_scale")
+    [(shape, offset)] = [(one[1], one[3]) for one in pieces.tensors if one[0] == "blk.1.attn_qkv.weight"]
+    pieces.tensors = [one for one in pieces.tensors if one[0] not in [f"blk.1.attn_qkv.{part}" for part in dropped]]
+    panels = (16, HIDDEN, shape[-1])  # stored in reverse
+    pieces.data += bytes(-len(pieces.data) % 64)
+    pieces.tensors.append(("blk.1.attn_qkv.weight", panels, 0, len(pieces.data)))
+    pieces.data += bytes(4 * int(np.prod(panels)))
+    assert "do not agree with blk.1.attn_qkv.score_steps" in refusal(library, pieces)
+
+
+def test_a_head_and_a_normalisation_with_integer_scores(library: ctypes.CDLL, scored: Path) -> None:
+    """Version 4 has any of what the others have."""
+    pieces = Pieces.of(scored.read_bytes())
+    pieces.keys.append((f"{SIZE}.normalisation", string("speech-1")))
+    with Engine(library, bytes(pieces)) as engine:
+        assert engine.info.normalisation == b"speech-1"
+        engine.parse(TEXT)
+    pieces.keys.append((f"{SIZE}.head", string("labels")))
+    assert f"the key {SIZE}.labels" in refusal(library, pieces)
+
+
 @pytest.mark.parametrize(("tensor", "column"), [("embd_norm.weight", 20), ("blk.0.ffn_down.bias", 31)])
 def test_padding_that_is_not_zero_is_refused(library: ctypes.CDLL, pieces: Pieces, tensor: str, column: int) -> None:
     at = pieces.at(tensor) + 4 * column
@@ -96,15 +146,20 @@ def test_padding_that_is_not_zero_is_refused(library: ctypes.CDLL, pieces: Piece
     assert "values that no training gives" in refusal(library, pieces)
 
 
-def test_all_kernels_agree_on_the_largest_values_that_open(library: ctypes.CDLL, pieces: Pieces) -> None:
+@pytest.mark.parametrize("model", ["tiny", "scored"])
+def test_all_kernels_agree_on_the_largest_values_that_open(
+    library: ctypes.CDLL, request: pytest.FixtureRequest, model: str
+) -> None:
     """Every float at a limit, by turns up and down: nothing overflows, in which kernels could differ."""
+    pieces = Pieces.of(request.getfixturevalue(model).read_bytes())
     for name, shape, kind, offset in pieces.tensors:
         if kind != 0:
             continue
         count, part = int(np.prod(shape)), name.rsplit(".", 1)[1]
         values = np.frombuffer(pieces.data, np.float32, count, offset).copy()
-        limit = 1e3 if "scale" in part else 1e4
-        largest = np.where(np.arange(count) % 2, -limit, limit) if "scale" not in part else np.full(count, limit)
+        scale = "scale" in part or part == "score_steps"
+        limit = 1e3 if scale else 1e4
+        largest = np.full(count, limit) if scale else np.where(np.arange(count) % 2, -limit, limit)
         values = np.where(values == 0, 0, largest).astype(np.float32)  # padding stays as it is
         pieces.data[offset : offset + values.nbytes] = values.tobytes()
     answers = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from dataclasses import replace
 from math import erf
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from engine_build import ROOT, golden
 from native_api import Engine, kernel_names
+from scored import with_integer_scores
 
 from export_lite.gguf import write_gguf
 from slu.corpus.labels import Labels
@@ -50,6 +52,16 @@ SHAPES = {
     },
     "pruned nano": {"hidden_size": 312, "heads": 9, "head_size": 26, "inner": 936, "layers": 1, "quantised": "encoder"},
     "pico": {"hidden_size": 48, "heads": 4, "head_size": 12, "inner": 192, "layers": 2, "quantised": "encoder"},
+    "scores": {"hidden_size": 50, "heads": 3, "head_size": 7, "inner": 33, "layers": 2, "quantised": "encoder"},
+    "scores of one": {"hidden_size": 16, "heads": 5, "head_size": 1, "inner": 33, "layers": 2, "quantised": "encoder"},
+    "scores of pruned nano": {
+        "hidden_size": 312,
+        "heads": 9,
+        "head_size": 26,
+        "inner": 936,
+        "layers": 1,
+        "quantised": "encoder",
+    },
     "base": {"hidden_size": 768, "heads": 12, "head_size": 64, "inner": 3072, "layers": 1, "quantised": "encoder"},
 }
 
@@ -99,6 +111,8 @@ def test_every_layer_computes_what_paddle_does(library: ctypes.CDLL, tmp_path: P
     from slu.model.network import load_model
 
     checkpoint = make_checkpoint(**SHAPES[shape])  # type: ignore[arg-type]
+    if shape.startswith("scores"):
+        checkpoint = with_integer_scores(checkpoint)
     config = checkpoint.config
     write_gguf(checkpoint, tmp_path / "model.gguf")
     rng = np.random.default_rng(tokens)
@@ -168,6 +182,29 @@ def test_attention_to_many_tokens_matches_numpy(library: ctypes.CDLL, tmp_path: 
             expected_intents, expected_slots, _ = run(checkpoint, ids)
             np.testing.assert_allclose(intents, expected_intents, atol=1e-4)
             np.testing.assert_allclose(slots, expected_slots, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", ["scores", "scores of one", "scores of pruned nano"])
+def test_integer_scores_of_many_tokens_match_numpy_and_not_those_of_floats(
+    library: ctypes.CDLL, tmp_path: Path, shape: str
+) -> None:
+    """One layer: the oracle is given the engine's own embeddings only, and later layers round what differs by a bit."""
+    from numpy_network import run
+
+    floats = make_checkpoint(**{**SHAPES[shape], "layers": 1})  # type: ignore[arg-type]
+    checkpoint = with_integer_scores(replace(floats, tensors=dict(floats.tensors)))
+    write_gguf(checkpoint, tmp_path / "model.gguf")
+    config, different = checkpoint.config, 0.0
+    for kernel in kernel_names(library):
+        with Engine(library, tmp_path / "model.gguf", kernel) as engine:
+            for tokens in range(1, 41):
+                ids = np.random.default_rng(tokens).integers(0, 200, tokens)
+                state = engine.states(ids, 1, config.hidden_size)[1]
+                expected, other = (run(model, ids)[2][1] for model in (checkpoint, floats))
+                _assert_close(state, expected, False)
+                assert np.abs(state - expected).mean() < 1e-3
+                different = max(different, float(np.abs(expected - other).mean()))
+    assert different > 1e-2
 
 
 def test_a_model_without_slots(library: ctypes.CDLL, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Two models, exported once: a float one, and one with a head cut, INT8 linear layers and INT8 embeddings."""
+"""Models, exported once: a float one, one with a head cut, INT8 linear layers and INT8 embeddings, and that with
+attention scores of INT8."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ def _exports() -> dict[str, Exported]:
     return {}
 
 
-@pytest.fixture(params=["float", "compressed"])
+@pytest.fixture(params=["float", "compressed", "compressed-scores"])
 def exported(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -30,7 +31,9 @@ def exported(
     kind = request.param
     if kind not in _exports:
         place = tmp_path_factory.mktemp(kind)
-        save_checkpoint(random_checkpoint(vocab, labels, kind == "compressed"), place / "checkpoint")
+        save_checkpoint(
+            random_checkpoint(vocab, labels, kind != "float", kind == "compressed-scores"), place / "checkpoint"
+        )
         said: list[str] = []
         export_bundle(place / "checkpoint", place / "bundle", FORMATS_OF[kind], say=said.append)
         _exports[kind] = Exported(place / "checkpoint", place / "bundle", said)

@@ -11,12 +11,12 @@ from slu.corpus.labels import Labels
 from slu.manifest import Manifest
 from slu.model.checkpoint import Checkpoint, parameter_shapes
 from slu.model.config import ModelConfig
-from slu.model.quantization import INPUT_SCALE, WEIGHT_SCALE, quantise
+from slu.model.quantization import INPUT_SCALE, OUTPUT_SCALE, WEIGHT_SCALE, makes_scores, quantise
 from slu.runtime.formats import FORMATS
 
 LENGTH = 16
 FLOAT_FORMATS = ("gguf", "paddle", "lite-x86", "lite-arm", "lite-arm-fp16", "onnx")
-FORMATS_OF = {"float": None, "compressed": tuple(FORMATS)}
+FORMATS_OF = {"float": None, "compressed": tuple(FORMATS), "compressed-scores": tuple(FORMATS)}
 """What the models are exported to; None for all that makes sense."""
 
 
@@ -34,8 +34,11 @@ class Exported:
         return self.checkpoint.parent.name.startswith("compressed")
 
 
-def random_checkpoint(vocab: list[str], labels: Labels, compressed: bool = False, **changes: object) -> Checkpoint:
-    """2 layers of 48 with 4 heads of 12, or 3 heads and INT8; logits of a few units, and random biases."""
+def random_checkpoint(
+    vocab: list[str], labels: Labels, compressed: bool = False, scores: bool = False, **changes: object
+) -> Checkpoint:
+    """2 layers of 48 with 4 heads of 12, or 3 heads and INT8, with ``scores`` those of the attention too; logits of a
+    few units, and random biases."""
     config = ModelConfig(
         vocab_size=len(vocab),
         hidden_size=48,
@@ -57,4 +60,6 @@ def random_checkpoint(vocab: list[str], labels: Labels, compressed: bool = False
         elif compressed and ".encoder." in name and len(shape) == 2:
             tensors[name], tensors[f"{layer}.{WEIGHT_SCALE}"] = quantise(tensors[name], axis=1)
             tensors[f"{layer}.{INPUT_SCALE}"] = np.array([0.02], np.float32)  # the largest inputs are clipped
+            if scores and makes_scores(layer):
+                tensors[f"{layer}.{OUTPUT_SCALE}"] = np.array([0.025], np.float32)  # and the largest queries
     return Checkpoint(config, tensors, list(vocab), labels, Manifest(stage="test", threshold=0.125))

@@ -55,7 +55,11 @@ def _linear(tensors: dict[str, np.ndarray], name: str, x: np.ndarray) -> np.ndar
         return x @ weight.astype(float) + bias
     step = float(tensors[f"{name}.input_scale"][0])
     steps = np.clip(np.rint(x / step), -127, 127).astype(np.int64)
-    return steps @ weight.astype(np.int64) * (step * tensors[f"{name}.weight_scale"].astype(float)) + bias
+    y = steps @ weight.astype(np.int64) * (step * tensors[f"{name}.weight_scale"].astype(float)) + bias
+    if f"{name}.output_scale" not in tensors:
+        return y
+    step = float(tensors[f"{name}.output_scale"][0])
+    return np.clip(np.rint(y / step), -127, 127) * step
 
 
 def _attention(model: Checkpoint, name: str, x: np.ndarray) -> np.ndarray:

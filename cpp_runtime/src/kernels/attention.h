@@ -64,17 +64,18 @@ inline void for_vectors(size_t i, size_t count, F f) {
   }
 }
 
-// scores[q][0 .. count) becomes e^((score - largest) / sqrt(head_size)), where the largest is in the lanes of most[q];
+// scores[q][0 .. count) becomes e^((score - largest) * scale), where the largest is in the lanes of most[q];
 // weights[q] becomes 1 / their sum; for q < rows. Lanes past the end are 0.
-SLU_OUT_OF_LINE void exponentials(size_t rows, float *scores, size_t stride, size_t count, float scale,
-                                  const V *most, float *weights) {
+SLU_SHARED void exponentials(size_t rows, float *scores, size_t stride, size_t count, float scale,
+                             const V *most, float *weights) {
+  scale *= kLog2E;  // of a power of two
   const V factor = v_splat(scale);
   for (size_t q = 0; q < rows; ++q, scores += stride) {
     const V largest = v_splat(f16_max(for_parts([&](size_t) { return most[q]; }).part));
     F16 sums = splat(0.0f);
     for (size_t i = 0; i < count; i += kLanes)
       for_vectors(i, count, [&](size_t part, size_t at, size_t left) {
-        V value = v_exponential(v_mul(v_sub(v_load(scores + at), largest), factor));
+        V value = v_power_of_two(v_mul(v_sub(v_load(scores + at), largest), factor));
         if (left < kWidth) value = v_select(lane_mask(left), value, v_splat(0.0f));
         v_store(scores + at, value);
         sums.part[part] = v_add(sums.part[part], value);
@@ -114,11 +115,37 @@ inline void value_tile(const Attention &a, const float *values, const float *sco
       v_store(output + q * a.output_stride + i * kWidth, v_mul(sums[q][i], v_splat(weights[q])));
 }
 
-// One head for kRows queries from `row` on. The output may be in the place of the queries: what is written past the head
-// is put back.
+// output[q] = weights[q] * (scores[q] · values) of one head for kRows queries from `row` on. The output may be in the
+// place of the queries: what is written past the head is put back.
+template <size_t kRows>
+SLU_SHARED void mix_values(const Attention &a, size_t row, size_t head, const float *scores, size_t stride,
+                           const float *weights) {
+  const size_t inner = size_t{a.heads} * a.head_size;
+  const float *values = a.qkv + 2 * inner + head * a.head_size;
+  float *output = a.output + row * a.output_stride + head * a.head_size;
+  V beyond[kRows];
+  SLU_UNROLL for (size_t q = 0; q < kRows; ++q) beyond[q] =
+      v_load(output + q * a.output_stride + a.head_size);
+  for (size_t d = 0; d < a.head_size;) {
+    const size_t left = (a.head_size - d + kWidth - 1) / kWidth;
+    if (kMostVectors >= 4 && left >= 4) {
+      value_tile<kRows, kMostVectors>(a, values + d, scores, stride, weights, output + d);
+      d += 4 * kWidth;
+    } else if (kMostVectors >= 2 && left >= 2) {
+      value_tile<kRows, kMostVectors >= 2 ? 2 : 1>(a, values + d, scores, stride, weights, output + d);
+      d += 2 * kWidth;
+    } else {
+      value_tile<kRows, 1>(a, values + d, scores, stride, weights, output + d);
+      d += kWidth;
+    }
+  }
+  SLU_UNROLL for (size_t q = 0; q < kRows; ++q)
+      v_store(output + q * a.output_stride + a.head_size, beyond[q]);
+}
+
+// One head for kRows queries from `row` on.
 template <size_t kRows>
 inline void attend(const Attention &a, size_t row, size_t head, size_t stride, float scale) {
-  const size_t inner = size_t{a.heads} * a.head_size;
   const float *queries = a.qkv + row * a.qkv_stride + head * a.head_size;
   V most[kRows];
   for (V &lanes : most) lanes = v_splat(-3e38f);
@@ -130,26 +157,7 @@ inline void attend(const Attention &a, size_t row, size_t head, size_t stride, f
     score_tile<kRows, 1>(a, queries, column, stride, a.scores, most);
   float weights[kRows];
   exponentials(kRows, a.scores, stride, a.tokens, scale, most, weights);
-  const float *values = a.qkv + 2 * inner + head * a.head_size;
-  float *output = a.output + row * a.output_stride + head * a.head_size;
-  V beyond[kRows];
-  SLU_UNROLL for (size_t q = 0; q < kRows; ++q) beyond[q] =
-      v_load(output + q * a.output_stride + a.head_size);
-  for (size_t d = 0; d < a.head_size;) {
-    const size_t left = (a.head_size - d + kWidth - 1) / kWidth;
-    if (kMostVectors >= 4 && left >= 4) {
-      value_tile<kRows, kMostVectors>(a, values + d, a.scores, stride, weights, output + d);
-      d += 4 * kWidth;
-    } else if (kMostVectors >= 2 && left >= 2) {
-      value_tile<kRows, kMostVectors >= 2 ? 2 : 1>(a, values + d, a.scores, stride, weights, output + d);
-      d += 2 * kWidth;
-    } else {
-      value_tile<kRows, 1>(a, values + d, a.scores, stride, weights, output + d);
-      d += kWidth;
-    }
-  }
-  SLU_UNROLL for (size_t q = 0; q < kRows; ++q)
-      v_store(output + q * a.output_stride + a.head_size, beyond[q]);
+  mix_values<kRows>(a, row, head, a.scores, stride, weights);
 }
 
 // Of one head, keys[t][d] of tokens t, t + 1, ... t + kWidth - 1 side by side, as score_tile reads them. Past the last token
@@ -167,6 +175,21 @@ inline void transpose_keys(const Attention &a, const float *keys) {
     for (; d < a.head_size; ++d, to += kWidth)
       for (size_t i = 0; i < 4; ++i) to[i] = *rows[i]++;
   }
+}
+
+void float_mix(const Attention &a, size_t row, size_t rows, size_t head, float scale, const float *most) {
+  const size_t stride = round_up(a.tokens, kLanes);
+  float weights[kScoreRows];
+  for (size_t q = 0; q < rows; ++q) {
+    const F16 lanes = load(most + q * kLanes);
+    V largest = lanes.part[0];
+    SLU_UNROLL for (size_t i = 1; i < kParts; ++i) largest = v_max(largest, lanes.part[i]);
+    exponentials(1, a.scores + q * stride, stride, a.tokens, scale, &largest, weights + q);
+  }
+  size_t q = 0;
+  for (; q + kQueries <= rows; q += kQueries)
+    mix_values<kQueries>(a, row + q, head, a.scores + q * stride, stride, weights + q);
+  for (; q < rows; ++q) mix_values<1>(a, row + q, head, a.scores + q * stride, stride, weights + q);
 }
 
 void float_attention(const Attention &a) {

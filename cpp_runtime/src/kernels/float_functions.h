@@ -215,8 +215,8 @@ void float_add_norm(float *x, const float *y, size_t rows, uint32_t hidden, cons
 }  // namespace
 }  // namespace slu
 
-#define SLU_FLOATS(constant)                                                                   \
-  namespace slu {                                                                              \
-  const FloatKernels constant = {float_linear, float_gelu,     float_tanh,     float_quantise, \
-                                 float_embed,  float_add_norm, float_attention};               \
+#define SLU_FLOATS(constant)                                                                    \
+  namespace slu {                                                                               \
+  const FloatKernels constant = {float_linear, float_gelu,     float_tanh,      float_quantise, \
+                                 float_embed,  float_add_norm, float_attention, float_mix};     \
   }

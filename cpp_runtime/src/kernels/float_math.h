@@ -108,25 +108,28 @@ inline F16 first_lanes(const F16 &a, size_t count, float other) {
   return for_parts([&, o = v_splat(other)](size_t i) { return v_select(mask + i * kWidth, a.part[i], o); });
 }
 
-// Added to a float of magnitude below 2^22 it rounds it, half to even, and leaves the integer in the low bits.
-constexpr float kRound = 12582912.0f;  // 1.5 * 2^23
+#ifndef SLU_ROUNDS
+// What x, of magnitude below 2^22, is more than the nearest whole number, half to even. In the low bits of *whole that
+// number is left, for v_scale.
+inline V v_fraction(V x, V *whole) {
+  const V round = v_splat(12582912.0f);  // 1.5 * 2^23
+  *whole = v_add(x, round);
+  return v_sub(x, v_sub(*whole, round));
+}
+#endif
 
-// e^x for x <= 88, within 2e-7, relative. Polynomial: minimax on half a step of ln 2 either side, found by Lawson's
-// algorithm; computed in pairs as in gelu.
-inline V v_exponential(V value) {
-  const V x = v_max(value, v_splat(-87.0f)), round = v_splat(kRound);
-  const V t = v_fma(x, v_splat(1.44269504f), round);             // x / ln 2, rounded
-  const V r = v_fma(v_sub(t, round), v_splat(-0.69314718f), x);  // what is left
-  const V square = v_mul(r, r);
+// 2^x for x <= 127, within 2e-7, relative; 2^-125 for x below -125, so that no result is denormal. Polynomial: minimax on
+// half a step either side, found by Lawson's algorithm; computed in pairs as in gelu.
+inline V v_power_of_two(V x) {
+  V whole;
+  const V r = v_fraction(v_max(x, v_splat(-125.0f)), &whole), square = v_mul(r, r);
   const auto pair = [&](float low, float high) { return v_fma(v_splat(high), r, v_splat(low)); };
-  V p = v_fma(pair(0.041902557015419006f, 0.008289458230137825f), square,
-              pair(0.49999114871025085f, 0.16667675971984863f));
-  p = v_fma(p, square, pair(1.0f, 0.9999997019767761f));
-  return v_scale(p, t);
+  V p = v_fma(pair(0.009671508334577084f, 0.0013264709850773215f), square,
+              pair(0.24022242426872253f, 0.05550733581185341f));
+  p = v_fma(p, square, pair(1.0f, 0.6931470036506653f));
+  return v_scale(p, whole);
 }
-inline F16 exponential(const F16 &value) {
-  return for_parts([&](size_t i) { return v_exponential(value.part[i]); });
-}
+constexpr float kLog2E = 1.44269504f;  // e^x = 2^(kLog2E * x)
 
 // x * Phi(x), the exact (erf) GELU, within 1e-6 for |x| < 8, 1e-5 for |x| < 100: an error moves some rounded
 // numbers by a whole step, so it has to be small. Phi(x) - 1/2 = x * P(x^2): P is minimax on [0, 5.3^2],
@@ -160,7 +163,8 @@ inline F16 gelu(const F16 &value) {
 
 // Within 3e-7.
 inline F16 hyperbolic_tangent(const F16 &x) {
-  const F16 e = exponential(clamp(x, -10.0f, 10.0f) * splat(2.0f));
+  const F16 power = clamp(x, -10.0f, 10.0f) * splat(2 * kLog2E);
+  const F16 e = for_parts([&](size_t i) { return v_power_of_two(power.part[i]); });
   return (e - splat(1.0f)) / (e + splat(1.0f));
 }
 

@@ -47,10 +47,20 @@ SLU_OUT_OF_LINE void run_tile(const Tile &tile, size_t rows, size_t panels) {
   run_tile_of<kMostRows>(tile, rows, panels);
 }
 
-// Calls epilogue(first row, rows, output, sums) with 16 outputs of some rows. Panels are the outer loop: a panel's
-// weights are read from memory once, and come from the nearest cache for the other rows.
-template <class Epilogue>
-inline void for_tiles(const Linear &linear, const Input &x, Epilogue epilogue) {
+// What becomes of the sums of 16 outputs, from `output` on, of some rows: called by for_tiles.
+struct Epilogue {
+  void (*finish)(const Epilogue &self, size_t first, size_t rows, size_t output, const int32_t *sums);
+  const Linear &linear;
+  void *y;
+  size_t y_stride;
+  float *most = nullptr;
+  float inverse = 0;
+};
+
+// Panels are the outer loop: a panel's weights are read from memory once, and come from the nearest cache for the other
+// rows. The epilogue is not a template's: a copy of this for each would cost more than the calls.
+void for_tiles(const Epilogue &epilogue, const Input &x) {
+  const Linear &linear = epilogue.linear;
   // Set, as kernels leave out parts of a panel that are padding.
   alignas(64) int32_t sums[kMostSums * kLanes] = {};
   if (kArranges) arrange_inputs(linear, x);
@@ -68,7 +78,7 @@ inline void for_tiles(const Linear &linear, const Input &x, Epilogue epilogue) {
         const size_t most = panels_at_once(count), at_once = step - p >= most ? most : 1;
         run_tile({linear, panel + p, input, x.stride, sums}, count, at_once);
         for (size_t q = 0; q < at_once; ++q)
-          epilogue(row, count, (panel + p + q) * kLanes, sums + q * count * kLanes);
+          epilogue.finish(epilogue, row, count, (panel + p + q) * kLanes, sums + q * count * kLanes);
         p += at_once;
       }
       row += count;
@@ -78,43 +88,72 @@ inline void for_tiles(const Linear &linear, const Input &x, Epilogue epilogue) {
   }
 }
 
-// Calls finish(row, output, y) with 16 outputs y = x * W + b of one row.
-template <class Finish>
-inline void for_outputs(const Linear &linear, const Input &x, Finish finish) {
-  for_tiles(linear, x, [&](size_t first, size_t rows, size_t output, const int32_t *sums) {
-    const F16 scale = load(linear.scale + output) * splat(linear.input_scale),
-              bias = load(linear.bias + output);
-    for (size_t m = 0; m < rows; ++m)
-      finish(first + m, output, fma(from_int(sums + m * kLanes), scale, bias));
-  });
+// Calls store(row, y) with 16 outputs y = x * W + b of each row.
+template <class Store>
+inline void for_outputs(const Epilogue &self, size_t first, size_t rows, size_t output, const int32_t *sums,
+                        Store store) {
+  const Linear &linear = self.linear;
+  const F16 scale = load(linear.scale + output) * splat(linear.input_scale),
+            bias = load(linear.bias + output);
+  for (size_t m = 0; m < rows; ++m)
+    store((first + m) * self.y_stride + output, fma(from_int(sums + m * kLanes), scale, bias));
 }
 
 void integer_products(const Linear &linear, const Input &x, int32_t *acc) {
-  for_tiles(linear, x, [&](size_t first, size_t rows, size_t output, const int32_t *sums) {
-    for (size_t m = 0; m < rows; ++m)
-      copy_bytes(acc + (first + m) * linear.out_padded + output, sums + m * kLanes, kLanes * sizeof(int32_t));
-  });
+  for_tiles({[](const Epilogue &self, size_t first, size_t rows, size_t output, const int32_t *sums) {
+               for (size_t m = 0; m < rows; ++m)
+                 copy_bytes(static_cast<int32_t *>(self.y) + (first + m) * self.y_stride + output,
+                            sums + m * kLanes, kLanes * sizeof(int32_t));
+             },
+             linear, acc, linear.out_padded},
+            x);
+}
+
+void integer_scores(const Linear &linear, const Input &x, float *y, float *most) {
+  for_tiles({[](const Epilogue &self, size_t first, size_t rows, size_t output, const int32_t *sums) {
+               for (size_t m = 0; m < rows; ++m) {
+                 const F16 value = from_int(sums + m * kLanes);
+                 store(static_cast<float *>(self.y) + (first + m) * self.y_stride + output, value);
+                 float *largest = self.most + (first + m) * kLanes;
+                 store(largest, larger(load(largest), value));
+               }
+             },
+             linear, y, linear.out_padded, most},
+            x);
 }
 
 void integer_linear(const Linear &linear, const Input &x, float *y, size_t y_stride) {
-  for_outputs(linear, x, [&](size_t row, size_t output, const F16 &value) {
-    store(y + row * y_stride + output, value);
-  });
+  for_tiles({[](const Epilogue &self, size_t first, size_t rows, size_t output, const int32_t *sums) {
+               for_outputs(self, first, rows, output, sums, [&](size_t at, const F16 &value) {
+                 store(static_cast<float *>(self.y) + at, value);
+               });
+             },
+             linear, y, y_stride},
+            x);
 }
 
 void integer_linear_gelu_quantise(const Linear &linear, const Input &x, float inverse, int8_t *y,
                                   size_t y_stride) {
-  const F16 factor = splat(inverse);
-  for_outputs(linear, x, [&](size_t row, size_t output, const F16 &value) {
-    store_int8(y + row * y_stride + output, gelu(value), factor, kInputOffset);
-  });
+  for_tiles({[](const Epilogue &self, size_t first, size_t rows, size_t output, const int32_t *sums) {
+               for_outputs(self, first, rows, output, sums, [&](size_t at, const F16 &value) {
+                 store_int8(static_cast<int8_t *>(self.y) + at, gelu(value), splat(self.inverse),
+                            kInputOffset);
+               });
+             },
+             linear, y, y_stride, nullptr, inverse},
+            x);
 }
 
 }  // namespace
 }  // namespace slu
 
-#define SLU_KERNELS(constant, name, floats)                                                         \
-  namespace slu {                                                                                   \
-  const Kernels constant = {                                                                        \
-      name, kInputOffset, &floats, integer_products, integer_linear, integer_linear_gelu_quantise}; \
+#define SLU_KERNELS(constant, name, floats)                \
+  namespace slu {                                          \
+  const Kernels constant = {name,                          \
+                            kInputOffset,                  \
+                            &floats,                       \
+                            integer_products,              \
+                            integer_scores,                \
+                            integer_linear,                \
+                            integer_linear_gelu_quantise}; \
   }

@@ -13,8 +13,12 @@
 #else
 #define SLU_OUT_OF_LINE __attribute__((always_inline)) inline
 #endif
+// What is long and called from two places, on every processor: calls are few.
+#define SLU_SHARED __attribute__((noinline))
 
 namespace slu {
+
+constexpr size_t kScoreRows = 8;  // queries whose scores integer_attention computes at once
 
 // Working memory and sizes of the attention of one layer.
 struct Attention {
@@ -54,6 +58,10 @@ struct FloatKernels {
   // x = layer_norm(x + y); both [rows][hidden_padded], padding is 0.
   void (*add_norm)(float *x, const float *y, size_t rows, uint32_t hidden, const Norm &norm, float epsilon);
   void (*attention)(const Attention &attention);
+  // Its second half for one head and `rows` queries from `row` on, at most kScoreRows: softmax of scale * scores, whose
+  // largest are in most[rows][16], and the sum of the values with these weights.
+  void (*mix)(const Attention &attention, size_t row, size_t rows, size_t head, float scale,
+              const float *most);
 };
 
 struct Kernels {
@@ -64,6 +72,8 @@ struct Kernels {
 
   // acc[rows][out_padded] = x[rows][in_padded] * W, exact: what the functions below begin with. For tests.
   void (*products)(const Linear &linear, const Input &x, int32_t *acc);
+  // y[rows][out_padded] = acc in floats; most[rows][16]: the largest that it had and of each 16th of the row's values.
+  void (*scores)(const Linear &linear, const Input &x, float *y, float *most);
   // y[rows][y_stride] = x * W + b, int8 weights. y is written up to out_padded.
   void (*linear)(const Linear &linear, const Input &x, float *y, size_t y_stride);
   // The same, then GELU, then int8 of step 1 / inverse (with offset).

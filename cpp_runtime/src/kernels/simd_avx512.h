@@ -29,11 +29,12 @@ inline V v_min(V a, V b) { return _mm512_min_ps(a, b); }
 inline V v_max(V a, V b) { return _mm512_max_ps(a, b); }
 inline V v_fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
 inline V v_from_int(const int32_t *p) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(p)); }
-// p * 2^n, where n are the low bits of t.
-inline V v_scale(V p, V t) {
-  return _mm512_castsi512_ps(
-      _mm512_add_epi32(_mm512_castps_si512(p), _mm512_slli_epi32(_mm512_castps_si512(t), 23)));
+#define SLU_ROUNDS  // here one instruction rounds, and one multiplies by a power of two
+inline V v_fraction(V x, V *whole) {
+  *whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  return v_sub(x, *whole);
 }
+inline V v_scale(V p, V whole) { return _mm512_scalef_ps(p, whole); }
 inline V v_select(const int32_t *mask, V a, V b) {
   return _mm512_mask_blend_ps(_mm512_test_epi32_mask(_mm512_loadu_si512(mask), _mm512_set1_epi32(-1)), b, a);
 }

@@ -26,7 +26,7 @@ from slu.model.checkpoint import (
     save_checkpoint,
 )
 from slu.model.config import ModelConfig
-from slu.model.quantization import dequantise, quantise
+from slu.model.quantization import dequantise, integer_scores, makes_scores, quantise
 from slu.runtime.bundle import open_directory
 
 WORDS = "ernie.embeddings.word_embeddings"
@@ -169,6 +169,7 @@ def test_a_tensor_that_does_not_fit_is_named(
         (f"{WORDS}.weight_scale", np.ones(48, np.float32), "word_embeddings.weight_scale must be"),
         (f"{WORDS}.input_scale", np.ones(1, np.float32), "another kind of model"),
         (f"{QUERY}.weight", np.full((48, 48), -128, np.int8), "holds -128"),
+        (f"{QUERY}.output_scale", np.ones(1, np.float32), "q_proj.weight is float32, but attention scores are of INT8"),
     ],
 )
 def test_a_scale_that_does_not_fit_is_named(
@@ -181,6 +182,33 @@ def test_a_scale_that_does_not_fit_is_named(
     else:
         tensors[name] = tensor
     save_file(tensors, tmp_path / "model" / WEIGHTS)
+    refused(tmp_path / "model", words)
+
+
+@pytest.mark.parametrize(
+    ("changed", "tensor", "words"),
+    [
+        ("", None, ""),
+        ("output_scale", None, r"output_scale must be float32 of shape \[1\]"),
+        ("output_scale", np.zeros(1, np.float32), "output_scale must be positive and finite"),
+        ("weight", np.ones((48, 48), np.float32), "weight is float32, but attention scores are of INT8"),
+    ],
+)
+def test_scores_of_int8_are_those_of_all_layers(
+    changed: str, tensor: np.ndarray | None, words: str, checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    tensors = checkpoint.tensors
+    for name in [name.removesuffix(".weight") for name in tensors if makes_scores(name.removesuffix(".weight"))]:
+        tensors[f"{name}.weight"], tensors[f"{name}.weight_scale"] = quantise(tensors[f"{name}.weight"], 1)
+        tensors[f"{name}.input_scale"] = tensors[f"{name}.output_scale"] = np.array([0.02], np.float32)
+    save_checkpoint(checkpoint, tmp_path / "model")
+    if not changed:
+        assert integer_scores(load_checkpoint(tmp_path / "model").tensors)
+        return
+    stored = load_file(tmp_path / "model" / WEIGHTS)
+    key = f"{QUERY.replace('q_proj', 'k_proj')}.{changed}"
+    del stored[key]
+    save_file(stored if tensor is None else {**stored, key: tensor}, tmp_path / "model" / WEIGHTS)
     refused(tmp_path / "model", words)
 
 

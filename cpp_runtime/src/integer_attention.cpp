@@ -1,0 +1,59 @@
+#include "integer_attention.h"
+
+namespace slu {
+namespace {
+
+// The keys of one head, `keys` in floats, as an INT8 linear layer: its outputs are the scores of a query.
+Linear layer_of_keys(const Kernels &kernels, const Attention &a, const float *keys, float inverse,
+                     const IntegerScratch &scratch) {
+  Linear layer;
+  layer.in = a.head_size;
+  layer.in_padded = static_cast<uint32_t>(round_up(a.head_size, 2 * kGroup));
+  layer.out = a.tokens;
+  layer.out_padded = static_cast<uint32_t>(round_up(a.tokens, kLanes));
+  layer.weight = scratch.keys;
+  layer.sums = scratch.sums;
+  int8_t *row = scratch.rows;
+  for (size_t t = 0; t < layer.out_padded; ++t) {
+    if (t < a.tokens) {  // past the last one there are copies of it, which change no largest score
+      kernels.floats->quantise(keys + t * a.qkv_stride, a.qkv_stride, 1, a.head_size, inverse, 0, row, 0);
+      for (size_t d = a.head_size; d < layer.in_padded; ++d) row[d] = 0;
+    }
+    int8_t *to = scratch.keys + (t / kLanes * kLanes * layer.in_padded + t % kLanes * kGroup);
+    for (size_t d = 0; d < layer.in_padded; d += kGroup, to += kLanes * kGroup)
+      copy_bytes(to, row + d, kGroup);
+  }
+  if (kernels.input_offset) {
+    // The sums of the keys are their products with ones.
+    for (size_t t = 0; t < layer.out_padded; ++t) scratch.sums[t] = 0;
+    for (size_t d = 0; d < layer.in_padded; ++d) row[d] = 1;
+    auto *sums = reinterpret_cast<int32_t *>(a.scores);
+    kernels.products(layer, {row, layer.in_padded, 1, scratch.arranged}, sums);
+    copy_bytes(scratch.sums, sums, layer.out_padded * sizeof(int32_t));
+  }
+  return layer;
+}
+
+}  // namespace
+
+void integer_attention(const Kernels &kernels, const Attention &a, const ScoreSteps &steps,
+                       const IntegerScratch &scratch) {
+  const size_t inner = size_t{a.heads} * a.head_size;
+  const auto scale = static_cast<float>(1.0 / __builtin_sqrt(static_cast<double>(a.head_size)) *
+                                        static_cast<double>(steps.step));
+  for (size_t head = 0; head < a.heads; ++head) {
+    const float *queries = a.qkv + head * a.head_size;
+    const Linear keys = layer_of_keys(kernels, a, queries + inner, steps.key_inverse, scratch);
+    for (size_t row = 0; row < a.tokens; row += kScoreRows) {
+      const size_t rows = a.tokens - row < kScoreRows ? a.tokens - row : kScoreRows;
+      kernels.floats->quantise(queries + row * a.qkv_stride, a.qkv_stride, rows, a.head_size,
+                               steps.query_inverse, kernels.input_offset, scratch.rows, keys.in_padded);
+      float most[kScoreRows * kLanes];
+      for (float &lane : most) lane = -3e38f;
+      kernels.scores(keys, {scratch.rows, keys.in_padded, rows, scratch.arranged}, a.scores, most);
+      kernels.floats->mix(a, row, rows, head, scale, most);
+    }
+  }
+}
+
+}  // namespace slu
