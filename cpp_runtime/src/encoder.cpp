@@ -69,7 +69,9 @@ void Encoder::run(const int32_t *ids, const uint64_t *flags, uint32_t count) {
   floats_.embed(model_, ids, flags, ngrams(ids, count), count, hidden_);
   if (observer) observer(observer_data, 0, hidden_);
   for (uint32_t i = 0; i < model_.info.layers; ++i) {
-    layer(model_.layers[i], count);
+    // Of the last layer a head that reads the whole text takes [CLS] alone.
+    const bool whole = i + 1 == model_.info.layers && !model_.tag_count && !observer;
+    layer(model_.layers[i], count, whole ? 1 : count);
     if (observer) observer(observer_data, i + 1, hidden_);
   }
   heads(count);
@@ -85,12 +87,12 @@ const float *Encoder::ngrams(const int32_t *ids, uint32_t count) {
   return update_;
 }
 
-void Encoder::layer(const Layer &layer, uint32_t count) {
+void Encoder::layer(const Layer &layer, uint32_t count, uint32_t wanted) {
   const slu_info &info = model_.info;
   const size_t hidden = model_.hidden_padded;
   linear(layer.qkv, hidden_, hidden, count, qkv_, qkv_stride_);
-  const Attention attention{info.heads, info.head_size, count, qkv_,   qkv_stride_,
-                            qkv_,       qkv_stride_,    keys_, scores_};
+  const Attention attention{info.heads,  info.head_size, count,       wanted, qkv_,
+                            qkv_stride_, qkv_,           qkv_stride_, keys_,  scores_};
   if (model_.integer_scores()) {
     auto *keys = reinterpret_cast<int8_t *>(keys_);
     const size_t key_bytes = round_up(count, kLanes) * round_up(info.head_size, 2 * kGroup);
@@ -99,9 +101,9 @@ void Encoder::layer(const Layer &layer, uint32_t count) {
   } else {
     floats_.attention(attention);
   }
-  for (size_t row = 0; row < count; row += kBlock)
+  for (size_t row = 0; row < wanted; row += kBlock)
     finish(layer, qkv_ + row * qkv_stride_, hidden_ + row * hidden,
-           count - row < kBlock ? count - row : kBlock);
+           wanted - row < kBlock ? wanted - row : kBlock);
 }
 
 void Encoder::finish(const Layer &layer, const float *attended, float *x, size_t count) {

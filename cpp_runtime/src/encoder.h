@@ -36,7 +36,8 @@ class Encoder {
  private:
   // What the pairs of tokens add to the embeddings, [count][hidden_padded]; null in a model that reads none.
   const float *ngrams(const int32_t *ids, uint32_t count);
-  void layer(const Layer &layer, uint32_t count);
+  // Of `count` tokens; the first `wanted` of them are what comes out.
+  void layer(const Layer &layer, uint32_t count, uint32_t wanted);
   // What follows the attention of a layer, for `count` tokens up to the block: `x` is of the residual stream.
   void finish(const Layer &layer, const float *attended, float *x, size_t count);
   void heads(uint32_t count);

@@ -198,8 +198,8 @@ void float_attention(const Attention &a) {
   for (size_t head = 0; head < a.heads; ++head) {
     transpose_keys(a, a.qkv + inner + head * a.head_size);
     size_t row = 0;
-    for (; row + kQueries <= a.tokens; row += kQueries) attend<kQueries>(a, row, head, stride, scale);
-    for (; row < a.tokens; ++row) attend<1>(a, row, head, stride, scale);
+    for (; row + kQueries <= a.queries; row += kQueries) attend<kQueries>(a, row, head, stride, scale);
+    for (; row < a.queries; ++row) attend<1>(a, row, head, stride, scale);
   }
 }
 

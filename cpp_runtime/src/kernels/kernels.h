@@ -18,15 +18,16 @@
 
 namespace slu {
 
-constexpr size_t kScoreRows = 8;  // queries whose scores integer_attention computes at once
+constexpr size_t kScoreRows = 16;  // queries whose scores integer_attention computes at once
 
 // Working memory and sizes of the attention of one layer.
 struct Attention {
   uint32_t heads, head_size, tokens;
+  uint32_t queries;  // the first so many tokens, of which the attention is wanted
   const float *
       qkv;  // [tokens][qkv_stride]: queries, keys and values of all heads; readable for 64 bytes past the end
   size_t qkv_stride;
-  float *output;  // [tokens][output_stride]: heads * head_size values, then 16 more that stay; may be `qkv`
+  float *output;  // [queries][output_stride]: heads * head_size values, then 16 more that stay; may be `qkv`
   size_t output_stride;
   float *keys;    // [head_size][round_up(tokens, 16)], scratch
   float *scores;  // [4][round_up(tokens, 16)], scratch
