@@ -63,10 +63,9 @@ void integer_attention(const Kernels &kernels, const Attention &a, const ScoreSt
       const size_t rows = a.queries - row < kScoreRows ? a.queries - row : kScoreRows;
       kernels.floats->quantise(queries + row * a.qkv_stride, a.qkv_stride, rows, a.head_size,
                                steps.query_inverse, kernels.input_offset, scratch.rows, keys.in_padded);
-      float most[kScoreRows * kLanes];
-      for (float &lane : most) lane = -3e38f;
-      kernels.scores(keys, {scratch.rows, keys.in_padded, rows, scratch.arranged}, a.scores, most);
-      kernels.floats->mix(a, row, rows, head, scale, most);
+      kernels.products(keys, {scratch.rows, keys.in_padded, rows, scratch.arranged},
+                       reinterpret_cast<int32_t *>(a.scores));
+      kernels.floats->mix(a, row, rows, head, scale);
     }
   }
 }

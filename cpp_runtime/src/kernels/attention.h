@@ -177,15 +177,21 @@ inline void transpose_keys(const Attention &a, const float *keys) {
   }
 }
 
-void float_mix(const Attention &a, size_t row, size_t rows, size_t head, float scale, const float *most) {
+void float_mix(const Attention &a, size_t row, size_t rows, size_t head, float scale) {
   const size_t stride = round_up(a.tokens, kLanes);
+  V most[kScoreRows] = {};
   float weights[kScoreRows];
   for (size_t q = 0; q < rows; ++q) {
-    const F16 lanes = load(most + q * kLanes);
-    V largest = lanes.part[0];
-    SLU_UNROLL for (size_t i = 1; i < kParts; ++i) largest = v_max(largest, lanes.part[i]);
-    exponentials(1, a.scores + q * stride, stride, a.tokens, scale, &largest, weights + q);
+    float *scores = a.scores + q * stride;
+    most[q] = v_splat(-3e38f);
+    // Past the last token there are scores of copies of its key.
+    for (size_t t = 0; t < stride; t += kWidth) {
+      const V score = v_from_int(reinterpret_cast<const int32_t *>(scores + t));
+      v_store(scores + t, score);
+      most[q] = v_max(most[q], score);
+    }
   }
+  exponentials(rows, a.scores, stride, a.tokens, scale, most, weights);
   size_t q = 0;
   for (; q + kQueries <= rows; q += kQueries)
     mix_values<kQueries>(a, row + q, head, a.scores + q * stride, stride, weights + q);

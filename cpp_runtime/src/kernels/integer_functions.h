@@ -53,7 +53,6 @@ struct Epilogue {
   const Linear &linear;
   void *y;
   size_t y_stride;
-  float *most = nullptr;
   float inverse = 0;
 };
 
@@ -109,19 +108,6 @@ void integer_products(const Linear &linear, const Input &x, int32_t *acc) {
             x);
 }
 
-void integer_scores(const Linear &linear, const Input &x, float *y, float *most) {
-  for_tiles({[](const Epilogue &self, size_t first, size_t rows, size_t output, const int32_t *sums) {
-               for (size_t m = 0; m < rows; ++m) {
-                 const F16 value = from_int(sums + m * kLanes);
-                 store(static_cast<float *>(self.y) + (first + m) * self.y_stride + output, value);
-                 float *largest = self.most + (first + m) * kLanes;
-                 store(largest, larger(load(largest), value));
-               }
-             },
-             linear, y, linear.out_padded, most},
-            x);
-}
-
 void integer_linear(const Linear &linear, const Input &x, float *y, size_t y_stride) {
   for_tiles({[](const Epilogue &self, size_t first, size_t rows, size_t output, const int32_t *sums) {
                for_outputs(self, first, rows, output, sums, [&](size_t at, const F16 &value) {
@@ -140,20 +126,15 @@ void integer_linear_gelu_quantise(const Linear &linear, const Input &x, float in
                             kInputOffset);
                });
              },
-             linear, y, y_stride, nullptr, inverse},
+             linear, y, y_stride, inverse},
             x);
 }
 
 }  // namespace
 }  // namespace slu
 
-#define SLU_KERNELS(constant, name, floats)                \
-  namespace slu {                                          \
-  const Kernels constant = {name,                          \
-                            kInputOffset,                  \
-                            &floats,                       \
-                            integer_products,              \
-                            integer_scores,                \
-                            integer_linear,                \
-                            integer_linear_gelu_quantise}; \
+#define SLU_KERNELS(constant, name, floats)                                                         \
+  namespace slu {                                                                                   \
+  const Kernels constant = {                                                                        \
+      name, kInputOffset, &floats, integer_products, integer_linear, integer_linear_gelu_quantise}; \
   }

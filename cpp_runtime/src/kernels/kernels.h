@@ -59,10 +59,9 @@ struct FloatKernels {
   // x = layer_norm(x + y); both [rows][hidden_padded], padding is 0.
   void (*add_norm)(float *x, const float *y, size_t rows, uint32_t hidden, const Norm &norm, float epsilon);
   void (*attention)(const Attention &attention);
-  // Its second half for one head and `rows` queries from `row` on, at most kScoreRows: softmax of scale * scores, whose
-  // largest are in most[rows][16], and the sum of the values with these weights.
-  void (*mix)(const Attention &attention, size_t row, size_t rows, size_t head, float scale,
-              const float *most);
+  // Its second half for one head and `rows` queries from `row` on, at most kScoreRows: softmax of scale * scores, of which
+  // `scores` holds int32 here, and the sum of the values with these weights.
+  void (*mix)(const Attention &attention, size_t row, size_t rows, size_t head, float scale);
 };
 
 struct Kernels {
@@ -71,10 +70,8 @@ struct Kernels {
   uint8_t input_offset;
   const FloatKernels *floats;
 
-  // acc[rows][out_padded] = x[rows][in_padded] * W, exact: what the functions below begin with. For tests.
+  // acc[rows][out_padded] = x[rows][in_padded] * W, exact: what the functions below begin with.
   void (*products)(const Linear &linear, const Input &x, int32_t *acc);
-  // y[rows][out_padded] = acc in floats; most[rows][16]: the largest that it had and of each 16th of the row's values.
-  void (*scores)(const Linear &linear, const Input &x, float *y, float *most);
   // y[rows][y_stride] = x * W + b, int8 weights. y is written up to out_padded.
   void (*linear)(const Linear &linear, const Input &x, float *y, size_t y_stride);
   // The same, then GELU, then int8 of step 1 / inverse (with offset).

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bench_arm.host.long_inputs import SIZES, main, ratios, texts_of
+from bench_arm.host.long_inputs import SIZES, main, ratios, texts_of, variants
 from bench_arm.host.random_models import random_checkpoint
 from slu.errors import ConfigError
 from slu.heads.table import HEADS
 from slu.model.checkpoint import check_tensors
-from slu.model.quantization import dequantise
+from slu.model.quantization import dequantise, integer_scores
 
 SHAPE = dict(zip(SIZES, (1, 32, 2, 48)))
 
@@ -40,9 +40,20 @@ def test_both_precisions_have_the_same_weights() -> None:
         assert abs(again[name] - tensor).max() <= 0.51 / 127 * abs(tensor).max(), name
 
 
+@pytest.mark.parametrize("scores", [False, True])
+def test_integer_scores_are_measured_beside_those_in_floats(scores: bool) -> None:
+    quantised, floats = (random_checkpoint("labels", 24, int8, scores=scores, **SHAPE) for int8 in (True, False))
+    check_tensors(quantised.tensors, quantised.config, quantised.labels, "labels")
+    made = variants(quantised, floats)
+    assert [name for name, _, _ in made] == [*["int8-scores"] * scores, "int8", "fp32"]
+    assert [integer_scores(one.tensors) for _, one, _ in made] == [*[True] * scores, False, False]
+    assert made[0][1] is quantised and made[-1][1] is floats and "onnx-int8" in made[-2][2]
+
+
 def row(backend: str, precision: str, whole: float, network: float) -> dict[str, Any]:
     times = {"end_to_end_ms": {"p50": whole, "p90": 9.0}, "model_ms": {"p50": network, "p90": 8.0}}
-    return {"backend": backend, "precision": precision, "setting": "", "load_ms": 1.0, "rss_growth_bytes": 5, **times}
+    names = {"backend": backend, "bundle": f"some/where/{precision}-model-24", "precision": precision, "setting": ""}
+    return {**names, "load_ms": 1.0, "rss_growth_bytes": 5, **times}
 
 
 def test_the_whole_of_ours_is_compared_with_the_network_of_others() -> None:
@@ -52,6 +63,7 @@ def test_the_whole_of_ours_is_compared_with_the_network_of_others() -> None:
     found = ratios({"measurements": rows, **rest})
     assert [one["ratio"] for one in found["measurements"]] == [1.0, 1.5, 2.5, 1.5]
     assert (found["fastest_other"], found["ratio"]) == ("onnxruntime-int8 int8", 1.5)
+    assert [one["model"] for one in found["measurements"]] == ["int8-model", "fp32-model", "fp32-model", "int8-model"]
     assert ratios({"measurements": rows[:2], **rest})["fastest_other"] is None
 
 
@@ -77,10 +89,12 @@ def test_wrong_arguments(capsys: pytest.CaptureFixture[str], words: str, argumen
 def test_a_whole_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "long.json"
     arguments = ["--shape", "1x32x2x48", "--task", "tokens", "--tokens", "24", "--texts", "1", "--repeat", "2"]
+    arguments += ["--scores", "int8"]
     assert main([*arguments, "--json", str(out)]) == 0
     result = json.loads(out.read_text(encoding="utf-8"))
     assert result == json.loads(capsys.readouterr().out) and result["sizes"] == SHAPE
     [length] = result["lengths"]
     found = {(one["backend"], one["precision"]) for one in length["measurements"]}
     assert {("native", "int8"), ("native", "fp32"), ("onnxruntime-int8", "int8"), ("onnxruntime", "fp32")} <= found
+    assert {one["model"] for one in length["measurements"]} == {"int8-scores", "int8", "fp32"}
     assert length["tokens"] == 24 and "process_time_ns" in length["timer"] and length["ratio"] > 1
