@@ -189,8 +189,8 @@ def test_rounding_says_nothing(trained: Checkpoint, capfd: pytest.CaptureFixture
 def test_an_interrupted_run_ends_as_an_unbroken_one(
     trained: Checkpoint, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The moving averages of the input scales, which are no gradient's doing, are part of the state."""
-    chosen = settings(evaluate_every=9, epochs=1, shards=2)
+    """The moving averages of the scales, which are no gradient's doing, are part of the state."""
+    chosen = replace(settings(evaluate_every=9, epochs=1, shards=2), scores=True)
     whole, _, _ = train_quantised(trained, data, chosen, tmp_path / "whole")
     step: Callable[[Any], None] = paddle.optimizer.AdamW.step
     steps: list[int] = []
