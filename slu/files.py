@@ -70,6 +70,17 @@ def remove_leftovers(target: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def remove_directory(directory: Path, target: Path) -> None:
+    """Remove ``directory``, which stands beside ``target`` and serves it. Of one that is half removed when the process
+    is killed, nobody could tell any more what it was: so it first gets a name that `remove_leftovers` knows."""
+    doomed = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        directory.rename(doomed)
+    except OSError:  # it is not there, or may not be renamed
+        doomed = directory
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
 def _siblings(target: Path, ends: str) -> list[Path]:
     """What stands beside ``target`` under its name, between dots, and exactly such an ending: ``.m.v2.0123abcd.tmp`` is
     of ``m.v2``, and not of ``m``."""

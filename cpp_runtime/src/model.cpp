@@ -73,10 +73,7 @@ class Builder {
   const char **copy_names(Arena *arena, const Key &key, uint32_t count);
   char *copy_string(Arena *arena, View text);
   slu_status slot_sets(Arena *arena, slu_model *model);
-  bool has_head() const {
-    return info_.format_version == kHeadVersion ||
-           (info_.format_version == kScoresVersion && keys_[kHead].found);
-  }
+  bool has_head() const { return keys_[kHead].found; }
   bool has_spans() const { return has_head() && keys_[kSlots].found; }
   bool has_labels() const { return has_head() && !keys_[kSlots].found; }
 

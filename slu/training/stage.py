@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from slu.errors import CheckpointError
 from slu.evaluation.evaluate import choose_threshold, evaluate, summary, understood_at, write_evaluation
 from slu.evaluation.unknown_labels import unknown_lines
-from slu.files import MARK, damage_of, new_directory, read_bytes, remove_leftovers, write_file
+from slu.files import MARK, damage_of, new_directory, read_bytes, remove_directory, remove_leftovers, write_file
 from slu.heads.table import SHOWN
 from slu.lock import only_writer
 from slu.manifest import Manifest, check_replaceable, library_versions
@@ -82,7 +81,7 @@ def _run_stage(
         say(f"{name}: up to date in {out}")
         if distributed.rank() == 0 and _is_of(workspace_of(out), identity):
             # An earlier run may have been killed after its result was complete and before its workspace was removed.
-            shutil.rmtree(workspace_of(out), ignore_errors=True)
+            remove_directory(workspace_of(out), out)
         return load_checkpoint(out)
     check_replaceable(out, name)
     if damage:
@@ -100,7 +99,7 @@ def _run_stage(
             checkpoint, report, keep = make(workspace)
     except BaseException:
         if distributed.rank() == 0 and not any(workspace_of(out).glob("*.safetensors")):
-            shutil.rmtree(workspace_of(out), ignore_errors=True)  # it holds no state to continue from
+            remove_directory(workspace_of(out), out)  # it holds no state to continue from
         raise
     if distributed.rank() > 0:
         distributed.barrier()
@@ -129,7 +128,7 @@ def _run_stage(
         write_evaluation(directory / EVALUATION, out.name, "the development part", parser, result)
         for path in keep:
             path.rename(directory / path.name)
-    shutil.rmtree(workspace, ignore_errors=True)
+    remove_directory(workspace, out)
     distributed.barrier()
     say(describe(name, metrics, before.manifest.metrics if before else {}))
     for line in unknown_lines(result.get("unknown_labels"), len(data.dev)):
@@ -158,7 +157,7 @@ def prepare_workspace(out: Path, identity: dict[str, Any], resume: bool) -> Path
     """A directory beside ``out`` for the state of a long stage. Its content is kept only if it is of the same stage."""
     workspace = workspace_of(out)
     if distributed.rank() == 0 and not (resume and _is_of(workspace, identity)):
-        shutil.rmtree(workspace, ignore_errors=True)
+        remove_directory(workspace, out)
         write_file(workspace / BEING_MADE, canonical(identity))
     distributed.barrier()
     return workspace

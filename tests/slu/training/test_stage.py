@@ -20,7 +20,7 @@ from slu.manifest import Manifest
 from slu.model.checkpoint import load_checkpoint
 from slu.training.data import Data
 from slu.training.recipe import DataSettings
-from slu.training.stage import run_stage, workspace_of
+from slu.training.stage import BEING_MADE, run_stage, workspace_of
 
 
 @pytest.fixture
@@ -64,6 +64,28 @@ def test_a_stage_is_made_once(recipe_path: Path, place: Path, capsys: pytest.Cap
     train(recipe_path, out)
     assert "fp32: up to date in " in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+
+def test_a_workspace_that_was_half_removed_is_removed_by_the_next_run(
+    recipe_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Killed after the result was complete, while the state of the training was being removed, first of all the file
+    that says what it was."""
+    remove = shutil.rmtree
+
+    def is_killed(directory: Path, **options: Any) -> None:
+        if Path(directory).name.startswith(".fp32.") and (directory / BEING_MADE).is_file():
+            (directory / BEING_MADE).unlink()
+            raise KeyboardInterrupt
+        remove(directory, **options)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(shutil, "rmtree", is_killed)
+        train(recipe_path, place / "fp32")
+    assert damage_of(place / "fp32") == "" and len(list(place.iterdir())) == 2
+    train(recipe_path, place / "fp32")
+    assert "fp32: up to date in " in capsys.readouterr().out
+    assert [p.name for p in place.iterdir()] == ["fp32"]
 
 
 @pytest.mark.parametrize("what", ["setting", "corpus", "split", "vocab", "no manifest"])
