@@ -55,7 +55,7 @@ class Encoder {
   float *update_;      // [block][hidden_padded], what a sublayer adds to it; what n-grams do, of max_tokens
   float *qkv_;         // [max_tokens][qkv_stride]
   float *keys_;        // of one head, transposed
-  float *scores_;      // of one head, 4 queries
+  float *scores_;      // of one head, 4 queries, or kScoreRows of INT8
   int8_t *quantised_;  // [block][int8_stride], input of the next linear layer
   int8_t *wide_;       // [block][wide_stride], between the linear layers of the feed-forward part
   int8_t *arranged_;   // [round_up(block, 8)][the wider of the two]: see Input::scratch

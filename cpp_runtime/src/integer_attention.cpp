@@ -26,8 +26,8 @@ Linear layer_of_keys(const Kernels &kernels, const Attention &a, const float *ke
   Linear layer;
   layer.in = a.head_size;
   layer.in_padded = static_cast<uint32_t>(round_up(a.head_size, 2 * kGroup));
-  layer.out = a.tokens;
-  layer.out_padded = static_cast<uint32_t>(round_up(a.tokens, kLanes));
+  // Copies of keys count as outputs: kernels leave out others of a panel.
+  layer.out = layer.out_padded = static_cast<uint32_t>(round_up(a.tokens, kLanes));
   layer.weight = scratch.keys;
   layer.sums = scratch.sums;
   for (size_t t = 0; t < a.tokens; t += kLanes) {

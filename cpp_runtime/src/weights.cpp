@@ -105,8 +105,9 @@ slu_status Weights::linear(const Name &name, uint32_t in, uint32_t out, Linear *
 }
 
 slu_status Weights::score_steps(const Name &name, Layer *layer) {
+  TensorType type;
+  if (!model_->integer_scores() && !gguf_.tensor_type(name.view(), &type)) return SLU_OK;
   const float *steps = floats(name, 2);
-  if (!model_->integer_scores() && !steps) return SLU_OK;
   if (!model_->integer_scores() || !steps || !layer->qkv.quantised())
     return damaged("the format version or the queries do not agree with", name.view());
   // Not so small that their product, which scores are multiplied by, is denormal.

@@ -39,6 +39,8 @@ VOCAB = "vocab.txt"
 LABELS = "labels.json"
 LEXICONS = "lexicon.safetensors"
 NGRAMS = "ngrams.safetensors"
+SCORE_STEPS = (np.float32(1e-15), np.float32(1e3))
+"""Least and largest ``output_scale``: what the engine reads, so that no product of two is denormal."""
 
 
 @dataclass
@@ -205,6 +207,10 @@ def _check_scale(tensors: dict[str, np.ndarray], name: str, length: int, where: 
         raise CheckpointError(f"{where}: {name} must be float32 of shape [{length}]")
     if not (np.isfinite(scale).all() and (scale > 0).all()):
         raise CheckpointError(f"{where}: {name} must be positive and finite")
+    if name.endswith(f".{OUTPUT_SCALE}") and not SCORE_STEPS[0] <= scale[0] <= SCORE_STEPS[1]:
+        raise CheckpointError(
+            f"{where}: {name} is {scale[0]}, no step of a trained model; quantise the float model again"
+        )
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:

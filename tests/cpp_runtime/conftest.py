@@ -63,6 +63,14 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_scored(tmp_path_factory.mktemp("scored") / "scored.gguf")
 
 
+@pytest.fixture(scope="session")
+def scored_below_zero(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with all scores far below 0."""
+    from scored import write_scored
+
+    return write_scored(tmp_path_factory.mktemp("scored") / "below.gguf", below_zero=True)
+
+
 @pytest.fixture
 def engine(library: ctypes.CDLL, tiny: Path) -> Iterator[Engine]:
     """The tiny golden model."""

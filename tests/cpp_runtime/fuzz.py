@@ -17,6 +17,7 @@ from engine_build import GOLDEN, build, golden
 from flagged import write_flagged
 from make_normalisation import RULES
 from other_heads import other_head_models
+from scored import write_scored
 
 from export_lite.gguf import write_gguf
 
@@ -54,8 +55,11 @@ def seed(directory: Path, target: str, models: Sequence[bytes]) -> None:
 
 
 def other_models(directory: Path) -> dict[str, Path]:
-    """Files of a model with lists, and of those of the other heads."""
+    """Files of a model with lists, of two with attention scores of INT8, and of those of the other heads."""
     paths = {"flagged": write_flagged(directory / "flagged.gguf", lists=LISTS)}
+    for below_zero in (False, True):
+        name = f"scored-{below_zero}"
+        paths[name] = write_scored(directory / f"{name}.gguf", below_zero)
     for kind, (checkpoint, _) in other_head_models().items():
         paths[kind] = directory / f"{kind}.gguf"
         write_gguf(checkpoint, paths[kind])

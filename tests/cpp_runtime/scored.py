@@ -28,6 +28,13 @@ def with_integer_scores(checkpoint: Checkpoint) -> Checkpoint:
     return checkpoint
 
 
-def write_scored(path: Path) -> Path:
-    write_gguf(with_integer_scores(make_golden.checkpoint()), path)
+def write_scored(path: Path, below_zero: bool = False) -> Path:
+    """``below_zero``: all scores are far below 0, where what is not computed would be the largest."""
+    checkpoint = with_integer_scores(make_golden.checkpoint())
+    for layer in range(checkpoint.config.num_hidden_layers if below_zero else 0):
+        for part, shift in (("q", 9), ("k", -9)):
+            name = f"ernie.encoder.layers.{layer}.self_attn.{part}_proj"
+            checkpoint.tensors[f"{name}.bias"] = checkpoint.tensors[f"{name}.bias"] + np.float32(shift)
+            checkpoint.tensors[f"{name}.{OUTPUT_SCALE}"] = np.array([0.1], np.float32)
+    write_gguf(checkpoint, path)
     return path

@@ -116,6 +116,20 @@ def test_steps_of_scores_are_there_in_version_4_alone(
     assert "do not agree with blk.0.attn_qkv.score_steps" in refusal(library, pieces)
 
 
+@pytest.mark.parametrize(("shape", "kind"), [((1,), 0), ((3,), 0), ((2, 1), 0), ((2,), 26)])
+@pytest.mark.parametrize("version", [1, 4])
+def test_steps_of_scores_of_another_shape_or_type_are_refused(
+    library: ctypes.CDLL, scored: Path, shape: tuple[int, ...], kind: int, version: int
+) -> None:
+    pieces = Pieces.of(scored.read_bytes())
+    pieces.replace(f"{SIZE}.format_version", struct.pack("<II", 4, version))
+    pieces.tensors = [
+        (name, shape, kind, offset) if name.endswith("score_steps") else (name, old, type_, offset)
+        for name, old, type_, offset in pieces.tensors
+    ]
+    assert "do not agree with blk.0.attn_qkv.score_steps" in refusal(library, pieces)
+
+
 def test_integer_scores_need_integer_queries(library: ctypes.CDLL, scored: Path) -> None:
     pieces = Pieces.of(scored.read_bytes())
     dropped = ("weight", "scale", "sums", "input_scale")

@@ -37,17 +37,23 @@ def test_arm_products_are_exact(arm_build: Path, qemu: str, cpu: str) -> None:
 
 
 def test_logits_are_the_same_bits_on_every_processor(
-    host_build: Path, arm_build: Path, qemu: str, tiny: Path, flagged: Path, scored: Path
+    host_build: Path,
+    arm_build: Path,
+    qemu: str,
+    tiny: Path,
+    flagged: Path,
+    scored: Path,
+    scored_below_zero: Path,
 ) -> None:
     digests = set()
-    for model in (tiny, flagged, scored):
+    for model in (tiny, flagged, scored, scored_below_zero):
         host = check(host_build / "tests/slu-check", "digest", model)
         assert [line[1] for line in host] == x86_kernels()
         arm = [line for cpu in ARM for line in check(qemu, "-cpu", cpu, arm_build / "tests/slu-check", "digest", model)]
         assert len(arm) == sum(len(kernels) + 1 for kernels in ARM.values())
         assert len({line[2] for line in host + arm}) == 1
         digests.add(host[0][2])
-    assert len(digests) == 3
+    assert len(digests) == 4
 
 
 def test_lists_change_while_threads_match(host_build: Path, flagged: Path) -> None:

@@ -52,17 +52,23 @@ def test_products_are_exact(node: str, check_module: dict[str, Path], variant: s
     assert kernels[-2 - len(emulated) :] == [variant, "plain", *emulated]
 
 
+@pytest.mark.parametrize("scores", ["floats", "integers"])
 def test_logits_are_the_same_bits_where_there_is_a_fused_multiply_add(
-    node: str, check_module: dict[str, Path], host_check: Path
+    node: str, check_module: dict[str, Path], host_check: Path, scores: str
 ) -> None:
-    tiny = "tests/golden/tiny.gguf"
-    native = {line.split()[2] for line in run(host_check, "digest", tiny).splitlines()}
+    model = "tests/golden/tiny.gguf"
+    if scores == "integers":
+        from scored import write_scored
+
+        model = "build/scored-below-zero.gguf"  # Node is let into this directory only
+        write_scored(ROOT / model, below_zero=True)
+    native = {line.split()[2] for line in run(host_check, "digest", model).splitlines()}
     assert len(native) == 1
     for variant, kernels in {
         "relaxed": ["relaxed", "plain", "relaxed-signed", "relaxed-unsigned"],
         "simd128": ["plain"],
     }.items():
-        lines = run(node, *relaxed_flag(node), TESTS / "wasi.mjs", check_module[variant], "digest", tiny).splitlines()
+        lines = run(node, *relaxed_flag(node), TESTS / "wasi.mjs", check_module[variant], "digest", model).splitlines()
         digests = {line.split()[1]: line.split()[2] for line in lines}
         assert {digests[kernel] for kernel in kernels} == native
 

@@ -30,7 +30,7 @@ struct Attention {
   float *output;  // [queries][output_stride]: heads * head_size values, then 16 more that stay; may be `qkv`
   size_t output_stride;
   float *keys;    // [head_size][round_up(tokens, 16)], scratch
-  float *scores;  // [4][round_up(tokens, 16)], scratch
+  float *scores;  // [4, for `mix` kScoreRows][round_up(tokens, 16)], scratch
 };
 
 // Rows (tokens) of a linear layer's input: int8, with offset, for a quantised layer, else float. Readable up to

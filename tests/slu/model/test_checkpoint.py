@@ -191,6 +191,8 @@ def test_a_scale_that_does_not_fit_is_named(
         ("", None, ""),
         ("output_scale", None, r"output_scale must be float32 of shape \[1\]"),
         ("output_scale", np.zeros(1, np.float32), "output_scale must be positive and finite"),
+        ("output_scale", np.array([9e-16], np.float32), "no step of a trained model"),
+        ("output_scale", np.array([1001], np.float32), "no step of a trained model"),
         ("weight", np.ones((48, 48), np.float32), "weight is float32, but attention scores are of INT8"),
     ],
 )
