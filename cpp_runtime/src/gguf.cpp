@@ -141,8 +141,13 @@ slu_status Gguf::read_keys(Cursor *cursor, uint64_t count, Key *keys, size_t key
       copy_bytes(alignment, begin.next(), sizeof *alignment);
     for (size_t k = 0; k < key_count; ++k) {
       Key &key = keys[k];
-      if (key.found || !(name == key.name) || type != static_cast<uint32_t>(key.type)) continue;
-      if (array && element != static_cast<uint32_t>(key.element)) continue;
+      if (key.found || !(name == key.name)) continue;
+      // Not as if it were absent, which means something where a key is optional.
+      if (type != static_cast<uint32_t>(key.type) ||
+          (array && element != static_cast<uint32_t>(key.element))) {
+        message << "missing or of another type: the key " << name << "; export the model again";
+        return SLU_ERROR_FORMAT;
+      }
       key.found = true;
       key.count = elements;
       key.data = begin.next() + head;

@@ -205,15 +205,9 @@ def load_model(checkpoint: Checkpoint) -> Network:
         parent, _, last = name.rpartition(".")
         owner: Any = dict(model.named_sublayers(include_self=True))[parent]
         linear = getattr(owner, last)
-        scale = checkpoint.tensors[f"{name}.{INPUT_SCALE}"][0]
-        output = checkpoint.tensors.get(f"{name}.{OUTPUT_SCALE}")
-        setattr(
-            owner,
-            last,
-            QuantisedLinear(
-                linear.weight.numpy(), linear.bias.numpy(), scale, None if output is None else float(output[0])
-            ),
-        )
+        steps = [checkpoint.tensors[f"{name}.{INPUT_SCALE}"][0]]
+        steps += list(checkpoint.tensors.get(f"{name}.{OUTPUT_SCALE}", ()))
+        setattr(owner, last, QuantisedLinear(linear.weight.numpy(), linear.bias.numpy(), *steps))
     model.eval()
     return model
 

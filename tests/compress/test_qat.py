@@ -57,7 +57,9 @@ def _made(
 ) -> Trained:
     chosen = replace(settings(), scores=request.param)
     with pytest.MonkeyPatch.context() as patch:
-        return quantise_by_training(_trained, data, tmp_path_factory.mktemp("qat"), chosen, patch)
+        made = quantise_by_training(_trained, data, tmp_path_factory.mktemp("qat"), chosen, patch)
+    assert integer_scores(made[0].tensors) == request.param
+    return made
 
 
 @pytest.fixture

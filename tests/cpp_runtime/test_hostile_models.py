@@ -130,6 +130,17 @@ def test_steps_of_scores_of_another_shape_or_type_are_refused(
     assert "do not agree with blk.0.attn_qkv.score_steps" in refusal(library, pieces)
 
 
+@pytest.mark.parametrize("key", ["head", "normalisation", "slots", "pairs", "flags", "ngrams.rows"])
+@pytest.mark.parametrize("value", [struct.pack("<If", 6, 1), integers([1, 2])], ids=["a float", "integers"])
+def test_a_key_of_another_type_is_not_taken_for_a_missing_one(
+    library: ctypes.CDLL, scored: Path, key: str, value: bytes
+) -> None:
+    pieces = Pieces.of(scored.read_bytes())
+    pieces.keys = [pair for pair in pieces.keys if pair[0] != f"{SIZE}.{key}"]
+    pieces.keys.append((f"{SIZE}.{key}", value))
+    assert f"of another type: the key {SIZE}.{key}" in refusal(library, pieces)
+
+
 def test_integer_scores_need_integer_queries(library: ctypes.CDLL, scored: Path) -> None:
     pieces = Pieces.of(scored.read_bytes())
     dropped = ("weight", "scale", "sums", "input_scale")

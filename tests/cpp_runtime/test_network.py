@@ -52,18 +52,10 @@ SHAPES = {
     },
     "pruned nano": {"hidden_size": 312, "heads": 9, "head_size": 26, "inner": 936, "layers": 1, "quantised": "encoder"},
     "pico": {"hidden_size": 48, "heads": 4, "head_size": 12, "inner": 192, "layers": 2, "quantised": "encoder"},
-    "scores": {"hidden_size": 50, "heads": 3, "head_size": 7, "inner": 33, "layers": 2, "quantised": "encoder"},
     "scores of one": {"hidden_size": 16, "heads": 5, "head_size": 1, "inner": 33, "layers": 2, "quantised": "encoder"},
-    "scores of pruned nano": {
-        "hidden_size": 312,
-        "heads": 9,
-        "head_size": 26,
-        "inner": 936,
-        "layers": 1,
-        "quantised": "encoder",
-    },
     "base": {"hidden_size": 768, "heads": 12, "head_size": 64, "inner": 3072, "layers": 1, "quantised": "encoder"},
 }
+SHAPES |= {"scores": SHAPES["odd"], "scores of pruned nano": SHAPES["pruned nano"]}
 
 
 def make_checkpoint(
